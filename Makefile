@@ -1,0 +1,56 @@
+PYTHON ?= python3
+VENV ?= .venv
+RUN := runs/quickstart
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint
+
+# Train a small EGNet on sample photographs, then evaluate, export and use it.
+demo: $(VENV)/installed
+	@echo
+	@echo "1/4  Training a small EGNet: sharp photographs are blurred by simulated camera"
+	@echo "     shake, and the network learns to undo it. Stopped half way? The same"
+	@echo "     command goes on from the last checkpoint."
+	$(BIN)/python -m egnet_tf.train --flagfile=configs/quickstart.flags
+	@echo
+	@echo "2/4  Scoring it on photographs it has never seen, and keeping the pictures."
+	$(BIN)/python -m egnet_tf.evaluate --model=$(RUN) --dataset=samples --save_pictures
+	@echo
+	@echo "3/4  Writing it as LiteRT files for a phone (float32 and float16), each checked"
+	@echo "     against the Keras model on real photographs."
+	$(BIN)/python -m export.tflite --model=$(RUN) --output=$(RUN)/export
+	@echo
+	@echo "4/4  Deblurring one photograph twice: with the trained network, and with the"
+	@echo "     phone's file."
+	@set -eu; \
+	pictures=$(RUN)/evaluation/samples_plain/pictures; \
+	blurry=$$(ls $$pictures/blurry/*.png | head -n 1); \
+	phone=$$(ls $(RUN)/export/*float16*.tflite | head -n 1); \
+	set -x; \
+	$(BIN)/python -m egnet_tf.deblur --model=$(RUN) \
+	  --input="$$blurry" --output=$(RUN)/deblurred.png; \
+	$(BIN)/python -m egnet_tf.deblur --model="$$phone" \
+	  --input="$$blurry" --output=$(RUN)/deblurred_phone.png
+	@echo
+	@echo "Done. Look at:"
+	@echo "  $(RUN)/compare.png                blurry, restored and sharp, side by side"
+	@echo "  $(RUN)/deblurred.png              a photograph deblurred by the network"
+	@echo "  $(RUN)/deblurred_phone.png        the same, by the file for phones"
+	@echo "  $(RUN)/evaluation/samples_plain/  the scores and the pictures of every photo"
+
+test: $(VENV)/installed_dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed_dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+# The markers make the second run start at once; pyproject.toml makes them stale.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed_dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
