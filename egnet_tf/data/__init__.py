@@ -1,0 +1,9 @@
+"""Blurry and sharp pictures: data sets, synthetic blur, and the training pipeline.
+
+Only `egnet_tf.data.pipeline` needs TensorFlow.
+"""
+
+from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.sources import open_pairs
+
+__all__ = ["Pair", "Pairs", "open_pairs"]

@@ -1,0 +1,170 @@
+r"""Synthetic camera shake: random hand movements, blur in linear light, sensor noise.
+
+The model, for one exposure:
+
+1. Trajectory. The projection of a still point moves over the sensor with inertia.
+   In T equal steps of time
+
+       x[t+1] = x[t] + v[t]
+       v[t+1] = (1 - d) v[t] + s n[t] - k x[t] + j[t],   n[t] ~ N(0, I),
+
+   with x[0] = 0, |v[0]| = 1 in a random direction, damping d (the arm), tremor s
+   (muscle noise), restoring force k (the hand pulls the view back to where it was)
+   and rare jerks j[t] (the shutter being pressed) that throw the velocity into
+   about the opposite direction. d, s, k and the rate of jerks differ from one
+   exposure to the next. The path is scaled so that the longer side of its bounding
+   box equals the chosen extent in pixels. Trajectories of this family are measured
+   and discussed in Boracchi and Foi, "Modeling the performance of image restoration
+   from motion blur", IEEE TIP 21(8), 2012.
+2. Kernel. K(u) is the share of the exposure that the point spends at u: the path,
+   sampled at least four times a pixel, each sample spread over its four neighbours
+   by bilinear weights. K sums to 1 and its centroid is its centre, so that the
+   sharp picture stays aligned with the blurry one.
+3. Light. The sensor adds up light, not sRGB numbers:
+
+       blurry = sRGB(y + e),   y = K * linear(sharp),   e ~ N(0, a y + b^2),
+
+   where sRGB and linear are the transfer functions of IEC 61966-2-1, a y is shot
+   noise and b read noise, in units of full scale.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+MAX_EXTENT = 30.0
+"""Longest trajectories, in pixels: a hand-held exposure of about 1/4 s."""
+
+_MIN_EXTENT = 2.0
+_STEPS = 96
+_SAMPLES_PER_PIXEL = 4
+
+
+def srgb_to_linear(values: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1: sRGB values in [0, 1] to linear light in [0, 1]."""
+    return np.where(
+        values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4
+    )
+
+
+def linear_to_srgb(values: np.ndarray) -> np.ndarray:
+    """IEC 61966-2-1: linear light in [0, 1] to sRGB values in [0, 1]."""
+    values = np.clip(values, 0.0, 1.0)
+    return np.where(
+        values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055
+    )
+
+
+_LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+
+
+def random_trajectory(
+    rng: np.random.Generator, *, max_extent: float = MAX_EXTENT
+) -> np.ndarray:
+    """Draws a hand movement (step 1 of the model).
+
+    Args:
+        rng: the source of chance.
+        max_extent: the extent is uniform between 2 and this, in pixels.
+
+    Returns:
+        float64 (T, 2): column and row in pixels at equal steps of time, their mean
+        at the origin.
+    """
+    extent = rng.uniform(min(_MIN_EXTENT, max_extent), max_extent)
+    damping = rng.uniform(0.0, 0.05)
+    tremor = 10 ** rng.uniform(-2.0, -0.3)
+    restoring = 10 ** rng.uniform(-4.0, -2.3)
+    jerk_rate = rng.uniform(0.0, 2.0) / _STEPS
+
+    noise = rng.standard_normal((_STEPS, 2)) * tremor
+    jerks = rng.random(_STEPS) < jerk_rate
+    turns = rng.normal(np.pi, 0.6, _STEPS)
+    angle = rng.uniform(0.0, 2 * np.pi)
+
+    # Complex numbers are plane vectors that turn by multiplication.
+    noise = noise[:, 0] + 1j * noise[:, 1]
+    place, velocity = 0j, np.exp(1j * angle)
+    path = np.empty(_STEPS, dtype=complex)
+    for step in range(_STEPS):
+        path[step] = place
+        place += velocity
+        velocity = (1 - damping) * velocity + noise[step] - restoring * path[step]
+        if jerks[step]:
+            velocity *= 1.5 * np.exp(1j * turns[step])
+    points = np.stack([path.real, path.imag], axis=1)
+    points *= extent / np.ptp(points, axis=0).max()
+    return points - points.mean(axis=0)
+
+
+def kernel_of(trajectory: np.ndarray) -> np.ndarray:
+    """Renders a trajectory as a blur kernel (step 2 of the model).
+
+    Args:
+        trajectory: (T, 2), column and row in pixels at equal steps of time.
+
+    Returns:
+        float32 (S, S), S odd; non-negative, sums to 1, centroid at its centre.
+    """
+    longest = np.linalg.norm(np.diff(trajectory, axis=0), axis=1).max(initial=0.0)
+    parts = max(int(np.ceil(longest * _SAMPLES_PER_PIXEL)), 1)
+    steps = np.arange(0, len(trajectory) - 1 + 0.5 / parts, 1 / parts)
+    points = np.stack(
+        [np.interp(steps, np.arange(len(trajectory)), axis) for axis in trajectory.T]
+    )
+    points -= points.mean(axis=1, keepdims=True)
+    radius = int(np.ceil(np.abs(points).max()))
+    side = 2 * radius + 1
+
+    points += radius
+    low = np.floor(points).astype(int)
+    (right, down) = share = points - low
+    left, up = 1 - share
+    kernel = np.zeros((side + 1) ** 2)
+    corner = low[1] * (side + 1) + low[0]
+    for offset, weight in (
+        (0, up * left),
+        (1, up * right),
+        (side + 1, down * left),
+        (side + 2, down * right),
+    ):
+        kernel += np.bincount(corner + offset, weight, minlength=kernel.size)
+    kernel = kernel.reshape(side + 1, side + 1)[:side, :side]
+    return (kernel / kernel.sum()).astype(np.float32)
+
+
+def random_kernel(
+    rng: np.random.Generator, *, max_extent: float = MAX_EXTENT
+) -> np.ndarray:
+    """A kernel of a random hand movement; arguments and result as above."""
+    return kernel_of(random_trajectory(rng, max_extent=max_extent))
+
+
+def shake(
+    sharp: np.ndarray, kernel: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Blurs a picture and adds sensor noise, in linear light (step 3 of the model).
+
+    Beyond its border the picture is mirrored: cut a margin of `len(kernel) // 2`
+    pixels away to keep only what true content was blurred into.
+
+    Args:
+        sharp: uint8 (H, W, 3) sRGB.
+        kernel: (S, S), S odd, sums to 1.
+        rng: the source of the noise and of its strength.
+
+    Returns:
+        uint8 (H, W, 3) sRGB, rounded.
+    """
+    light = _LINEAR_OF_BYTE[sharp]
+    # filter2D correlates; turned by 180 degrees that is the convolution.
+    light = cv2.filter2D(
+        light, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
+    )
+    # About 0.2 to 2.5 grey levels in the mid-tones: a phone by day and indoors.
+    shot = 10 ** rng.uniform(-5.0, -3.4)
+    read = 10 ** rng.uniform(-4.0, -3.3)
+    deviation = np.sqrt(shot * np.maximum(light, 0) + read**2)
+    light += deviation * rng.standard_normal(light.shape, dtype=np.float32)
+    return np.rint(linear_to_srgb(light) * 255).astype(np.uint8)

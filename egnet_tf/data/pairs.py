@@ -1,0 +1,133 @@
+"""The one interface of every data set: named pairs of a blurry and a sharp picture."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Pair(NamedTuple):
+    """A blurry picture and the sharp one of the same moment, of equal size.
+
+    Both are uint8 RGB in the sRGB encoding, shape (H, W, 3).
+    """
+
+    blurry: np.ndarray
+    sharp: np.ndarray
+
+
+class Pairs(abc.ABC):
+    """A data set: names, whole pictures for evaluation, crops for training.
+
+    Opening one reads no pixels. Methods may be called from several threads.
+
+    Attributes:
+        names: one unique name a pair; for a picture file, its path inside the
+            data set without the suffix.
+    """
+
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+        return len(self.names)
+
+    @abc.abstractmethod
+    def read(self, index: int) -> Pair:
+        """Reads whole pictures; the same index always gives the same pixels.
+
+        Raises:
+            InputError: a file is missing or damaged, or the sizes differ.
+        """
+
+    def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
+        """Cuts the same random window out of both pictures.
+
+        Args:
+            index: which pair.
+            size: side of the window in pixels.
+            rng: the only source of chance.
+
+        Returns:
+            A `Pair` of shape (size, size, 3). A picture smaller than the window
+            is mirrored beyond its right and bottom border first.
+
+        Raises:
+            InputError: as `read`.
+        """
+        pair = self.read(index)
+        height, width = pair.sharp.shape[:2]
+        top, left = random_corner(height, width, size, rng)
+        return Pair(*(window(picture, top, left, size, size) for picture in pair))
+
+    def draw(self, number: int, seed: int) -> int:
+        """Says which pair the training sample of that number uses.
+
+        Every epoch, `len(self)` samples, uses each pair once, in an order that
+        depends on the seed and the epoch alone: sample `number` can be made
+        without those before it.
+
+        Args:
+            number: 0, 1, 2, ... through the whole of training.
+            seed: of the run.
+
+        Returns:
+            An index into `names`.
+        """
+        return shuffled(number, len(self), seed)
+
+
+def shuffled(number: int, count: int, seed: int) -> int:
+    """Element `number` of 0..count-1 repeated for ever, each round reshuffled."""
+    epoch, position = divmod(number, count)
+    return int(_permutation(count, seed, epoch)[position])
+
+
+# Parallel readers straddle at most two epochs of a handful of sources.
+@functools.lru_cache(maxsize=16)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+def random_corner(
+    height: int, width: int, size: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """Top and left of a random window; 0 along an axis shorter than the window."""
+    top = int(rng.integers(max(height - size, 0) + 1))
+    left = int(rng.integers(max(width - size, 0) + 1))
+    return top, left
+
+
+def window(
+    picture: np.ndarray, top: int, left: int, height: int, width: int
+) -> np.ndarray:
+    """Cuts a window that may reach beyond the picture, which is mirrored there.
+
+    Args:
+        picture: (H, W, C).
+        top: first row; may be negative.
+        left: first column; may be negative.
+        height: rows of the window.
+        width: columns of the window.
+
+    Returns:
+        (height, width, C), a copy. Pixel -1 is pixel 1 (the border itself is not
+        repeated), however far the window reaches.
+    """
+    rows = slice(max(top, 0), top + height)
+    columns = slice(max(left, 0), left + width)
+    inside = picture[rows, columns]
+    if inside.shape[:2] == (height, width):
+        return inside.copy()
+    rows = _mirrored(np.arange(top, top + height), picture.shape[0])
+    columns = _mirrored(np.arange(left, left + width), picture.shape[1])
+    return picture[rows[:, None], columns]
+
+
+def _mirrored(positions: np.ndarray, length: int) -> np.ndarray:
+    period = max(2 * (length - 1), 1)
+    positions = np.abs(positions) % period
+    return np.minimum(positions, period - positions) if length > 1 else positions * 0
