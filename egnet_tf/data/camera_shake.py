@@ -162,7 +162,7 @@ def shake(
     light = cv2.filter2D(
         light, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
     )
-    # About 0.2 to 2.5 grey levels in the mid-tones: a phone by day and indoors.
+    # About 0.4 to 2.6 grey levels in the mid-tones: a phone by day and indoors.
     shot = 10 ** rng.uniform(-5.0, -3.4)
     read = 10 ** rng.uniform(-4.0, -3.3)
     deviation = np.sqrt(shot * np.maximum(light, 0) + read**2)
