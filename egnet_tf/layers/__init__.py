@@ -1,0 +1,43 @@
+"""The bricks: Keras layers and the tensor functions they are made of."""
+
+from egnet_tf.layers.activations import SharedSlope, parametric_relu
+from egnet_tf.layers.channel_attention import ResidualChannelAttention
+from egnet_tf.layers.gradient_map import (
+    GradientMap,
+    gradient_map,
+    laplacian,
+    mean_filter,
+)
+from egnet_tf.layers.patches import HalvePatches, JoinPatches, Patches, TakeHalf
+from egnet_tf.layers.pooling import GlobalPool, local_pooling
+from egnet_tf.layers.position_attention import (
+    PositionAttention,
+    blockwise_attention,
+    plain_attention,
+)
+from egnet_tf.layers.resampling import Upsample
+from egnet_tf.layers.spatial_attention import ResidualSpatialAttention
+from egnet_tf.layers.supervised_attention import SupervisedAttention, image_convolution
+
+__all__ = [
+    "GlobalPool",
+    "GradientMap",
+    "HalvePatches",
+    "JoinPatches",
+    "Patches",
+    "PositionAttention",
+    "ResidualChannelAttention",
+    "ResidualSpatialAttention",
+    "SharedSlope",
+    "SupervisedAttention",
+    "TakeHalf",
+    "Upsample",
+    "blockwise_attention",
+    "gradient_map",
+    "image_convolution",
+    "laplacian",
+    "local_pooling",
+    "mean_filter",
+    "parametric_relu",
+    "plain_attention",
+]

@@ -1,0 +1,81 @@
+"""The paper's gradient map, Eq. 15: one implementation for the network and the loss."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+MEAN_SIZE = 3
+# Below this the strongest Laplacian of a picture in [0, 1] is a quarter of one 8-bit
+# level: noise of rounding, not an edge, and it must not be amplified to full scale.
+EPSILON = 1e-3
+
+
+def mean_filter(x: tf.Tensor) -> tf.Tensor:
+    """Ave of Eq. 15: the mean of 3 x 3 neighbours, borders repeated.
+
+    Args:
+        x: (B, H, W, C), any H and W >= 1.
+    """
+    return _filter(x, tf.fill([MEAN_SIZE, MEAN_SIZE], 1 / MEAN_SIZE**2))
+
+
+def laplacian(x: tf.Tensor) -> tf.Tensor:
+    """F of Eq. 15: x(up) + x(down) + x(left) + x(right) - 4 x, borders repeated.
+
+    Args:
+        x: (B, H, W, C), any H and W >= 1.
+    """
+    return _filter(x, tf.constant([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]))
+
+
+def normalise(x: tf.Tensor) -> tf.Tensor:
+    """G of Eq. 15: |x| / max |x| of each picture, in [0, 1).
+
+    The maximum is over all positions and channels of one picture, never over the
+    batch. A flat picture gives zeros with finite gradients.
+    """
+    magnitude = tf.abs(x)
+    strongest = tf.reduce_max(magnitude, axis=[1, 2, 3], keepdims=True)
+    return magnitude / (strongest + EPSILON)
+
+
+def gradient_map(image: tf.Tensor) -> tf.Tensor:
+    """Eq. 15: G(F(Ave(I))) * G(F(I)).
+
+    The first factor weighs the second: where the Laplacian does not survive the
+    mean filter it was noise.
+
+    Args:
+        image: (B, H, W, C) float32 in [0, 1].
+
+    Returns:
+        (B, H, W, C) in [0, 1).
+    """
+    return normalise(laplacian(mean_filter(image))) * normalise(laplacian(image))
+
+
+def _filter(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    # Borders are repeated by concatenation: GPU delegates do not take MIRROR_PAD.
+    x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
+    x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
+    kernel = tf.cast(tf.tile(kernel[..., None, None], [1, 1, x.shape[-1], 1]), x.dtype)
+    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class GradientMap(keras.layers.Layer):
+    """`gradient_map` as a layer: (B, H, W, C) in [0, 1] -> (B, H, W, C) in [0, 1).
+
+    Always computed in float32: bfloat16 has no bits left for the small differences
+    of neighbours.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+
+    def call(self, image):
+        return gradient_map(tf.cast(image, tf.float32))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)

@@ -1,0 +1,161 @@
+"""The multi-patch hierarchy: a picture in 1, 2, 4 or 8 patches that do not overlap.
+
+Patches either lie stacked on the batch axis, so that a layer runs once for all of
+them (training, fastest), or stand apart, each a tensor of its own (device graphs:
+LiteRT's default delegate fails on int8 graphs that split along the batch axis).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+_AXES = {"height": 1, "width": 2}
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class HalvePatches(keras.layers.Layer):
+    """Cuts each patch of a stack in two along one axis.
+
+    Args:
+        count: patches in the incoming stack.
+        axis: "height" (top, bottom) or "width" (left, right).
+
+    Call: (count * B, H, W, C) -> (2 * count * B, H / 2, W, C) along the height. The
+    halves of a patch become neighbours, each over the whole batch:
+    `[p0 of B pictures, p1 of B pictures] -> [p0 top, p0 bottom, p1 top, p1 bottom]`.
+    """
+
+    def __init__(self, count: int, axis: str, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        self.axis = axis
+
+    def call(self, x):
+        halves = []
+        for patch in tf.split(x, self.count, axis=0):
+            halves += tf.split(patch, 2, axis=_AXES[self.axis])
+        return tf.concat(halves, axis=0)
+
+    def compute_output_shape(self, input_shape):
+        return _scaled(input_shape, self.axis, batch=2, side=0.5)
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count, "axis": self.axis}
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class JoinPatches(keras.layers.Layer):
+    """Joins the patches of a stack in pairs along one axis: undoes `HalvePatches`.
+
+    Args:
+        count: patches in the incoming stack, even.
+        axis: "height" or "width".
+
+    Call: (count * B, H, W, C) -> (count / 2 * B, 2 * H, W, C) along the height.
+    """
+
+    def __init__(self, count: int, axis: str, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        self.axis = axis
+
+    def call(self, x):
+        patches = tf.split(x, self.count, axis=0)
+        pairs = zip(patches[::2], patches[1::2], strict=True)
+        return tf.concat([tf.concat(p, axis=_AXES[self.axis]) for p in pairs], axis=0)
+
+    def compute_output_shape(self, input_shape):
+        return _scaled(input_shape, self.axis, batch=0.5, side=2)
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count, "axis": self.axis}
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class TakeHalf(keras.layers.Layer):
+    """One half of a picture.
+
+    Args:
+        index: 0 for the top or left half, 1 for the other.
+        axis: "height" or "width".
+
+    Call: (B, H, W, C) -> (B, H / 2, W, C) along the height.
+    """
+
+    def __init__(self, index: int, axis: str, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+        self.axis = axis
+
+    def call(self, x):
+        return tf.split(x, 2, axis=_AXES[self.axis])[self.index]
+
+    def compute_output_shape(self, input_shape):
+        return _scaled(input_shape, self.axis, batch=1, side=0.5)
+
+    def get_config(self):
+        return {**super().get_config(), "index": self.index, "axis": self.axis}
+
+
+def _scaled(shape, axis: str, *, batch: float, side: float):
+    factors = [batch, 1, 1, 1]
+    factors[_AXES[axis]] = side
+    return tuple(s and int(s * f) for s, f in zip(shape, factors, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Patches:
+    """One level of the hierarchy while a network is put together.
+
+    Attributes:
+        tensors: one stack of all patches, or one tensor a patch.
+        count: the number of patches.
+        stacked: which of the two.
+    """
+
+    tensors: tuple
+    count: int
+    stacked: bool
+
+    @classmethod
+    def whole(cls, tensor, *, stacked: bool) -> Patches:
+        """The level of one patch: the picture itself."""
+        return cls((tensor,), 1, stacked)
+
+    @property
+    def tensor(self):
+        """The one tensor of a stack, or of the level of one patch."""
+        (tensor,) = self.tensors
+        return tensor
+
+    def halve(self, axis: str) -> Patches:
+        """Every patch cut in two along "height" or "width"."""
+        if self.stacked:
+            halves = (HalvePatches(self.count, axis)(self.tensor),)
+        else:
+            halves = tuple(TakeHalf(i, axis)(t) for t in self.tensors for i in (0, 1))
+        return Patches(halves, 2 * self.count, self.stacked)
+
+    def join(self, axis: str) -> Patches:
+        """Neighbouring patches joined along "height" or "width"."""
+        if self.stacked:
+            pairs = (JoinPatches(self.count, axis)(self.tensor),)
+        else:
+            join = keras.layers.Concatenate(axis=_AXES[axis])
+            firsts, seconds = self.tensors[::2], self.tensors[1::2]
+            pairs = tuple(join([a, b]) for a, b in zip(firsts, seconds, strict=True))
+        return Patches(pairs, self.count // 2, self.stacked)
+
+    def map(self, function: Callable, *others: Patches) -> Patches:
+        """`function` of every patch, and of the patches of `others` in its place."""
+        columns = zip(self.tensors, *(o.tensors for o in others), strict=True)
+        return Patches(tuple(function(*c) for c in columns), self.count, self.stacked)
+
+    def unzip(self) -> tuple[Patches, ...]:
+        """Patches of tuples, as `map` gives for several outputs -> a tuple of Patches."""
+        columns = zip(*self.tensors, strict=True)
+        return tuple(Patches(tuple(c), self.count, self.stacked) for c in columns)

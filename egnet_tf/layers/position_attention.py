@@ -1,0 +1,202 @@
+"""The paper's position attention (PA) module, Eq. 5-9, in bounded memory."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+def plain_attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+    """Softmax(q k^T) v with the whole matrix of weights in memory.
+
+    Args:
+        q: (B, N, D) queries.
+        k: (B, M, D) keys.
+        v: (B, M, E) values.
+
+    Returns:
+        (B, N, E).
+    """
+    weights = tf.nn.softmax(tf.matmul(q, k, transpose_b=True), axis=-1)
+    return tf.matmul(weights, v)
+
+
+def blockwise_attention(
+    q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, block: int
+) -> tf.Tensor:
+    """`plain_attention`, a block of queries at a time, forward and backward.
+
+    Exact: the softmax runs over the keys, so each query's row is whole in its
+    block. Memory is O(block x M) in place of O(N x M); the gradient computes the
+    weights again. With P = softmax(S), S = q k^T, and G the gradient of the output:
+    dV = P^T G; dS = P * (G V^T - sum(P * G V^T)); dq = dS k; dk = dS^T q.
+
+    Args:
+        q: (B, N, D) queries.
+        k: (B, M, D) keys.
+        v: (B, M, E) values.
+        block: queries at a time.
+
+    Returns:
+        (B, N, E).
+    """
+
+    @tf.custom_gradient
+    def attend(q, k, v):
+        length = tf.shape(q)[1]
+        steps = -(-length // block)
+
+        def rows(index):
+            return slice(index * block, (index + 1) * block)
+
+        def forward(index, outputs):
+            out = plain_attention(q[:, rows(index)], k, v)
+            return index + 1, outputs.write(index, _block_first(out))
+
+        outputs = tf.TensorArray(q.dtype, size=steps, infer_shape=False)
+        _, outputs = _loop(steps, forward, outputs)
+        out = _batch_first(outputs.concat(), q.shape[0], v.shape[-1])
+
+        def gradient(upstream):
+            def backward(index, dq, dk, dv):
+                queries, g = q[:, rows(index)], upstream[:, rows(index)]
+                p = tf.nn.softmax(tf.matmul(queries, k, transpose_b=True), axis=-1)
+                dp = tf.matmul(g, v, transpose_b=True)
+                ds = p * (dp - tf.reduce_sum(p * dp, axis=-1, keepdims=True))
+                dq = dq.write(index, _block_first(tf.matmul(ds, k)))
+                dk += tf.matmul(ds, queries, transpose_a=True)
+                dv += tf.matmul(p, g, transpose_a=True)
+                return index + 1, dq, dk, dv
+
+            dq = tf.TensorArray(q.dtype, size=steps, infer_shape=False)
+            _, dq, dk, dv = _loop(
+                steps, backward, dq, tf.zeros_like(k), tf.zeros_like(v)
+            )
+            return _batch_first(dq.concat(), q.shape[0], q.shape[-1]), dk, dv
+
+        return out, gradient
+
+    return attend(q, k, v)
+
+
+def _loop(steps, body, *state):
+    return tf.while_loop(
+        lambda index, *_: index < steps, body, (0, *state), parallel_iterations=1
+    )
+
+
+# TensorArray.concat joins along the first axis, and the last block may be shorter.
+def _block_first(x: tf.Tensor) -> tf.Tensor:
+    return tf.transpose(x, [1, 0, 2])
+
+
+def _batch_first(x: tf.Tensor, batch, channels) -> tf.Tensor:
+    return tf.transpose(tf.ensure_shape(x, [None, batch, channels]), [1, 0, 2])
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class PositionAttention(keras.layers.Layer):
+    """L4(softmax(q k) v) over all positions of a picture, Eq. 5-9.
+
+    The input passes C2(ReLU(C1(x))) and a third convolution C3; q, k and v are
+    linear layers of it. As printed there is no residual (Eq. 9) and no scaling of
+    the products (Eq. 8); both are options.
+
+    Args:
+        filters: channels in and out.
+        key_filters: C_1 of the paper, channels of q and k.
+        value_filters: C_2 of the paper, channels of v.
+        residual: add the module's input to its output.
+        scaled: divide the products by sqrt(key_filters).
+        key_pool: keys and values are averaged over key_pool x key_pool positions;
+            1 is the paper. Devices need few keys: an int8 softmax has steps of
+            1/256.
+        block: queries at a time, see `blockwise_attention`; None for all at once
+            (export: LiteRT needs no loop then).
+
+    Call: (B, H, W, filters) -> (B, H, W, filters).
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        key_filters: int,
+        value_filters: int,
+        residual: bool = False,
+        scaled: bool = False,
+        key_pool: int = 1,
+        block: int | None = 1024,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.key_filters = key_filters
+        self.value_filters = value_filters
+        self.residual = residual
+        self.scaled = scaled
+        self.key_pool = key_pool
+        self.block = block
+        conv = keras.layers.Conv2D
+        options = {"use_bias": False, "dtype": self.dtype_policy}
+        self.conv1 = conv(filters, 3, padding="same", name="conv1", **options)
+        self.conv2 = conv(filters, 3, padding="same", name="conv2", **options)
+        self.conv3 = conv(filters, 3, padding="same", name="conv3", **options)
+        # A linear layer on every position is a 1x1 convolution.
+        self.query = conv(key_filters, 1, name="query", **options)
+        self.key = conv(key_filters, 1, name="key", **options)
+        self.value = conv(value_filters, 1, name="value", **options)
+        self.project = conv(filters, 1, name="project", **options)
+        self.pool = keras.layers.AveragePooling2D(
+            key_pool, padding="same", name="pool", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape):
+        features = (None, None, None, self.filters)
+        for layer in (self.conv1, self.conv2, self.conv3):
+            layer.build(features)
+        for layer in (self.query, self.key, self.value):
+            layer.build(features)
+        self.project.build((None, None, None, self.value_filters))
+
+    def call(self, x):
+        y = self.conv3(self.conv2(tf.nn.relu(self.conv1(x))))
+        pooled = self.pool(y) if self.key_pool > 1 else y
+        queries = self.query(y)
+        if self.scaled:
+            queries *= self.key_filters**-0.5
+        q, k, v = (_flat(t) for t in (queries, self.key(pooled), self.value(pooled)))
+        out = plain_attention(q, k, v) if self._at_once(q) else self._in_blocks(q, k, v)
+        shape = tf.concat([tf.shape(x)[:3], [self.value_filters]], axis=0)
+        if None not in x.shape[1:3]:
+            shape = (-1, *x.shape[1:3], self.value_filters)
+        out = self.project(tf.reshape(out, shape))
+        return x + out if self.residual else out
+
+    def _at_once(self, q) -> bool:
+        length = q.shape[1]
+        return self.block is None or (length is not None and length <= self.block)
+
+    def _in_blocks(self, q, k, v):
+        return blockwise_attention(q, k, v, self.block)
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "key_filters": self.key_filters,
+            "value_filters": self.value_filters,
+            "residual": self.residual,
+            "scaled": self.scaled,
+            "key_pool": self.key_pool,
+            "block": self.block,
+        }
+
+
+def _flat(x: tf.Tensor) -> tf.Tensor:
+    """(B, H, W, C) -> (B, H W, C)."""
+    if None in x.shape[1:3]:
+        return tf.reshape(x, [tf.shape(x)[0], -1, x.shape[-1]])
+    return tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[-1]])

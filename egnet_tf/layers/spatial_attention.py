@@ -1,0 +1,61 @@
+"""The paper's residual spatial attention (RSA) module, Eq. 4."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class ResidualSpatialAttention(keras.layers.Layer):
+    """x + y * sigmoid(C3(Cat(mean(y), max(y)))) with y = C2(ReLU(C1(x))).
+
+    Mean and max run over the channels of each pixel, as in CBAM (Woo et al., ECCV
+    2018), the source the paper names.
+
+    Args:
+        filters: channels in and out.
+        kernel_size: of C3; 7 in CBAM, not given in the paper.
+        recompute: compute the inner values again for the gradient, not keep them.
+
+    Call: (B, H, W, filters) -> (B, H, W, filters).
+    """
+
+    def __init__(
+        self, filters: int, kernel_size: int = 7, recompute: bool = False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.recompute = recompute
+        conv = keras.layers.Conv2D
+        options = {"padding": "same", "use_bias": False, "dtype": self.dtype_policy}
+        self.conv1 = conv(filters, 3, name="conv1", **options)
+        self.conv2 = conv(filters, 3, name="conv2", **options)
+        self.weigh = conv(1, kernel_size, name="weigh", **options)
+
+    def build(self, input_shape):
+        self.conv1.build((None, None, None, self.filters))
+        self.conv2.build((None, None, None, self.filters))
+        self.weigh.build((None, None, None, 2))
+
+    def call(self, x):
+        block = tf.recompute_grad(self._block) if self.recompute else self._block
+        return block(x)
+
+    def _block(self, x):
+        y = self.conv2(tf.nn.relu(self.conv1(x)))
+        mean = tf.reduce_mean(y, axis=-1, keepdims=True)
+        most = tf.reduce_max(y, axis=-1, keepdims=True)
+        return x + y * tf.nn.sigmoid(self.weigh(tf.concat([mean, most], axis=-1)))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "recompute": self.recompute,
+        }

@@ -1,0 +1,74 @@
+"""MPRNet's supervised attention module (SAM) between two stages."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class SupervisedAttention(keras.layers.Layer):
+    """Turns features into a restored picture, and lets that picture gate them.
+
+    restored = image + C2(x); out = x + C1(x) * sigmoid(C3(restored)), all three
+    convolutions without bias (Zamir et al., CVPR 2021, Figure 4). With a stride the
+    features lie at 1/stride of the picture's resolution: C2 is then a transposed
+    and C3 a strided convolution whose kernels are one patch of stride x stride.
+
+    C2 starts at zero: a new network returns the blurry picture.
+
+    Args:
+        filters: channels of the features.
+        stride: pixels of the picture a position of the features, along each side.
+
+    Call: [features (B, H, W, filters), image (B, stride H, stride W, 3)] ->
+    (features of the same shape, restored float32 (B, stride H, stride W, 3)).
+    """
+
+    def __init__(self, filters: int, stride: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.stride = stride
+        options = {"use_bias": False, "dtype": self.dtype_policy}
+        self.conv1 = keras.layers.Conv2D(filters, 1, name="conv1", **options)
+        self.to_image = image_convolution(1, stride, name="conv2", **options)
+        self.from_image = keras.layers.Conv2D(
+            filters, stride, strides=stride, name="conv3", **options
+        )
+
+    def build(self, input_shape):
+        self.conv1.build((None, None, None, self.filters))
+        self.to_image.build((None, None, None, self.filters))
+        self.from_image.build((None, None, None, 3))
+
+    def call(self, inputs):
+        features, image = inputs
+        residual = tf.cast(self.to_image(features), tf.float32)
+        restored = tf.cast(image, tf.float32) + residual
+        gate = tf.nn.sigmoid(self.from_image(tf.cast(restored, features.dtype)))
+        return features + self.conv1(features) * gate, restored
+
+    def compute_output_shape(self, input_shape):
+        features, image = input_shape
+        return tuple(features), tuple(image)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "stride": self.stride,
+        }
+
+
+def image_convolution(kernel_size: int, stride: int, **kwargs) -> keras.layers.Layer:
+    """The convolution that ends in a picture's residual; zero at the start.
+
+    Args:
+        kernel_size: at stride 1; a transposed convolution has stride x stride.
+        stride: pixels of the picture a position of the features.
+        **kwargs: for the Keras layer.
+    """
+    kwargs = {"use_bias": False, "kernel_initializer": "zeros", **kwargs}
+    if stride == 1:
+        return keras.layers.Conv2D(3, kernel_size, padding="same", **kwargs)
+    return keras.layers.Conv2DTranspose(3, stride, strides=stride, **kwargs)
