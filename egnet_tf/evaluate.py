@@ -1,0 +1,253 @@
+"""Scores a model, or any method's pictures, by a named protocol.
+
+python -m egnet_tf.evaluate --model=runs/quickstart --dataset=samples
+python -m egnet_tf.evaluate --restored=results/ --sharp=gopro/test/ --protocol=gopro
+python -m egnet_tf.evaluate --compare=runs/a,runs/b --dataset=samples
+
+The output folder gets scores.csv (a row a picture) and summary.json; a Markdown table
+is printed. A stopped evaluation goes on with the same command.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from tqdm import tqdm
+
+import egnet_tf
+from egnet_tf import commands, metrics
+from egnet_tf.data import open_pairs
+from egnet_tf.data.pictures import read_rgb, write_picture
+from egnet_tf.data.sources import DATASETS, SPLITS
+from egnet_tf.errors import InputError
+
+# TensorFlow is not imported here: every scoring worker imports this module.
+
+_MODEL = flags.DEFINE_string(
+    "model", None, "A run's folder, a variant's name or an exported model."
+)
+_DATASET = flags.DEFINE_string("dataset", "samples", f"One of: {', '.join(DATASETS)}.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "The data set's folder.")
+_SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which part of the data set.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of blur that is made on the fly.")
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol", "plain", list(metrics.PROTOCOLS), "See docs/evaluation.md."
+)
+_RESTORED = flags.DEFINE_string(
+    "restored", None, "Instead of --model: a folder of restored pictures."
+)
+_SHARP = flags.DEFINE_string(
+    "sharp", None, "With --restored: the folder of sharp pictures of the same names."
+)
+_COMPARE = flags.DEFINE_list(
+    "compare",
+    None,
+    "Models (or output folders) that were evaluated before, for one table.",
+)
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "The output folder. By default evaluation/<dataset>_<protocol> in the run; for "
+    "other models in runs/evaluation/<model>; for --restored beside that folder.",
+)
+_SAVE_PICTURES = flags.DEFINE_bool(
+    "save_pictures", False, "Write pictures/{blurry,restored,sharp}/<name>.png too."
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace the scores of another model, protocol or data set."
+)
+_WORKERS = flags.DEFINE_integer(
+    "workers", os.cpu_count() or 1, "Scoring processes.", lower_bound=1
+)
+
+
+def main() -> int:
+    """Runs the one of the three jobs that the flags ask for."""
+    jobs = [
+        flag.name for flag in (_MODEL, _RESTORED, _COMPARE) if flag.value is not None
+    ]
+    if len(jobs) != 1:
+        raise InputError(
+            "Expected one of --model, --restored (with --sharp) and --compare. "
+            f"Received: {', '.join('--' + job for job in jobs) or 'none of them'}"
+        )
+    if (_RESTORED.value is None) != (_SHARP.value is None):
+        raise InputError("Expected --restored and --sharp together. Received: one")
+    if _SAVE_PICTURES.value and _MODEL.value is None:
+        raise InputError("Expected --model with --save_pictures. Received: no model")
+    if _MODEL.value is not None:
+        return _evaluate_model()
+    if _RESTORED.value is not None:
+        return _evaluate_folder()
+    return _compare()
+
+
+def _evaluate_model() -> int:
+    model = _MODEL.value
+    pairs = open_pairs(
+        _DATASET.value,
+        data_dir=_DATA_DIR.value,
+        split=_SPLIT.value,
+        seed=_SEED.value,
+    )
+    output = Path(_OUTPUT.value or _default_output(model))
+    about = {
+        "method": model,
+        "weights": _digest_of_files(_model_files(model)),
+        "egnet_tf": egnet_tf.__version__,
+        "dataset": f"{_DATASET.value} {_SPLIT.value}",
+        "seed": _SEED.value,
+        "names": _digest(pairs.names),
+    }
+
+    @functools.cache
+    def restorer():
+        return egnet_tf.load(model)
+
+    def pictures(index: int) -> metrics.Pictures:
+        pair = pairs.read(index)
+        result = metrics.Pictures(restorer()(pair.blurry), pair.sharp, pair.blurry)
+        if _SAVE_PICTURES.value:
+            for kind, file in _saved(output, pairs.names[index]).items():
+                write_picture(file, getattr(result, kind))
+        return result
+
+    folder = _open(output, about)
+    if _SAVE_PICTURES.value:
+        for index, name in enumerate(pairs.names):
+            files = _saved(output, name).values()
+            if name in folder.rows and not all(file.exists() for file in files):
+                pictures(index)
+    _report(_score(pairs.names, pictures, folder, about))
+    return 0
+
+
+def _evaluate_folder() -> int:
+    restored = Path(_RESTORED.value)
+    match = metrics.match_folders(restored, _SHARP.value)
+    names = tuple(match.pairs)
+    about = {
+        "method": str(restored),
+        "files": _digest(
+            f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}"
+            for files in match.pairs.values()
+            for file in files
+        ),
+        "dataset": _SHARP.value,
+        "names": _digest(names),
+    }
+
+    def pictures(index: int) -> metrics.Pictures:
+        return metrics.Pictures(*map(read_rgb, match.pairs[names[index]]))
+
+    beside = restored.with_name(f"{restored.name}_evaluation") / _PROTOCOL.value
+    folder = _open(Path(_OUTPUT.value or beside), about)
+    unmatched = {
+        "only_restored": [str(file) for file in match.only_restored],
+        "only_sharp": [str(file) for file in match.only_sharp],
+    }
+    _report(_score(names, pictures, folder, {**about, **unmatched}))
+    _list("restored without a sharp picture, not scored", unmatched["only_restored"])
+    _list("sharp without a restored picture, not scored", unmatched["only_sharp"])
+    # A mean over a part of the pictures must not pass for one over all.
+    return 1 if match.only_sharp else 0
+
+
+def _compare() -> int:
+    summaries = []
+    for one in _COMPARE.value:
+        is_output = (Path(one) / "summary.json").is_file()
+        folder = one if is_output else _OUTPUT.value or _default_output(one)
+        summaries.append(metrics.read_summary(folder))
+    print(metrics.markdown_table(summaries))
+    return 0
+
+
+def _open(output: Path, about: Mapping[str, Any]) -> metrics.EvaluationFolder:
+    description = metrics.PROTOCOLS[_PROTOCOL.value].description
+    return metrics.EvaluationFolder(
+        output, {**about, "protocol": description}, overwrite=_OVERWRITE.value
+    )
+
+
+def _score(
+    names: Sequence[str],
+    pictures: Callable[[int], metrics.Pictures],
+    folder: metrics.EvaluationFolder,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    protocol = metrics.PROTOCOLS[_PROTOCOL.value]
+    with tqdm(
+        total=len(names), initial=len(folder.rows), desc="scoring", unit="picture"
+    ) as progress:
+        for _ in metrics.score_pictures(
+            names, pictures, protocol, folder, workers=_WORKERS.value
+        ):
+            progress.update()
+    summary = metrics.summarize(folder.sort(names), protocol, about)
+    folder.write_summary(summary)
+    print(f"{folder.path / 'scores.csv'}\n{folder.path / 'summary.json'}\n")
+    return summary
+
+
+def _report(summary: Mapping[str, Any]) -> None:
+    print(metrics.markdown_table([summary]))
+    for kind in ("blurry", "restored"):
+        mean = summary[kind] or {"failed": {}, "identical": ()}
+        _list(
+            f"{kind}, not compared and not in the means",
+            [f"{name}: {reason}" for name, reason in mean["failed"].items()],
+        )
+        _list(f"{kind}, identical to sharp and not in the mean PSNR", mean["identical"])
+
+
+def _list(title: str, items: Sequence[str]) -> None:
+    if items:
+        print(f"{title} ({len(items)}):", *items, sep="\n  ", file=sys.stderr)
+
+
+def _default_output(model: str) -> Path:
+    path = Path(model)
+    is_run = (path / "weights").is_dir()
+    home = path / "evaluation" if is_run else Path("runs/evaluation", path.stem)
+    split = "" if _SPLIT.value == "test" else f"_{_SPLIT.value}"
+    return home / f"{_DATASET.value}{split}_{_PROTOCOL.value}"
+
+
+def _saved(output: Path, name: str) -> dict[str, Path]:
+    kinds = metrics.Pictures._fields
+    return {kind: output / "pictures" / kind / f"{name}.png" for kind in kinds}
+
+
+def _model_files(model: str) -> list[Path]:
+    path = Path(model)
+    if path.is_file():
+        return [path]
+    if (path / "weights").is_dir():
+        path = path / "weights"
+    elif not path.exists():
+        from egnet_tf import models
+
+        path = models.shipped(model)
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _digest_of_files(files: Sequence[Path]) -> str:
+    return _digest(
+        hashlib.sha256(file.read_bytes()).hexdigest() + file.name for file in files
+    )
+
+
+def _digest(lines) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    commands.run(main)

@@ -1,0 +1,138 @@
+"""The named ways of scoring a restored picture; docs/evaluation.md explains them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import skimage
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from egnet_tf.errors import InputError
+from egnet_tf.metrics import realblur
+from egnet_tf.metrics.picture_check import require_comparable, require_window
+from egnet_tf.metrics.psnr import psnr
+from egnet_tf.metrics.ssim import ssim_volume
+
+_VERSIONS = {
+    "numpy": np.__version__,
+    "cv2": cv2.__version__,
+    "skimage": skimage.__version__,
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How near one picture is to its sharp counterpart.
+
+    Attributes:
+        psnr: dB; infinity for identical pictures, NaN if the comparison failed.
+        ssim: at most 1; NaN if the comparison failed.
+        failure: why the pictures could not be compared, "" if they could.
+    """
+
+    psnr: float
+    ssim: float
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named, exactly defined way of scoring.
+
+    Attributes:
+        name: what `--protocol` takes.
+        definition: the measure in one sentence.
+        libraries: the libraries whose versions may move the numbers.
+        score: uint8 (H, W, 3) restored, sharp -> Score.
+    """
+
+    name: str
+    definition: str
+    libraries: tuple[str, ...]
+    score: Callable[[np.ndarray, np.ndarray], Score]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The installed version of each of `libraries`."""
+        return {name: _VERSIONS[name] for name in self.libraries}
+
+    @property
+    def description(self) -> str:
+        """Definition and versions: what has to stand beside a number."""
+        versions = ", ".join(f"{name} {v}" for name, v in self.versions.items())
+        return f"{self.name}: {self.definition} [{versions}]"
+
+
+def _plain(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    require_comparable(restored, sharp)
+    require_window(sharp, 11)
+    with np.errstate(divide="ignore"):  # identical pictures: infinity, as defined
+        ratio = peak_signal_noise_ratio(sharp, restored, data_range=255)
+    similarity = structural_similarity(
+        sharp,
+        restored,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        channel_axis=-1,
+    )
+    return Score(float(ratio), float(similarity))
+
+
+def _gopro(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    return Score(psnr(restored, sharp), ssim_volume(restored, sharp))
+
+
+def _realblur(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    try:
+        aligned = realblur.align(restored, sharp)
+    except realblur.AlignmentError as error:
+        return Score(math.nan, math.nan, failure=str(error))
+    return Score(realblur.aligned_psnr(aligned), realblur.aligned_ssim(aligned))
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            "plain",
+            "scikit-image's PSNR of uint8 RGB and its SSIM per channel "
+            "(Gaussian, sigma 1.5, population covariance); per-image mean",
+            ("skimage", "numpy"),
+            _plain,
+        ),
+        Protocol(
+            "gopro",
+            "PSNR of uint8 over all RGB values; SSIM of the RGB volume as MATLAB's "
+            "ssim (11x11x11 Gaussian, sigma 1.5, replicated border); per-image mean",
+            ("cv2", "numpy"),
+            _gopro,
+        ),
+        Protocol(
+            "realblur",
+            "gain match and ECC homography to the sharp picture (100 iterations, "
+            "Gaussian size 5), masked PSNR, masked SSIM cropped by 5; per-image mean "
+            "over the pictures whose alignment converged",
+            ("cv2", "skimage", "numpy"),
+            _realblur,
+        ),
+    )
+}
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(
+            f"Expected a protocol among {', '.join(PROTOCOLS)}. Received: {name!r}"
+        )
+    return PROTOCOLS[name]
