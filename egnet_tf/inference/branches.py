@@ -1,0 +1,123 @@
+"""The views of a picture that the self-ensemble restores and fuses.
+
+A branch shows the network the picture in another way and brings its answer back to
+the picture's own frame:
+
+    half             2x2 means, so at half size; the answer up-sampled bilinearly
+    whole            the picture itself
+    quarters         its four quarters, restored apart and joined
+    flip_horizontal  left and right exchanged, and back
+    flip_vertical    top and bottom exchanged, and back
+    turn             turned by 180 degrees, and back
+
+The first three are the paper's (section 3.2). The others are the geometric
+self-ensemble's, without its 90-degree turns and transposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+
+
+class Branch(NamedTuple):
+    """How a branch shows a picture (`split`) and takes the answer back (`merge`).
+
+    Both map tensors (B, H, W, 3) and work in graphs with unknown B, H and W.
+    H and W are multiples of `shrink` times the network's `size_multiple`.
+    """
+
+    split: Callable[[tf.Tensor], tf.Tensor]
+    merge: Callable[[tf.Tensor], tf.Tensor]
+    shrink: int
+
+
+def _halve(image: tf.Tensor) -> tf.Tensor:
+    return tf.nn.avg_pool2d(image, ksize=2, strides=2, padding="VALID")
+
+
+def _double(restored: tf.Tensor) -> tf.Tensor:
+    height, width = restored.shape[1], restored.shape[2]
+    if height is None or width is None:
+        size = 2 * tf.shape(restored)[1:3]
+    else:
+        size = (2 * height, 2 * width)  # Static for exports and XLA.
+    return tf.image.resize(restored, size, method="bilinear")
+
+
+def _quarter(image: tf.Tensor) -> tf.Tensor:
+    """Stacks them on the batch axis: top left, top right, bottom left, bottom right."""
+    rows = tf.split(image, 2, axis=1)
+    return tf.concat([part for row in rows for part in tf.split(row, 2, axis=2)], 0)
+
+
+def _join(restored: tf.Tensor) -> tf.Tensor:
+    top_left, top_right, bottom_left, bottom_right = tf.split(restored, 4, axis=0)
+    top = tf.concat([top_left, top_right], axis=2)
+    bottom = tf.concat([bottom_left, bottom_right], axis=2)
+    return tf.concat([top, bottom], axis=1)
+
+
+def _reversal(*axes: int) -> Branch:
+    def reverse(image: tf.Tensor) -> tf.Tensor:
+        return tf.reverse(image, axes)
+
+    return Branch(reverse, reverse, shrink=1)
+
+
+BRANCHES = {
+    "half": Branch(_halve, _double, shrink=2),
+    "whole": Branch(tf.identity, tf.identity, shrink=1),
+    "quarters": Branch(_quarter, _join, shrink=2),
+    "flip_horizontal": _reversal(2),
+    "flip_vertical": _reversal(1),
+    "turn": _reversal(1, 2),
+}
+PAPER_BRANCHES = ("half", "whole", "quarters")
+
+
+def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names as a tuple.
+
+    Raises:
+        InputError: a name is unknown or stands twice, or there is none.
+    """
+    names = tuple(names)
+    if not names or len(set(names)) < len(names) or not set(names) <= set(BRANCHES):
+        raise InputError(
+            f"Expected different branches among {', '.join(BRANCHES)}. "
+            f"Received: {', '.join(names) or 'none'}"
+        )
+    return names
+
+
+def shrinkage(names: Sequence[str]) -> int:
+    """Returns by how much the branches multiply the network's `size_multiple`."""
+    return max(BRANCHES[name].shrink for name in names)
+
+
+def branch_images(
+    network: Callable[[tf.Tensor], tf.Tensor],
+    image: tf.Tensor,
+    branches: Sequence[str] = PAPER_BRANCHES,
+) -> list[tf.Tensor]:
+    """Restores a batch once for each branch.
+
+    Args:
+        network: maps (B, h, w, 3) to its restored (B, h, w, 3).
+        image: (B, H, W, 3) in [0, 1]; H and W are multiples of `shrinkage(branches)`
+            times the network's `size_multiple`.
+        branches: names from `BRANCHES`.
+
+    Returns:
+        One (B, H, W, 3) for each branch, in the order of the names: what the
+        self-ensemble network takes.
+    """
+    return [
+        BRANCHES[name].merge(network(BRANCHES[name].split(image)))
+        for name in checked_branches(branches)
+    ]

@@ -1,0 +1,97 @@
+"""From what a person names to a Restorer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference.restorer import DEFAULT_MEMORY_LIMIT, Restorer
+
+_POOLING_WINDOW = 1.5
+"""Side of the local pooling's window in training crops (Chu et al., ECCV 2022)."""
+
+
+def load(
+    model: str | os.PathLike,
+    *,
+    branches: Sequence[str] | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    local_pooling: bool = False,
+) -> Restorer:
+    """Loads trained weights, ready to restore.
+
+        restorer = egnet_tf.load("runs/quickstart")
+        restored = restorer(photo)
+
+    Args:
+        model: a run's folder, a SavedModel's folder, a .tflite file, or the name of a
+            variant whose weights come with the package.
+        branches: of the self-ensemble (names from `inference.branches.BRANCHES`). By
+            default all that the model's trained ensemble fuses, if it has one. Other
+            branches are averaged.
+        tile: see `Restorer`.
+        overlap: see `Restorer`.
+        memory_limit: see `Restorer`.
+        local_pooling: take the means of channel attention over windows of 1.5 times
+            the training crop, as the network knew them in training, not over the
+            picture (TLC). Not for exported models.
+
+    Raises:
+        InputError: no such model, a damaged one, or options it does not have.
+    """
+    sizes = {"tile": tile, "overlap": overlap, "memory_limit": memory_limit}
+    path = Path(model)
+    exported = None
+    if path.suffix == ".tflite":
+        if not path.is_file():
+            raise InputError(f"Expected a .tflite file. Received: {path}")
+        from egnet_tf.inference.litert_runner import LiteRTRunner
+
+        exported = LiteRTRunner
+    elif (path / "saved_model.pb").is_file():
+        from egnet_tf.inference.tensorflow_runners import SavedModelRunner
+
+        exported = SavedModelRunner
+    if exported is not None:
+        if local_pooling:
+            raise InputError(
+                "Expected a run or a variant with local pooling: an exported model's "
+                f"pools are fixed. Received: {path}"
+            )
+        return Restorer(exported(path), branches=branches, **sizes)
+
+    # Imported here, so that .tflite files need no TensorFlow.
+    from egnet_tf import models
+    from egnet_tf.inference.branches import PAPER_BRANCHES
+    from egnet_tf.inference.tensorflow_runners import KerasRunner
+
+    loaded = models.load(_weights_folder(path))
+    runner = KerasRunner(
+        loaded.network,
+        loaded.size_multiple,
+        pooling_window=round(_POOLING_WINDOW * loaded.crop) if local_pooling else None,
+    )
+    trained = branches is None or tuple(branches) == PAPER_BRANCHES
+    ensemble = loaded.ensemble if trained else None
+    return Restorer(runner, ensemble=ensemble, branches=branches, **sizes)
+
+
+def _weights_folder(path: Path) -> Path:
+    from egnet_tf import models
+
+    if (path / "weights").is_dir():
+        return path / "weights"
+    if path.exists():
+        raise InputError(
+            "Expected a run (a folder with weights/), a SavedModel (saved_model.pb), a "
+            f".tflite file or the name of a variant. Received: {path}"
+        )
+    if len(path.parts) > 1:
+        raise InputError(
+            f"Expected a model: there is no such file or folder. Received: {path}"
+        )
+    return models.shipped(str(path))

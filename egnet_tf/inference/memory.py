@@ -1,0 +1,88 @@
+"""How much memory a forward pass takes, read off its graph.
+
+TensorFlow reports its allocator's peak on GPUs only, and a process's resident memory
+depends on what ran before. The graph says it exactly enough, on every machine: run
+its operations in order, let each allocate its outputs, and free a tensor after its
+last use. The largest sum of living tensors, divided by the pixels, is the estimate.
+Weights are not counted.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_PROBE = 128
+"""Side of the picture the graph is followed for: large enough that what grows with
+the picture outweighs what does not, small enough that nothing needs to be run."""
+
+_SAME_BUFFER = {"Identity", "IdentityN", "Reshape", "Squeeze", "ExpandDims"}
+_IN_PLACE = {"Add", "AddV2", "BiasAdd", "Maximum", "Minimum", "Mul", "Relu", "Sub"}
+_WEIGHTS = {"Const", "Placeholder", "ReadVariableOp", "VarHandleOp"}
+
+
+def bytes_per_pixel(function: tf.types.experimental.ConcreteFunction) -> float:
+    """Returns the peak memory of a forward pass, in bytes for each pixel.
+
+    Args:
+        function: of one (B, H, W, 3) picture, sizes free.
+    """
+    graph = tf.Graph()
+    with graph.as_default():
+        picture = tf.compat.v1.placeholder(tf.float32, (1, _PROBE, _PROBE, 3))
+        given = len(tf.nest.flatten(function.structured_input_signature))
+        known = {tensor.name: picture for tensor in function.inputs[:given]}
+        # A graph's description forgets the shapes of its weights.
+        for op in function.graph.get_operations():
+            if op.type == "ReadVariableOp":
+                weight = op.outputs[0]
+                known[weight.name] = tf.compat.v1.placeholder(
+                    weight.dtype, weight.shape
+                )
+        # Imported anew, the graph's sizes follow from the picture's; no Python of the
+        # network runs again.
+        tf.graph_util.import_graph_def(
+            function.graph.as_graph_def(), input_map=known, name=""
+        )
+    return peak_bytes(graph) / _PROBE**2
+
+
+def peak_bytes(graph: tf.Graph) -> int:
+    """Returns the bytes of the living tensors where they are most."""
+    operations = graph.get_operations()
+    buffers: dict[str, str] = {}  # tensor -> the tensor whose memory it uses
+    last_use: dict[str, int] = {}
+    for step, op in enumerate(operations):
+        sources = [buffers[tensor.name] for tensor in op.inputs]
+        for output, tensor in enumerate(op.outputs):
+            if op.type in _WEIGHTS:
+                buffers[tensor.name] = ""  # Not counted.
+            elif op.type in _SAME_BUFFER:
+                buffers[tensor.name] = sources[output]
+            else:
+                buffers[tensor.name] = tensor.name
+        for name in sources:
+            last_use[name] = step
+    ends: dict[int, list[str]] = {}
+    for name, step in last_use.items():
+        ends.setdefault(step, []).append(name)
+
+    sizes: dict[str, int] = {}
+    living = peak = 0
+    for step, op in enumerate(operations):
+        dying = sum(sizes.get(name, 0) for name in ends.get(step, []))
+        for tensor in op.outputs:
+            if buffers[tensor.name] == tensor.name:
+                sizes[tensor.name] = _bytes(tensor)
+                living += sizes[tensor.name]
+        # An element-wise operation writes over an input that nobody needs after it.
+        reused = 0
+        if op.type in _IN_PLACE and dying:
+            reused = min(dying, sum(sizes.get(t.name, 0) for t in op.outputs))
+        peak = max(peak, living - reused)
+        living -= dying
+    return peak
+
+
+def _bytes(tensor: tf.Tensor) -> int:
+    elements = tensor.shape.num_elements()
+    return (elements or 0) * tensor.dtype.size

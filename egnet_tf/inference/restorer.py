@@ -1,0 +1,260 @@
+"""The one place that pads, tiles, merges, crops, clips and rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference.runner import Runner
+from egnet_tf.inference.tiling import blended_strips, tile_positions
+
+DEFAULT_MEMORY_LIMIT = 4 * 2**30
+"""Bytes. Fixed, not a share of the machine's memory: the choice between the whole
+picture and tiles changes the result a little, and should not depend on the machine."""
+
+_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+
+
+class Plan(NamedTuple):
+    """How a picture of one size is restored.
+
+    Attributes:
+        tile: height and width of what the network sees at once.
+        overlap: pixels that neighbouring tiles share.
+        tiles: how many tiles; 1 is the whole picture, padded.
+        batch: how many pictures of this size the network sees at once.
+    """
+
+    tile: tuple[int, int]
+    overlap: int
+    tiles: int
+    batch: int
+
+
+class Restorer:
+    """Restores pictures of any size, whole or in tiles.
+
+        restorer = egnet_tf.load("runs/quickstart")
+        restored = restorer(photo)
+
+    A picture is restored whole while that fits the memory limit, else in square
+    tiles that overlap under a smooth window (`egnet_tf.inference.tiling`). Sizes the
+    network does not take are padded at the right and the bottom by reflection
+    (`1234 -> 1234 321`; a picture smaller than its padding is reflected again and
+    again, and one pixel is repeated), and the padding is cropped off.
+
+    Args:
+        runner: the network.
+        ensemble: a keras.Model, list of one (B, H, W, 3) for each branch -> restored
+            (B, H, W, 3). Without it, the branches are averaged.
+        branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
+            paper's three with an ensemble, else the picture as it is.
+        tile: side of the tiles in pixels; 0 restores whole pictures whatever they
+            take. By default whole within `memory_limit`, else the largest that fits.
+        overlap: pixels that neighbouring tiles share, at most half a tile; by default
+            an eighth of the tile.
+        memory_limit: bytes that a forward pass may take (weights not counted).
+
+    Raises:
+        InputError: options that exclude each other or the runner.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        ensemble=None,
+        branches: Sequence[str] | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ):
+        if ensemble is not None or branches is not None:
+            # Here, because only the branches need TensorFlow.
+            from egnet_tf.inference.ensemble_runner import EnsembleRunner
+
+            runner = EnsembleRunner(runner, branches, ensemble)
+        if runner.tile is not None and tile not in (None, runner.tile):
+            raise InputError(
+                f"Expected no other tile than the model's fixed {runner.tile}. "
+                f"Received: {tile}"
+            )
+        if tile and (tile < 0 or tile % runner.size_multiple):
+            raise InputError(
+                f"Expected a tile that is a multiple of {runner.size_multiple}. "
+                f"Received: {tile}"
+            )
+        if memory_limit <= 0:
+            raise InputError(
+                f"Expected a memory limit above 0 bytes. Received: {memory_limit}"
+            )
+        if overlap is not None and overlap < 0:
+            raise InputError(f"Expected an overlap of 0 or more. Received: {overlap}")
+        self.runner = runner
+        self._tile = runner.tile or tile
+        self._overlap = overlap
+        self._memory_limit = memory_limit
+
+    def __call__(
+        self,
+        images: np.ndarray,
+        *,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Restores one picture or a batch of equal size.
+
+        Args:
+            images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
+            on_tile: called after each forward pass with how many are done and how
+                many there are.
+
+        Returns:
+            Restored, of the same shape and type, clipped; integers are rounded.
+
+        Raises:
+            InputError: another shape, type or range, or a tile that does not fit the
+                memory limit.
+            ArithmeticError: the network gave values that are not finite.
+        """
+        images = np.asarray(images)
+        _check(images)
+        batch = images if images.ndim == 4 else images[None]
+        plan = self.plan(*batch.shape[1:3])
+        passes = plan.tiles * math.ceil(len(batch) / plan.batch)
+        done = 0
+
+        def run(pictures: np.ndarray) -> np.ndarray:
+            nonlocal done
+            restored = self._run(pictures, plan.tile)
+            done += 1
+            if on_tile is not None:
+                on_tile(done, passes)
+            return restored
+
+        result = np.empty_like(batch)
+        if plan.tiles == 1:
+            height, width = batch.shape[1:3]
+            for first in range(0, len(batch), plan.batch):
+                chunk = slice(first, first + plan.batch)
+                restored = run(batch[chunk])
+                result[chunk] = _to_type(restored[:, :height, :width], batch.dtype)
+        else:
+            for picture, out in zip(batch, result, strict=True):
+                self._restore_in_tiles(picture, out, plan, run)
+        return result.reshape(images.shape)
+
+    def plan(self, height: int, width: int) -> Plan:
+        """Returns how a picture of this size is restored.
+
+        Raises:
+            InputError: the memory limit is too small for a tile, or the overlap is
+                more than half a tile.
+        """
+        fixed, multiple = self.runner.tile, self.runner.size_multiple
+        if fixed is not None:
+            tile, batch = (fixed, fixed), 1
+        else:
+            whole = _round_up(height, multiple), _round_up(width, multiple)
+            if self._tile is None:
+                affordable = self._memory_limit / self.runner.bytes_per_pixel
+                fits = math.prod(whole) <= affordable
+                side = max(whole) if fits else self._largest_tile(affordable)
+            else:
+                affordable = 0
+                side = self._tile or max(whole)
+            tile = min(whole[0], side), min(whole[1], side)
+            batch = max(1, int(affordable / math.prod(tile)))
+        overlap = self._overlap if self._overlap is not None else max(tile) // 8
+        tiles = 1
+        for length, side in zip((height, width), tile, strict=True):
+            if length > side:
+                if overlap > side // 2:
+                    raise InputError(
+                        f"Expected an overlap of at most half a tile of {side}. "
+                        f"Received: {overlap}"
+                    )
+                tiles *= len(tile_positions(length, side, overlap))
+        return Plan(tile, overlap, tiles, batch if tiles == 1 else 1)
+
+    def _largest_tile(self, affordable_pixels: float) -> int:
+        multiple = self.runner.size_multiple
+        side = int(math.sqrt(affordable_pixels)) // multiple * multiple
+        if side == 0:
+            needed = multiple**2 * self.runner.bytes_per_pixel
+            raise InputError(
+                f"Expected a memory limit of at least {math.ceil(needed)} bytes, what "
+                f"the smallest tile takes. Received: {self._memory_limit}"
+            )
+        return side
+
+    def _restore_in_tiles(
+        self,
+        picture: np.ndarray,
+        out: np.ndarray,
+        plan: Plan,
+        run: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        height, width = picture.shape[:2]
+        tile_height, tile_width = plan.tile
+
+        def restored_tile(top: int, left: int) -> np.ndarray:
+            view = picture[top : top + tile_height, left : left + tile_width]
+            return run(view[None])[0]
+
+        size = max(height, tile_height), max(width, tile_width)
+        for top, strip in blended_strips(size, plan.tile, plan.overlap, restored_tile):
+            rows = out[top : top + len(strip)]
+            rows[...] = _to_type(strip[: len(rows), :width], out.dtype)
+
+    def _run(self, pictures: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+        """Pads (B, h, w, 3) to the tile's size, in [0, 1], and restores it."""
+        bottom = tile[0] - pictures.shape[1]
+        right = tile[1] - pictures.shape[2]
+        pictures = np.pad(
+            pictures, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect"
+        )
+        peak = _PEAKS.get(pictures.dtype, 1)
+        restored = self.runner(pictures.astype(np.float32) / np.float32(peak))
+        if restored.shape != pictures.shape:
+            raise ValueError(
+                f"Expected the network to keep the shape {pictures.shape}. "
+                f"Received: {restored.shape}"
+            )
+        if not np.isfinite(restored).all():
+            raise ArithmeticError(
+                "Expected finite numbers from the network: were its weights trained "
+                "without errors? Received: NaN or infinity"
+            )
+        return restored
+
+
+def _check(images: np.ndarray) -> None:
+    if images.ndim not in (3, 4) or images.shape[-1] != 3 or 0 in images.shape:
+        raise InputError(
+            "Expected RGB pictures of shape (H, W, 3) or (B, H, W, 3), not empty. "
+            f"Received: {images.shape}"
+        )
+    if images.dtype in _PEAKS:
+        return
+    if not np.issubdtype(images.dtype, np.floating):
+        raise InputError(f"Expected uint8, uint16 or float. Received: {images.dtype}")
+    low, high = images.min(), images.max()
+    if not (low >= 0 and high <= 1):  # Also catches NaN.
+        raise InputError(
+            f"Expected floats in [0, 1]. Received: values from {low} to {high}"
+        )
+
+
+def _to_type(restored: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    restored = np.clip(restored, 0.0, 1.0)
+    if dtype in _PEAKS:
+        restored = np.rint(restored * np.float32(_PEAKS[dtype]))
+    return restored.astype(dtype)
+
+
+def _round_up(length: int, multiple: int) -> int:
+    return math.ceil(length / multiple) * multiple

@@ -1,0 +1,101 @@
+"""Overlapping tiles under a smooth window: the network sees a part, nobody a seam.
+
+The demos for the browser and for Android repeat this algorithm, so it is kept to
+what is written here. Along one axis of `length` pixels, with tiles of T pixels that
+overlap by V <= T / 2:
+
+    positions   0, T - V, 2 (T - V), ...; the last one moved back to length - T, so
+                that every tile lies inside and is full.
+    window      w(i) = r(i + 1/2) r(T - i - 1/2),  i = 0 .. T - 1
+                r(t) = sin^2(pi / 2 * min(t / V, 1)),  1 everywhere when V = 0
+                The ramps of two tiles that overlap by V add up to 1: sin^2 + cos^2.
+    weight      of tile k at its pixel i: w(i) divided by the sum of the windows of
+                all tiles over that pixel. So the weights of every pixel add up to 1,
+                also at the picture's border and where the last tile was moved.
+
+In two axes the weights multiply: weight(y, x) = weight_rows(y) * weight_columns(x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+
+def tile_positions(length: int, tile: int, overlap: int) -> list[int]:
+    """Returns where the tiles of one axis start, in pixels, ascending.
+
+    Args:
+        length: pixels of the axis, at least `tile`.
+        tile: pixels of a tile.
+        overlap: pixels that neighbours share, at most half a tile; the last two may
+            share more.
+    """
+    if not 0 <= overlap <= tile // 2 or length < tile:
+        raise ValueError(
+            "Expected 0 <= overlap <= tile / 2 and tile <= length. "
+            f"Received: overlap={overlap}, tile={tile}, length={length}"
+        )
+    return [*range(0, length - tile, tile - overlap), length - tile]
+
+
+def tile_weights(length: int, tile: int, overlap: int) -> np.ndarray:
+    """Returns each tile's weights along one axis: float32 (tiles, tile).
+
+    At every pixel of the axis the weights of the tiles over it add up to 1.
+    """
+    positions = tile_positions(length, tile, overlap)
+    distance = np.arange(tile) + 0.5
+    ramp = np.sin(np.pi / 2 * np.minimum(distance / max(overlap, 0.5), 1.0)) ** 2
+    window = ramp * ramp[::-1]
+    total = np.zeros(length)
+    for position in positions:
+        total[position : position + tile] += window
+    shares = [window / total[position : position + tile] for position in positions]
+    return np.asarray(shares, np.float32)
+
+
+def blended_strips(
+    size: tuple[int, int],
+    tile: tuple[int, int],
+    overlap: int,
+    restored_tile: Callable[[int, int], np.ndarray],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Restores a picture tile by tile and gives its finished rows from the top down.
+
+    Only one row of tiles is held: tile height x picture width.
+
+    Args:
+        size: height and width of the picture, each at least the tile's.
+        tile: height and width of a tile.
+        overlap: pixels that neighbouring tiles share, at most half a tile.
+        restored_tile: (top, left) -> float32 (tile height, tile width, channels).
+
+    Yields:
+        (top, strip): the rows from `top` on, float32 (rows, picture width, channels).
+        The strip is reused: copy what is needed before asking for the next.
+    """
+    (height, width), (tile_height, tile_width) = size, tile
+    tops, lefts = (
+        # An axis with a single tile may have a smaller tile than twice the overlap.
+        tile_positions(length, side, min(overlap, side // 2))
+        for length, side in zip(size, tile, strict=True)
+    )
+    row_weights, column_weights = (
+        tile_weights(length, side, min(overlap, side // 2))
+        for length, side in zip(size, tile, strict=True)
+    )
+    strip = None
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            restored = restored_tile(top, left)
+            weights = np.outer(row_weights[row], column_weights[column])
+            if strip is None:
+                strip = np.zeros((tile_height, width, restored.shape[-1]), np.float32)
+            strip[:, left : left + tile_width] += weights[..., None] * restored
+        following = tops[row + 1] if row + 1 < len(tops) else height
+        finished = following - top
+        yield top, strip[:finished]
+        strip[:-finished] = strip[finished:]
+        strip[tile_height - finished :] = 0.0
