@@ -1,0 +1,74 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+import skimage
+from scipy import ndimage
+
+from egnet_tf.errors import InputError
+from egnet_tf.metrics import PROTOCOLS, protocol_named, psnr, ssim_volume
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    sharp = ndimage.gaussian_filter(rng.uniform(0, 255, (48, 40, 3)), (2, 2, 0))
+    sharp = (255 * (sharp - sharp.min()) / np.ptp(sharp)).astype(np.uint8)
+    noisy = np.clip(sharp + rng.normal(0, 12, sharp.shape), 0, 255).astype(np.uint8)
+    return noisy, sharp
+
+
+def test_plain_is_the_ssim_per_channel_without_its_border(pictures):
+    restored, sharp = (picture.astype(np.float64) for picture in pictures)
+
+    def blur(picture):
+        return ndimage.gaussian_filter(picture, (1.5, 1.5, 0), truncate=3.5)
+
+    mean_r, mean_s = blur(restored), blur(sharp)
+    covariance = blur(restored * sharp) - mean_r * mean_s
+    variances = blur(restored**2) - mean_r**2 + blur(sharp**2) - mean_s**2
+    c1, c2 = 2.55**2, 7.65**2
+    similarity = (2 * mean_r * mean_s + c1) * (2 * covariance + c2)
+    similarity /= (mean_r**2 + mean_s**2 + c1) * (variances + c2)
+
+    score = PROTOCOLS["plain"].score(*pictures)
+    assert score.ssim == pytest.approx(similarity[5:-5, 5:-5].mean(), abs=1e-9)
+    assert score.psnr == pytest.approx(psnr(*pictures), rel=1e-12)
+
+
+def test_gopro_is_psnr_and_the_ssim_of_the_volume(pictures):
+    score = PROTOCOLS["gopro"].score(*pictures)
+    assert (score.psnr, score.ssim) == (psnr(*pictures), ssim_volume(*pictures))
+
+
+@pytest.mark.parametrize("name", ["plain", "gopro"])
+def test_identical_pictures(pictures, name):
+    score = PROTOCOLS[name].score(pictures[1], pictures[1])
+    assert score.psnr == math.inf
+    assert score.ssim == pytest.approx(1)
+    assert not score.failure
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_pictures_of_different_sizes_are_refused(pictures, name):
+    with pytest.raises(InputError, match="Received: "):
+        PROTOCOLS[name].score(pictures[0][:-1], pictures[1])
+
+
+def test_plain_refuses_pictures_below_its_window():
+    tiny = np.zeros((40, 10, 3), np.uint8)
+    with pytest.raises(InputError, match="Received: 40 x 10"):
+        PROTOCOLS["plain"].score(tiny, tiny)
+
+
+def test_descriptions_name_the_versions_of_the_libraries():
+    description = PROTOCOLS["realblur"].description
+    assert f"cv2 {cv2.__version__}" in description
+    assert f"skimage {skimage.__version__}" in description
+    assert f"numpy {np.__version__}" in PROTOCOLS["gopro"].description
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(InputError, match="Received: 'matlab'"):
+        protocol_named("matlab")

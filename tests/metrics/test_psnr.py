@@ -1,0 +1,45 @@
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from egnet_tf.errors import InputError
+from egnet_tf.metrics import psnr
+
+
+def random_picture(rng, height=13, width=9):
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_agrees_with_scikit_image():
+    rng = np.random.default_rng(0)
+    restored, sharp = random_picture(rng), random_picture(rng)
+    expected = peak_signal_noise_ratio(sharp, restored, data_range=255)
+    assert psnr(restored, sharp) == pytest.approx(expected, rel=1e-12)
+
+
+def test_largest_difference_is_zero_db_whichever_is_brighter():
+    black = np.zeros((4, 4, 3), np.uint8)
+    assert psnr(black, black + 255) == 0
+    assert psnr(black + 255, black) == 0
+
+
+def test_identical_pictures_are_infinite():
+    picture = random_picture(np.random.default_rng(0))
+    assert psnr(picture, picture) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("restored", "sharp"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)),
+        (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4, 3), np.float32)),
+        (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8)),
+        (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8)),
+        (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4, 3), np.uint8)),
+    ],
+)
+def test_pictures_that_cannot_be_compared_are_refused(restored, sharp):
+    with pytest.raises(InputError, match="Received: "):
+        psnr(restored, sharp)
