@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from egnet_tf.data.camera_shake import MAX_EXTENT
 from egnet_tf.data.shaken_photos import ShakenPhotos
 from egnet_tf.errors import InputError
 
@@ -63,16 +64,21 @@ def sample_photos(split: str) -> dict[str, Path]:
     return photos
 
 
-def open_samples(split: str, *, seed: int) -> ShakenPhotos:
+def open_samples(
+    split: str, *, seed: int, max_extent: float = MAX_EXTENT
+) -> ShakenPhotos:
     """The sample photographs under camera shake.
 
     Args:
         split: "train", or "test": there each photograph is shaken in two ways, so
             that the score hangs less on a single shake.
         seed: of the shakes.
+        max_extent: of the trajectories, in pixels.
 
     Returns:
         5 pairs for training, 6 for testing; no photograph is in both.
     """
     shakes = _TEST_SHAKES if split == "test" else 1
-    return ShakenPhotos(sample_photos(split), seed=seed, shakes=shakes)
+    return ShakenPhotos(
+        sample_photos(split), seed=seed, shakes=shakes, max_extent=max_extent
+    )

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data import camera_shake
+from egnet_tf.data.held_out import split_folder, split_names
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.picture_cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.data.picture_files import existing_folder, find_pictures
 from egnet_tf.errors import InputError
 
 
@@ -75,3 +77,37 @@ class ShakenPhotos(Pairs):
         inner = slice(margin, margin + size)
         blurry = camera_shake.shake(around, kernel, rng)
         return Pair(blurry[inner, inner].copy(), around[inner, inner].copy())
+
+
+def open_shake(
+    data_dir: str | None,
+    split: str,
+    *,
+    seed: int,
+    max_extent: float = camera_shake.MAX_EXTENT,
+    cache_bytes: int = DEFAULT_LIMIT,
+) -> ShakenPhotos:
+    """The data set `shake`: any folder of sharp photographs, with its sub-folders.
+
+    Args:
+        data_dir: the folder; it may hold train/ and test/, otherwise a tenth of the
+            photographs is held out.
+        split: "train" or "test".
+        seed: see `ShakenPhotos`; so are the others.
+        max_extent: of the trajectories, in pixels.
+        cache_bytes: the most bytes of decoded photographs kept.
+
+    Raises:
+        InputError: no folder, or no photograph in it.
+    """
+    root, own = split_folder(existing_folder(data_dir, "shake"), split)
+    photos = find_pictures(root)
+    if not photos:
+        raise InputError(f"Expected sharp photographs in {root}. Received: none")
+    names = list(photos) if own else split_names(list(photos), split, "photographs")
+    return ShakenPhotos(
+        {name: photos[name] for name in names},
+        seed=seed,
+        max_extent=max_extent,
+        cache_bytes=cache_bytes,
+    )

@@ -1,0 +1,116 @@
+"""Pairs that are two picture files each, matched by name and checked on opening."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.picture_cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.errors import InputError
+
+
+class FilePairs(Pairs):
+    """Pairs of files.
+
+    Opening reads the headers of all files, so that every missing file and every
+    pair of unequal size is known before training starts.
+
+    Args:
+        files: name to (blurry file, sharp file).
+        cache_bytes: the most bytes of decoded pictures kept in memory.
+
+    Raises:
+        InputError: there is no pair, or some pairs cannot be used; names them all.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, tuple[Path, Path]],
+        *,
+        cache_bytes: int = DEFAULT_LIMIT,
+    ):
+        if not files:
+            raise InputError("Expected pairs of pictures. Received: none")
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            faults = [f for f in threads.map(_fault, files.values()) if f]
+        if faults:
+            raise InputError(
+                "Expected a readable blurry and sharp picture of equal size for each "
+                f"of {len(files)} names. Received: {len(faults)} others: "
+                + "; ".join(faults)
+            )
+        self.names = tuple(files)
+        self.files = tuple(files.values())
+        self._cache = PictureCache(cache_bytes)
+
+    def read(self, index: int) -> Pair:
+        """Reads both files; see `Pairs.read`. The arrays are read-only."""
+        pair = Pair(*map(self._cache.read, self.files[index]))
+        if pair.blurry.shape != pair.sharp.shape:
+            # The headers agreed; the orientation in the EXIF data does not.
+            raise InputError(
+                "Expected a blurry and a sharp picture of equal size. Received: "
+                f"{pair.blurry.shape[:2]} and {pair.sharp.shape[:2]} (height, width), "
+                f"{self.files[index][0]} and {self.files[index][1]}"
+            )
+        return pair
+
+
+def _fault(files: tuple[Path, Path]) -> str | None:
+    sizes = []
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                sizes.append(image.size)
+        except FileNotFoundError:
+            return f"{file} is missing"
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return f"{file} is not readable"
+    blurry, sharp = sizes
+    # Turned by the EXIF orientation they may still agree: `read` decides.
+    if sorted(blurry) != sorted(sharp):
+        return f"{files[0]} is {blurry} but {files[1]} is {sharp} (width, height)"
+    return None
+
+
+def match_names(
+    blurry: Mapping[str, Path], sharp: Mapping[str, Path], where: str
+) -> dict[str, tuple[Path, Path]]:
+    """Pairs files of the same name.
+
+    Args:
+        blurry: name to blurry file.
+        sharp: name to sharp file.
+        where: what the user knows the data set by; for the message.
+
+    Returns:
+        Name to (blurry file, sharp file), in the order of `blurry`.
+
+    Raises:
+        InputError: a picture has no partner; names them all.
+    """
+    lonely = [f"{file} (no sharp one)" for n, file in blurry.items() if n not in sharp]
+    lonely += [
+        f"{file} (no blurry one)" for n, file in sharp.items() if n not in blurry
+    ]
+    if len(lonely) == len(blurry) + len(sharp):
+        raise InputError(
+            f"Expected blurry and sharp pictures of the same names in {where}. "
+            f"Received: blurry {_some(blurry)}; sharp {_some(sharp)}"
+        )
+    if lonely:
+        raise InputError(
+            f"Expected a blurry and a sharp picture of each name in {where}. Received: "
+            f"{len(lonely)} without a partner: " + "; ".join(lonely)
+        )
+    return {name: (blurry[name], sharp[name]) for name in blurry}
+
+
+def _some(names: Mapping[str, Path]) -> str:
+    if not names:
+        return "none"
+    return ", ".join(list(names)[:3]) + (", ..." if len(names) > 3 else "")
