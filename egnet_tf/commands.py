@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from egnet_tf.errors import InputError
 
@@ -64,6 +64,8 @@ def run(main: Callable[[], int | None]) -> None:
         except KeyboardInterrupt:
             _fail("interrupted", code=130)
 
+    # Warnings and errors only; INFO is where libraries report on themselves.
+    flags.FLAGS.set_default("verbosity", logging.WARNING)
     app.run(guarded, flags_parser=parse)
 
 

@@ -1,0 +1,39 @@
+"""The buildings: networks made of the layers, and their weights."""
+
+from egnet_tf.models.egn import EGNConfig, Enhancer, egn
+from egnet_tf.models.egnet import egnet
+from egnet_tf.models.mprnet import mprnet
+from egnet_tf.models.self_ensemble import self_ensemble
+from egnet_tf.models.variants import (
+    VARIANTS,
+    Variant,
+    build,
+    build_ensemble,
+    variant,
+)
+from egnet_tf.models.weights_folder import (
+    LoadedModel,
+    load,
+    save,
+    shipped,
+    transfer_weights,
+)
+
+__all__ = [
+    "VARIANTS",
+    "EGNConfig",
+    "Enhancer",
+    "LoadedModel",
+    "Variant",
+    "build",
+    "build_ensemble",
+    "egn",
+    "egnet",
+    "load",
+    "mprnet",
+    "save",
+    "self_ensemble",
+    "shipped",
+    "transfer_weights",
+    "variant",
+]

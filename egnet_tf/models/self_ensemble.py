@@ -1,0 +1,66 @@
+"""The self-ensemble network, section 3.2 and Figure 6 of the paper."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class WeightedSum(keras.layers.Layer):
+    """Eq. 12 and the end of section 3.2: the branches, weighed pixel by pixel.
+
+    Call: [logits (B, H, W, n), branch 1 (B, H, W, 3), ..., branch n] -> the sum of
+    the branches under softmax weights (B, H, W, 3), float32. The weights of a pixel
+    sum to 1 and are the same for its three colours.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "dtype": "float32"})
+
+    def call(self, inputs):
+        logits, *branches = inputs
+        weights = tf.split(tf.nn.softmax(logits, axis=-1), len(branches), axis=-1)
+        return tf.add_n([w * b for w, b in zip(weights, branches, strict=True)])
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[1])
+
+
+def self_ensemble(
+    num_branches: int = 3, num_features: int = 64, name: str = "self_ensemble"
+) -> keras.Model:
+    """Builds the network that fuses several restorations of one picture, Eq. 10-12.
+
+    Each branch passes a residual block of its own (Eq. 10); the sum of all goes
+    through three convolutions to one logit a branch and pixel (Eq. 11), whose
+    softmax weighs the branches (Eq. 12). The last convolution starts at zero: a new
+    network is the plain mean of its branches.
+
+    Args:
+        num_branches: n, how many pictures are fused.
+        num_features: channels inside.
+        name: of the model.
+
+    Returns:
+        A functional model: list of n float32 (B, H, W, 3) -> float32 (B, H, W, 3).
+        Its layer "logits" holds z_in of Eq. 11.
+    """
+    branches = [
+        keras.Input((None, None, 3), name=f"branch{i + 1}") for i in range(num_branches)
+    ]
+    blocks = []
+    for i, branch in enumerate(branches):
+        y = _conv(num_features, f"branch{i + 1}_conv1", activation="relu")(branch)
+        y = _conv(3, f"branch{i + 1}_conv2")(y)
+        blocks.append(keras.layers.Add(name=f"branch{i + 1}_block")([branch, y]))
+    x = keras.layers.Add(name="sum")(blocks) if num_branches > 1 else blocks[0]
+    x = _conv(num_features, "conv3", activation="relu")(x)
+    x = _conv(num_features, "conv4", activation="relu")(x)
+    logits = _conv(num_branches, "logits", kernel_initializer="zeros")(x)
+    restored = WeightedSum(name="restored")([logits, *branches])
+    return keras.Model(branches, restored, name=name)
+
+
+def _conv(filters: int, name: str, **kwargs):
+    return keras.layers.Conv2D(filters, 3, padding="same", name=name, **kwargs)

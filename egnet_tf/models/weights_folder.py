@@ -1,0 +1,146 @@
+"""A folder of weights: what a run ends with and what the package ships.
+
+    model.json             the variant, the training crop, where the weights come from
+    network.weights.h5     the network
+    ensemble.weights.h5    the self-ensemble network, once it has been trained
+
+Keras' own `.keras` files are tied to the Keras that wrote them; weights are not, and
+the network is rebuilt from model.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from egnet_tf.errors import InputError
+from egnet_tf.models.variants import Variant, build, build_ensemble
+
+_DESCRIPTION = "model.json"
+_NETWORK = "network.weights.h5"
+_ENSEMBLE = "ensemble.weights.h5"
+_SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+class LoadedModel(NamedTuple):
+    """Trained networks and what using them takes.
+
+    Attributes:
+        variant: what they were built from.
+        network: see `build`.
+        ensemble: see `build_ensemble`; None if it was not trained.
+        crop: side of the training crops in pixels.
+    """
+
+    variant: Variant
+    network: keras.Model
+    ensemble: keras.Model | None
+    crop: int
+
+    @property
+    def size_multiple(self) -> int:
+        """What height and width of the network's input must be multiples of."""
+        return self.variant.size_multiple
+
+
+def save(folder: Path, model: LoadedModel) -> None:
+    """Writes a folder of weights, each file whole or not at all.
+
+    The description comes last: a folder that has one is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / _NETWORK, model.network.save_weights)
+    if model.ensemble is not None:
+        _replace(folder / _ENSEMBLE, model.ensemble.save_weights)
+    description = {
+        "variant": model.variant.to_json(),
+        "crop": model.crop,
+        "branches": model.ensemble and len(model.ensemble.inputs),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    _replace(folder / _DESCRIPTION, lambda path: Path(path).write_text(text))
+
+
+def load(folder: Path, **layout) -> LoadedModel:
+    """Rebuilds the networks of a folder and loads their weights.
+
+    Args:
+        folder: as `save` wrote it.
+        **layout: see `build`.
+
+    Raises:
+        InputError: the folder is not complete or its files are damaged.
+    """
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text())
+        variant = Variant.from_json(description["variant"])
+        crop, branches = description["crop"], description["branches"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"Expected a folder of weights with a {_DESCRIPTION} "
+            f"({type(error).__name__}). Received: {folder}"
+        ) from error
+    network = build(variant)
+    _load(network, folder / _NETWORK)
+    if layout:
+        # Keras stores weights in the order of the graph, and the layout changes it.
+        laid_out = build(variant, **layout)
+        transfer_weights(network, laid_out)
+        network = laid_out
+    ensemble = branches and build_ensemble(variant, branches)
+    if ensemble:
+        _load(ensemble, folder / _ENSEMBLE)
+    return LoadedModel(variant, network, ensemble or None, crop)
+
+
+def shipped(name: str) -> Path:
+    """The folder of the weights that come with the package for a variant.
+
+    Raises:
+        InputError: none come for it.
+    """
+    folders = {path.parent.name: path.parent for path in _SHIPPED.glob("*/model.json")}
+    if name not in folders:
+        raise InputError(
+            f"Expected a run's folder or a variant with shipped weights "
+            f"({', '.join(sorted(folders)) or 'none in this version'}). "
+            f"Received: {name}"
+        )
+    return folders[name]
+
+
+def transfer_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copies weights between layers of equal names.
+
+    Layers that only `target` has keep their own: EGN, when a trained backbone moves
+    into a network with EGN.
+
+    Raises:
+        ValueError: `source` has weights for which `target` has no layer.
+    """
+    for layer in source.layers:
+        if layer.weights:
+            target.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def _replace(path: Path, write) -> None:
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write(str(temporary))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(str(path))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"Expected the weights of {model.name} ({type(error).__name__}). "
+            f"Received: {path}"
+        ) from error

@@ -1,0 +1,72 @@
+"""The latest checkpoints of one phase, and going on from the last sound one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+
+from egnet_tf.errors import InputError
+from egnet_tf.training.phases import Phase
+
+_KEPT = 3
+
+
+class Checkpoints:
+    """Saves and restores the step, the networks and the optimizer of a phase.
+
+    Args:
+        folder: of this phase's checkpoints.
+        phase: whose networks are saved.
+        optimizer: built, so that its state exists.
+    """
+
+    def __init__(self, folder: Path, phase: Phase, optimizer):
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        parts = {"network": phase.network, "optimizer": optimizer, "step": self.step}
+        if phase.ensemble is not None:
+            parts["ensemble"] = phase.ensemble
+        self._manager = tf.train.CheckpointManager(
+            tf.train.Checkpoint(**parts),
+            str(folder),
+            max_to_keep=_KEPT,
+            step_counter=self.step,
+        )
+
+    def restore(self) -> int:
+        """Restores the latest checkpoint that is whole.
+
+        Returns:
+            The steps already done; 0 without a checkpoint.
+
+        Raises:
+            InputError: there are checkpoints, but none is whole.
+        """
+        paths = self._manager.checkpoints
+        for path in reversed(paths):
+            try:
+                self._manager.checkpoint.restore(path).assert_consumed()
+            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                reason = str(error).strip().split("\n", 1)[0]
+                logging.warning("Damaged checkpoint %s left out (%s)", path, reason)
+                continue
+            return int(self.step)
+        if paths:
+            raise InputError(
+                "Expected a whole checkpoint to go on from; delete the folder to "
+                f"begin this phase again. Received: {Path(paths[0]).parent}"
+            )
+        return 0
+
+    def save(self) -> None:
+        """Saves everything as it is now.
+
+        Raises:
+            OSError: the disk is full or cannot be written; earlier checkpoints stay.
+        """
+        try:
+            self._manager.save(checkpoint_number=self.step)
+        except tf.errors.OpError as error:
+            reason = error.message.strip().split("\n", 1)[0]
+            raise OSError(f"Cannot save a checkpoint: {reason}") from error

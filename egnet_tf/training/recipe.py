@@ -1,0 +1,181 @@
+"""The recipe of a training run: every number, in one frozen dataclass.
+
+Its fields are the flags of `python -m egnet_tf.train`, its text form is a flag file:
+`runs/<name>/recipe.flags` can be given back as --flagfile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from absl import flags
+
+from egnet_tf.data.augment import Augment
+from egnet_tf.errors import InputError
+from egnet_tf.losses import LOSSES
+from egnet_tf.models import VARIANTS, Variant, variant
+from egnet_tf.models.egn import INPUTS
+
+
+def _flag(default, help_text: str, choices=None, lower_bound=None):
+    metadata = {"help": help_text, "choices": choices, "lower_bound": lower_bound}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What a run is made of. Two runs of one recipe give the same weights."""
+
+    # === Network ===
+    variant: str = _flag("egnet", "named size of the network", choices=list(VARIANTS))
+    egn: bool = _flag(True, "put EGN into the backbone (Table 4)")
+    egn_input: str = _flag("gradient", "what EGN takes (Table 3)", choices=list(INPUTS))
+    egn_implicit_stddev: float = _flag(
+        0.02, "standard deviation of an implicit input's draw (Table 3)"
+    )
+    egn_attention: bool = _flag(True, "attention in EGN, or convolutions (Table 3)")
+
+    # === Data ===
+    dataset: str = _flag("samples", "data set, or several: see docs/data.md")
+    data_dir: str = _flag("", "folder of the data set")
+    crop: int = _flag(256, "side of the training crops in pixels", lower_bound=16)
+    batch: int = _flag(1, "crops a step, over all devices", lower_bound=1)
+    flips: bool = _flag(True, "flip pairs at random, both ways")
+    turns: bool = _flag(False, "turn pairs by 90 degrees at random")
+    saturation: float = _flag(0.0, "largest relative change of the saturation of pairs")
+    channel_shuffle: bool = _flag(False, "exchange the colours of pairs at random")
+
+    # === Phases: steps of each, 0 leaves it out ===
+    backbone_steps: int = _flag(0, "steps of the backbone phase", lower_bound=0)
+    egn_steps: int = _flag(0, "steps of the EGN phase", lower_bound=0)
+    ensemble_steps: int = _flag(0, "steps of the self-ensemble phase", lower_bound=0)
+
+    # === Loss and optimizer ===
+    loss: str = _flag("egnet", "loss: the paper's or MPRNet's", choices=list(LOSSES))
+    gradient_loss: bool = _flag(True, "the gradient term of the paper's loss (Table 6)")
+    learning_rate: float = _flag(2e-4, "learning rate after the warm-up")
+    final_learning_rate: float = _flag(1e-6, "learning rate at the end of a phase")
+    warmup_steps: int = _flag(0, "steps from 0 to the learning rate", lower_bound=0)
+    clip_norm: float = _flag(0.0, "largest global norm of a gradient, 0 for no limit")
+
+    # === Running ===
+    seed: int = _flag(1234, "of weights, data and augmentation")
+    validate_every: int = _flag(0, "steps between validations, 0 for phase ends only")
+    validation_pairs: int = _flag(0, "pairs of a validation, 0 for all", lower_bound=0)
+    checkpoint_every: int = _flag(500, "steps between checkpoints", lower_bound=1)
+    recompute: bool = _flag(False, "trade time for memory, block by block")
+
+    def network_variant(self) -> Variant:
+        """The variant with this recipe's choices about EGN."""
+        named = variant(self.variant)
+        if named.egn is None:
+            return named
+        egn = dataclasses.replace(
+            named.egn,
+            source=self.egn_input,
+            implicit_stddev=self.egn_implicit_stddev,
+            attention=self.egn_attention,
+        )
+        return dataclasses.replace(named, egn=egn if self.egn else None)
+
+    def phase_steps(self) -> dict[str, int]:
+        """The phases of this recipe in order, with their steps.
+
+        Raises:
+            InputError: there is none, or EGN is to be trained in a network without.
+        """
+        steps = {
+            "backbone": self.backbone_steps,
+            "egn": self.egn_steps,
+            "ensemble": self.ensemble_steps,
+        }
+        phases = {name: count for name, count in steps.items() if count}
+        if not phases:
+            raise InputError(
+                "Expected at least one of --backbone_steps, --egn_steps and "
+                "--ensemble_steps above 0. Received: 0 for all"
+            )
+        if "egn" in phases and self.network_variant().egn is None:
+            raise InputError(
+                "Expected --egn_steps=0 for a network without EGN. "
+                f"Received: {self.egn_steps}"
+            )
+        return phases
+
+    def loss_terms(self) -> dict:
+        """The terms of the loss, see `egnet_tf.losses.stage_losses`."""
+        terms = dict(LOSSES[self.loss])
+        if not self.gradient_loss:
+            terms.pop("gradient", None)
+        return terms
+
+    def augment(self) -> Augment:
+        """The augmentation of training pairs."""
+        return Augment(
+            flips=self.flips,
+            turns=self.turns,
+            saturation=self.saturation,
+            channel_shuffle=self.channel_shuffle,
+        )
+
+    def to_flags(self) -> str:
+        """A flag file with every field, one a line."""
+        return "".join(
+            f"--{field.name}={_text(getattr(self, field.name))}\n"
+            for field in dataclasses.fields(self)
+        )
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines one flag for each field of `Recipe`."""
+    for field in dataclasses.fields(Recipe):
+        options = {"flag_values": flag_values}
+        choices, bound = field.metadata["choices"], field.metadata["lower_bound"]
+        text = field.metadata["help"]
+        if choices:
+            flags.DEFINE_enum(field.name, field.default, choices, text, **options)
+        elif isinstance(field.default, bool):
+            flags.DEFINE_bool(field.name, field.default, text, **options)
+        elif isinstance(field.default, int):
+            flags.DEFINE_integer(field.name, field.default, text, bound, **options)
+        elif isinstance(field.default, float):
+            flags.DEFINE_float(field.name, field.default, text, 0.0, **options)
+        else:
+            flags.DEFINE_string(field.name, field.default, text, **options)
+
+
+def from_flags(flag_values: flags.FlagValues) -> Recipe:
+    """The recipe that parsed flags describe."""
+    names = (field.name for field in dataclasses.fields(Recipe))
+    return Recipe(**{name: flag_values[name].value for name in names})
+
+
+def read(path: Path) -> Recipe:
+    """Reads a flag file that `Recipe.to_flags` wrote.
+
+    Raises:
+        InputError: the file is missing or has other flags.
+    """
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    flags.DEFINE_string("flagfile", "", "a file of flags", flag_values=flag_values)
+    try:
+        flag_values(["recipe", *path.read_text().splitlines()])
+    except (OSError, flags.Error) as error:
+        raise InputError(f"Expected a recipe ({error}). Received: {path}") from error
+    return from_flags(flag_values)
+
+
+def differences(one: Recipe, other: Recipe) -> list[str]:
+    """The flags in which two recipes differ: "--name: value -> other value"."""
+    return [
+        f"--{field.name}: {_text(getattr(one, field.name))} -> "
+        f"{_text(getattr(other, field.name))}"
+        for field in dataclasses.fields(Recipe)
+        if getattr(one, field.name) != getattr(other, field.name)
+    ]
+
+
+def _text(value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,85 @@
+"""A run's folder: runs/<name>/.
+
+    recipe.flags    every number of the run
+    checkpoints/    one folder a phase, the latest three each
+    logs/           TensorBoard
+    metrics.csv     one row a validation
+    weights/        the networks as last validated, see egnet_tf.models.weights_folder
+    compare.png     blurry, restored and sharp
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+from egnet_tf.errors import InputError
+from egnet_tf.training import recipe as recipes
+from egnet_tf.training.recipe import Recipe
+
+_COLUMNS = ("phase", "step", "psnr", "ssim", "blurry_psnr", "blurry_ssim", "loss")
+
+
+class RunFolder:
+    """Opens a run's folder, or begins one.
+
+    Args:
+        path: of the folder.
+        recipe: of the run.
+
+    Raises:
+        InputError: the folder holds a run of another recipe.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe):
+        self.path = path
+        written = path / "recipe.flags"
+        if written.exists():
+            changed = recipes.differences(recipes.read(written), recipe)
+            if changed:
+                raise InputError(
+                    f"Expected the recipe that {path} was begun with, or another "
+                    f"--run. Received: {', '.join(changed)}"
+                )
+            return
+        path.mkdir(parents=True, exist_ok=True)
+        temporary = path / ".recipe.flags"
+        temporary.write_text(recipe.to_flags())
+        os.replace(temporary, written)
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the networks as last validated."""
+        return self.path / "weights"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of TensorBoard's events."""
+        return self.path / "logs"
+
+    def checkpoints(self, phase: str) -> Path:
+        """The folder of a phase's checkpoints."""
+        return self.path / "checkpoints" / phase
+
+    def add_metrics(self, **row) -> None:
+        """Adds a row to metrics.csv, in the place of one of the same phase and step."""
+        rows = [
+            kept
+            for kept in self.metrics()
+            if (kept["phase"], kept["step"]) != (row["phase"], str(row["step"]))
+        ]
+        temporary = self.path / ".metrics.csv"
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, _COLUMNS)
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        os.replace(temporary, self.path / "metrics.csv")
+
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv, in the order in which they were added."""
+        path = self.path / "metrics.csv"
+        if not path.exists():
+            return []
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))

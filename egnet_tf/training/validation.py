@@ -1,0 +1,47 @@
+"""Scores the networks of a phase on held-out pairs, by the Restorer of inference."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from egnet_tf.data import Pairs
+from egnet_tf.inference import Restorer
+from egnet_tf.inference.tensorflow_runners import KerasRunner
+from egnet_tf.metrics import mean_score, protocol_named
+from egnet_tf.training.phases import Phase
+
+
+class Validation(NamedTuple):
+    """Mean scores of one validation: dB and SSIM, by the protocol `plain`."""
+
+    psnr: float
+    ssim: float
+    blurry_psnr: float
+    blurry_ssim: float
+
+
+class Validator:
+    """Restores and scores a phase's held-out pairs whenever it is called.
+
+    Args:
+        phase: whose networks are scored, as they are at the time of a call.
+        pairs: held out from training.
+        count: how many of them; 0 for all.
+    """
+
+    def __init__(self, phase: Phase, pairs: Pairs, count: int = 0):
+        runner = KerasRunner(phase.network, phase.variant.size_multiple)
+        self.restorer = Restorer(runner, ensemble=phase.ensemble)
+        self.pairs = pairs
+        self._count = min(count or len(pairs), len(pairs))
+
+    def __call__(self) -> Validation:
+        """Scores the networks as they are now."""
+        score = protocol_named("plain").score
+        restored, blurry = [], []
+        for index in range(self._count):
+            name, pair = self.pairs.names[index], self.pairs.read(index)
+            restored.append((name, score(self.restorer(pair.blurry), pair.sharp)))
+            blurry.append((name, score(pair.blurry, pair.sharp)))
+        after, before = mean_score(restored), mean_score(blurry)
+        return Validation(after.psnr, after.ssim, before.psnr, before.ssim)
