@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,13 +23,15 @@ from absl import flags
 from tqdm import tqdm
 
 import egnet_tf
-from egnet_tf import commands, metrics
+from egnet_tf import metrics
 from egnet_tf.data import open_pairs
+from egnet_tf.data.gopro import BLURS
 from egnet_tf.data.pictures import read_rgb, write_picture
-from egnet_tf.data.sources import DATASETS, SPLITS
+from egnet_tf.data.sources import DATASETS, SPLITS, DataOptions
 from egnet_tf.errors import InputError
 
-# TensorFlow is not imported here: every scoring worker imports this module.
+# Every scoring worker imports this module: what imports TensorFlow (`commands` too)
+# comes later, where it is needed.
 
 _MODEL = flags.DEFINE_string(
     "model", None, "A run's folder, a variant's name or an exported model."
@@ -37,6 +40,9 @@ _DATASET = flags.DEFINE_string("dataset", "samples", f"One of: {', '.join(DATASE
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "The data set's folder.")
 _SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which part of the data set.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of blur that is made on the fly.")
+_GOPRO_BLUR = flags.DEFINE_enum(
+    "gopro_blur", "linear", list(BLURS), "GoPro's folder blur or blur_gamma."
+)
 _PROTOCOL = flags.DEFINE_enum(
     "protocol", "plain", list(metrics.PROTOCOLS), "See docs/evaluation.md."
 )
@@ -96,6 +102,7 @@ def _evaluate_model() -> int:
         data_dir=_DATA_DIR.value,
         split=_SPLIT.value,
         seed=_SEED.value,
+        options=DataOptions(gopro_blur=_GOPRO_BLUR.value),
     )
     output = Path(_OUTPUT.value or _default_output(model))
     about = {
@@ -104,6 +111,7 @@ def _evaluate_model() -> int:
         "egnet_tf": egnet_tf.__version__,
         "dataset": f"{_DATASET.value} {_SPLIT.value}",
         "seed": _SEED.value,
+        "gopro_blur": _GOPRO_BLUR.value,
         "names": _digest(pairs.names),
     }
 
@@ -218,7 +226,8 @@ def _default_output(model: str) -> Path:
     is_run = (path / "weights").is_dir()
     home = path / "evaluation" if is_run else Path("runs/evaluation", path.stem)
     split = "" if _SPLIT.value == "test" else f"_{_SPLIT.value}"
-    return home / f"{_DATASET.value}{split}_{_PROTOCOL.value}"
+    dataset = re.sub(r"[^\w.-]+", "_", _DATASET.value)
+    return home / f"{dataset}{split}_{_PROTOCOL.value}"
 
 
 def _saved(output: Path, name: str) -> dict[str, Path]:
@@ -250,4 +259,6 @@ def _digest(lines) -> str:
 
 
 if __name__ == "__main__":
+    from egnet_tf import commands
+
     commands.run(main)

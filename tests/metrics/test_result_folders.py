@@ -24,10 +24,11 @@ def test_matches_by_name_whatever_the_order_and_the_suffix(tmp_path):
     assert match.only_sharp == (sharp / "a.png",)
 
 
-def test_names_that_differ_by_suffix_only_are_refused(tmp_path):
-    restored = make(tmp_path / "r", "a.png", "a.jpg")
-    with pytest.raises(InputError, match=r"a\.jpg and .*a\.png"):
-        match_folders(restored, make(tmp_path / "s", "a.png"))
+def test_what_two_files_of_one_name_leave_open_is_not_guessed(tmp_path):
+    restored = make(tmp_path / "r", "a.png", "a.jpg", "b.png")
+    match = match_folders(restored, make(tmp_path / "s", "a.png", "b.png"))
+    assert list(match.pairs) == ["b"]
+    assert set(match.only_restored) == {restored / "a.jpg", restored / "a.png"}
 
 
 def test_nothing_in_common_names_an_example_of_each(tmp_path):

@@ -1,0 +1,276 @@
+"""The command as a person runs it: in a process of its own."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage import data
+
+import egnet_tf
+from egnet_tf.data import open_pairs
+from egnet_tf.data.pictures import read_rgb, write_picture
+from egnet_tf.metrics import PROTOCOLS
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*arguments, cwd):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return {
+        "args": [sys.executable, "-m", "egnet_tf.evaluate", *map(str, arguments)],
+        "cwd": cwd,
+        "env": environment,
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+    }
+
+
+def evaluate(*arguments, cwd):
+    return subprocess.run(**command(*arguments, cwd=cwd))
+
+
+def table(folder):
+    with open(folder / "scores.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def sharpen(tmp_path_factory):
+    """A model like every other: unsharp masking as an exported .tflite file."""
+    import tensorflow as tf
+
+    class Sharpen(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 256, 256, 3), name="image")])
+        def restore(self, image):
+            smooth = tf.nn.avg_pool2d(image, 3, 1, "SAME")
+            return {"restored": image + 0.6 * (image - smooth)}
+
+    folder = tmp_path_factory.mktemp("sharpen")
+    module = Sharpen()
+    tf.saved_model.save(module, str(folder / "saved"), signatures=module.restore)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved"))
+    path = folder / "sharpen.tflite"
+    path.write_bytes(converter.convert())
+    return path
+
+
+@pytest.fixture(scope="module")
+def evaluated(sharpen, tmp_path_factory):
+    """The folder of a finished evaluation by two workers, and what was printed."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    done = evaluate(f"--model={sharpen}", "--save_pictures", "--workers=2", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "evaluation" / "sharpen" / "samples_plain", done.stdout
+
+
+def test_scores_are_those_of_the_restored_pictures(sharpen, evaluated):
+    folder, _ = evaluated
+    pairs = open_pairs("samples", split="test", seed=0)
+    rows = table(folder)
+    assert [row["name"] for row in rows] == list(pairs.names)
+
+    pair = pairs.read(0)
+    restored = egnet_tf.load(sharpen)(pair.blurry)
+    for kind, picture in (("restored", restored), ("blurry", pair.blurry)):
+        expected = PROTOCOLS["plain"].score(picture, pair.sharp)
+        assert float(rows[0][f"{kind}_psnr"]) == expected.psnr
+        assert float(rows[0][f"{kind}_ssim"]) == expected.ssim
+        mean = summary(folder)[kind]
+        psnrs = [float(row[f"{kind}_psnr"]) for row in rows]
+        assert mean["psnr"] == pytest.approx(np.mean(psnrs))
+        assert mean["compared"] == len(pairs)
+
+
+def test_says_what_was_measured_and_how(sharpen, evaluated):
+    folder, printed = evaluated
+    found = summary(folder)
+    assert (found["method"], found["dataset"]) == (str(sharpen), "samples test")
+    assert found["description"] == PROTOCOLS["plain"].description
+    assert PROTOCOLS["plain"].description in printed
+    psnr, ssim = found["restored"]["psnr"], found["restored"]["ssim"]
+    row = f"| {sharpen} | samples test | plain | 6 | {psnr:.2f} | {ssim:.4f} |"
+    assert row in printed
+
+
+def test_saved_pictures_are_those_that_were_scored(evaluated):
+    pictures = evaluated[0] / "pictures"
+    pairs = open_pairs("samples", split="test", seed=0)
+    pair = pairs.read(1)
+    name = f"{pairs.names[1]}.png"
+    np.testing.assert_array_equal(read_rgb(pictures / "blurry" / name), pair.blurry)
+    np.testing.assert_array_equal(read_rgb(pictures / "sharp" / name), pair.sharp)
+    restored = read_rgb(pictures / "restored" / name)
+    found = float(table(evaluated[0])[1]["restored_psnr"])
+    assert PROTOCOLS["plain"].score(restored, pair.sharp).psnr == found
+
+
+def test_a_second_run_scores_nothing_again_and_adds_missing_pictures(
+    sharpen, evaluated, tmp_path
+):
+    output = tmp_path / "copy"
+    shutil.copytree(evaluated[0], output)
+    lines = (output / "scores.csv").read_text().splitlines(keepends=True)
+    name = lines[1].split(",")[0]
+    lines[1] = f"{name},1.0,0.1,,2.0,0.2,\n"  # nothing that scoring could give
+    (output / "scores.csv").write_text("".join(lines))
+    missing = output / "pictures" / "restored" / f"{name}.png"
+    missing.unlink()
+
+    flags = (f"--model={sharpen}", f"--output={output}", "--save_pictures")
+    done = evaluate(*flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (output / "scores.csv").read_text() == "".join(lines)
+    assert missing.is_file()
+
+
+def test_another_evaluation_does_not_go_on_in_the_same_folder(
+    sharpen, evaluated, tmp_path
+):
+    output = tmp_path / "copy"
+    shutil.copytree(evaluated[0], output)
+    before = (output / "scores.csv").read_bytes()
+    other = tmp_path / "other.tflite"
+    other.write_bytes(sharpen.read_bytes() + b"other weights")
+    flags = (f"--model={other}", f"--output={output}", "--protocol=gopro")
+    done = evaluate(*flags, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert "differs in method, weights, protocol" in done.stderr
+    assert (output / "scores.csv").read_bytes() == before
+
+    done = evaluate(*flags, "--overwrite", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert summary(output)["protocol"] == "gopro"
+    assert float(table(output)[0]["restored_ssim"]) > 0
+
+
+def make_results(folder, count):
+    """A method's pictures and the sharp ones, small crops of a photograph."""
+    photo = data.astronaut()
+    for number in range(count):
+        top, left = divmod(number * 40, 360)
+        sharp = photo[top * 40 : top * 40 + 128, left : left + 128]
+        restored = ndimage.gaussian_filter(sharp, (1, 1, 0))
+        write_picture(folder / "sharp" / f"{number:02}.png", sharp)
+        write_picture(folder / "restored" / f"{number:02}.png", restored)
+
+
+def test_scores_any_methods_pictures_and_names_what_it_could_not(tmp_path):
+    make_results(tmp_path, 3)
+    grey = np.full((128, 128, 3), 90, np.uint8)
+    write_picture(tmp_path / "restored" / "01.png", grey)
+    (tmp_path / "restored" / "02.png").unlink()
+    write_picture(tmp_path / "restored" / "sheet.png", grey)
+
+    flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")
+    done = evaluate(*flags, cwd=tmp_path)
+    assert done.returncode == 1  # a part was scored, and says so
+    assert "Traceback" not in done.stderr
+    for named in ("restored/sheet.png", "sharp/02.png", "01: the alignment did not"):
+        assert named in done.stderr
+
+    output = tmp_path / "restored_evaluation" / "realblur"
+    found = summary(output)
+    assert (found["pictures"], found["restored"]["compared"]) == (2, 1)
+    assert found["restored"]["failed"] == {"01": "the alignment did not converge"}
+    assert found["only_sharp"] == ["sharp/02.png"]
+    assert "| restored | sharp | realblur | 1 of 2 |" in done.stdout
+    sharp, restored = (read_rgb(tmp_path / k / "00.png") for k in ("sharp", "restored"))
+    expected = PROTOCOLS["realblur"].score(restored, sharp)
+    assert float(table(output)[0]["restored_psnr"]) == pytest.approx(expected.psnr)
+    assert table(output)[0]["blurry_psnr"] == ""
+
+
+def test_goes_on_where_it_was_killed(tmp_path):
+    make_results(tmp_path, 14)
+    flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")
+    flags = (*flags, "--output=scores")
+    scores = tmp_path / "scores" / "scores.csv"
+
+    running = subprocess.Popen(**command(*flags, "--workers=1", cwd=tmp_path))
+    while running.poll() is None:
+        if scores.exists() and scores.read_bytes().count(b"\n") > 2:
+            running.kill()
+            break
+        time.sleep(0.01)
+    running.communicate()
+    assert running.returncode == -9
+
+    lines = scores.read_text().splitlines(keepends=True)
+    done = sum(line.endswith("\n") for line in lines) - 1
+    assert 2 <= done < 14
+    lines[1] = "00,,,,1.0,0.1,\n"  # nothing that scoring could give
+    scores.write_text("".join(lines))
+
+    again = evaluate(*flags, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    rows = table(tmp_path / "scores")
+    assert [row["name"] for row in rows] == [f"{number:02}" for number in range(14)]
+    assert rows[0]["restored_psnr"] == "1.0"
+    assert all(float(row["restored_psnr"]) > 20 for row in rows[1:])
+
+
+def test_compares_in_one_table(evaluated, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(evaluated[0], other)
+    changed = summary(other)
+    changed["method"], changed["restored"]["psnr"] = "other", 12.344
+    (other / "summary.json").write_text(json.dumps(changed))
+
+    done = evaluate(f"--compare={evaluated[0]},{other}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:5]] == [
+        "| blurry",
+        f"| {summary(evaluated[0])['method']}",
+        "| other",
+    ]
+    assert " | 12.34 | " in lines[4]
+
+
+def test_bad_flags_say_what_was_expected(tmp_path):
+    cases = {
+        "Received: none of them": [],
+        "Received: --model, --restored": ["--model=a", "--restored=a", "--sharp=a"],
+        "--restored and --sharp together": ["--restored=a"],
+        "Expected --model with --save_pictures": ["--compare=a", "--save_pictures"],
+        "Expected a folder of pictures. Received: a": ["--restored=a", "--sharp=b"],
+        "Received: runs/evaluation/a/samples_plain": ["--compare=runs/a"],
+        "Received: coco": ["--model=a", "--dataset=coco"],
+    }
+    # One process for all: starting one takes seconds.
+    program = """
+import json, sys
+from absl import flags
+from egnet_tf import errors, evaluate
+for case in json.loads(sys.argv[1]):
+    flags.FLAGS.unparse_flags()
+    for name in ("model", "restored", "sharp", "compare", "save_pictures", "dataset"):
+        flags.FLAGS[name].unparse()
+    flags.FLAGS(["evaluate", *case])
+    try:
+        evaluate.main()
+    except errors.InputError as error:
+        print(error)
+"""
+    given = json.dumps(list(cases.values()))
+    run = command(cwd=tmp_path) | {"args": [sys.executable, "-c", program, given]}
+    done = subprocess.run(**run)
+    messages = done.stdout.splitlines()
+    assert len(messages) == len(cases), done.stderr
+    for expected, message in zip(cases, messages, strict=True):
+        assert expected in message
