@@ -16,9 +16,19 @@ from egnet_tf.data.picture_cache import DEFAULT_LIMIT
 from egnet_tf.data.realblur import open_realblur
 from egnet_tf.data.samples import open_samples
 from egnet_tf.data.shaken_photos import open_shake
+from egnet_tf.data.shards import open_shards
 from egnet_tf.errors import InputError
 
-DATASETS = ("gopro", "realblur_j", "realblur_r", "folder", "frames", "shake", "samples")
+DATASETS = (
+    "gopro",
+    "realblur_j",
+    "realblur_r",
+    "folder",
+    "frames",
+    "shake",
+    "samples",
+    "shards",
+)
 SPLITS = ("train", "test")
 
 
@@ -161,5 +171,7 @@ def _open(
             )
         case "samples":
             return open_samples(split, seed=seed, max_extent=options.shake_extent)
+        case "shards":
+            return open_shards(folder, split)
         case _:
             raise AssertionError(name)
