@@ -14,7 +14,8 @@ demo: $(VENV)/installed
 	$(BIN)/python -m egnet_tf.train --flagfile=configs/quickstart.flags
 	@echo
 	@echo "2/4  Scoring it on photographs it has never seen, and keeping the pictures."
-	$(BIN)/python -m egnet_tf.evaluate --model=$(RUN) --dataset=samples --save_pictures
+	$(BIN)/python -m egnet_tf.evaluate --model=$(RUN) --dataset=samples \
+	  --save_pictures --overwrite
 	@echo
 	@echo "3/4  Writing it as LiteRT files for a phone (float32 and float16), each checked"
 	@echo "     against the Keras model on real photographs."
@@ -24,8 +25,8 @@ demo: $(VENV)/installed
 	@echo "     phone's file."
 	@set -eu; \
 	pictures=$(RUN)/evaluation/samples_plain/pictures; \
-	blurry=$$(ls $$pictures/blurry/*.png | head -n 1); \
-	phone=$$(ls $(RUN)/export/*float16*.tflite | head -n 1); \
+	blurry=$$(find $$pictures/blurry -name '*.png' | sort | head -n 1); \
+	phone=$(RUN)/export/quickstart_float16.tflite; \
 	set -x; \
 	$(BIN)/python -m egnet_tf.deblur --model=$(RUN) \
 	  --input="$$blurry" --output=$(RUN)/deblurred.png; \
