@@ -16,7 +16,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.photo import DEFAULT_MAX_PIXELS
 from egnet_tf.inference.photo_jobs import find_jobs, restore_photos
-from egnet_tf.inference.restorer import DEFAULT_MEMORY_LIMIT
+from egnet_tf.inference.restorer import default_memory_limit
 
 _GIB = 2**30
 
@@ -58,7 +58,7 @@ _OVERLAP = flags.DEFINE_integer(
 )
 _MEMORY_LIMIT = flags.DEFINE_float(
     "memory_limit",
-    DEFAULT_MEMORY_LIMIT / _GIB,
+    default_memory_limit() / _GIB,
     "GiB that the network may take for one picture or tile.",
     lower_bound=0.0,
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from egnet_tf.errors import InputError
-from egnet_tf.inference.restorer import DEFAULT_MEMORY_LIMIT, Restorer
+from egnet_tf.inference.restorer import Restorer
 
 _POOLING_WINDOW = 1.5
 """Side of the local pooling's window in training crops (Chu et al., ECCV 2022)."""
@@ -19,7 +19,7 @@ def load(
     branches: Sequence[str] | None = None,
     tile: int | None = None,
     overlap: int | None = None,
-    memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    memory_limit: int | None = None,
     local_pooling: bool = False,
 ) -> Restorer:
     """Loads trained weights, ready to restore.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,10 +13,6 @@ import numpy as np
 from egnet_tf.errors import InputError
 from egnet_tf.inference.runner import Runner
 from egnet_tf.inference.tiling import blended_strips, tile_positions
-
-DEFAULT_MEMORY_LIMIT = 4 * 2**30
-"""Bytes. Fixed, not a share of the machine's memory: the choice between the whole
-picture and tiles changes the result a little, and should not depend on the machine."""
 
 _PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
@@ -54,10 +52,11 @@ class Restorer:
         branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
             paper's three with an ensemble, else the picture as it is.
         tile: side of the tiles in pixels; 0 restores whole pictures whatever they
-            take. By default whole within `memory_limit`, else the largest that fits.
+            take. By default whole within the memory limit, else the largest that fits.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
             an eighth of the tile.
-        memory_limit: bytes that a forward pass may take (weights not counted).
+        memory_limit: bytes that a forward pass may take (weights not counted); by
+            default `default_memory_limit()`.
 
     Raises:
         InputError: options that exclude each other or the runner.
@@ -71,7 +70,7 @@ class Restorer:
         branches: Sequence[str] | None = None,
         tile: int | None = None,
         overlap: int | None = None,
-        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+        memory_limit: int | None = None,
     ):
         if ensemble is not None or branches is not None:
             # Here, because only the branches need TensorFlow.
@@ -88,6 +87,8 @@ class Restorer:
                 f"Expected a tile that is a multiple of {runner.size_multiple}. "
                 f"Received: {tile}"
             )
+        if memory_limit is None:
+            memory_limit = default_memory_limit()
         if memory_limit <= 0:
             raise InputError(
                 f"Expected a memory limit above 0 bytes. Received: {memory_limit}"
@@ -232,6 +233,18 @@ class Restorer:
         return restored
 
 
+def default_memory_limit() -> int:
+    """Returns 8 GiB, in bytes, or half of the machine's memory if that is less.
+
+    Capped, because the choice between the whole picture and tiles changes the result
+    a little: on most machines it is the same choice.
+    """
+    half = 4 * 2**30  # Where the system does not say.
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return min(8 * 2**30, half)
+
+
 def _check(images: np.ndarray) -> None:
     if images.ndim not in (3, 4) or images.shape[-1] != 3 or 0 in images.shape:
         raise InputError(
@@ -252,7 +265,8 @@ def _check(images: np.ndarray) -> None:
 def _to_type(restored: np.ndarray, dtype: np.dtype) -> np.ndarray:
     restored = np.clip(restored, 0.0, 1.0)
     if dtype in _PEAKS:
-        restored = np.rint(restored * np.float32(_PEAKS[dtype]))
+        restored *= np.float32(_PEAKS[dtype])
+        np.rint(restored, out=restored)
     return restored.astype(dtype)
 
 

@@ -1,0 +1,207 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import Restorer
+
+
+class FakeRunner:
+    """Restores by a NumPy function and keeps what sizes it was given."""
+
+    bytes_per_pixel = 100.0
+
+    def __init__(self, function=lambda batch: batch, size_multiple=8, tile=None):
+        self.function = function
+        self.size_multiple = tile or size_multiple
+        self.tile = tile
+        self.shapes = []
+
+    def __call__(self, batch):
+        assert batch.dtype == np.float32
+        assert batch.shape[1] % self.size_multiple == 0
+        assert batch.shape[2] % self.size_multiple == 0
+        self.shapes.append(batch.shape)
+        return self.function(batch)
+
+
+def blur(batch):
+    """A local function: 11 x 11 means, so 5 pixels around decide."""
+    return ndimage.uniform_filter(batch, (1, 11, 11, 1), mode="reflect")
+
+
+def picture(shape, dtype=np.uint8, seed=0):
+    rng = np.random.default_rng(seed)
+    if np.issubdtype(dtype, np.floating):
+        return rng.random(shape, dtype=dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+SIZES = [(1, 1), (1, 9), (7, 1000), (8, 8), (63, 65), (129, 200), (300, 2)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"tile": 64}, {"tile": 32, "overlap": 16}])
+def test_identity_gives_the_picture_back_exactly(size, dtype, options):
+    image = picture((*size, 3), dtype)
+    restored = Restorer(FakeRunner(), **options)(image)
+    assert restored.dtype == dtype
+    np.testing.assert_array_equal(restored, image)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_identity_through_a_fixed_tile(size):
+    runner = FakeRunner(tile=64)
+    image = picture((*size, 3))
+    np.testing.assert_array_equal(Restorer(runner)(image), image)
+    assert set(runner.shapes) == {(1, 64, 64, 3)}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_keep_their_type(dtype):
+    image = picture((33, 57, 3), np.float32).astype(dtype)
+    restored = Restorer(FakeRunner())(image)
+    assert restored.dtype == dtype
+    np.testing.assert_allclose(restored, image, atol=1e-7)
+
+
+@pytest.mark.parametrize("tile", [None, 32])
+def test_a_batch_is_restored_as_its_pictures_are_one_by_one(tile):
+    images = picture((3, 40, 50, 3))
+    restorer = Restorer(FakeRunner(blur), tile=tile)
+    one_by_one = np.stack([restorer(image) for image in images])
+    np.testing.assert_array_equal(restorer(images), one_by_one)
+
+
+def test_tiles_give_what_the_whole_picture_gives_for_a_local_function():
+    image = picture((152, 208, 3), np.float32)  # Multiples of 8: no padding.
+    whole = Restorer(FakeRunner(blur), tile=0)(image)
+    error = np.abs(Restorer(FakeRunner(blur), tile=96, overlap=48)(image) - whole)
+    # Rows of tiles start at 0, 48, 56; columns at 0, 48, 96, 112. A tile is wrong
+    # within 5 pixels of its own border only, and there the window gives it at most
+    # sin^2(pi / 2 * 5 / 48) in each axis.
+    assert error.max() < 2 * np.sin(np.pi / 2 * 5 / 48) ** 2
+    wrong = np.zeros(error.shape, bool)
+    for axis, borders in ((0, (48, 56, 96, 144)), (1, (48, 96, 112, 144, 192))):
+        for border in borders:
+            index = [slice(None)] * 3
+            index[axis] = slice(border - 5, border + 5)
+            wrong[tuple(index)] = True
+    assert error[~wrong].max() < 1e-6
+    assert 0.1 < wrong.mean() < 0.9
+
+
+def test_tiles_are_exact_for_a_function_of_the_pixel():
+    image = picture((150, 203, 3), np.float32)
+    square = Restorer(FakeRunner(np.square), tile=32)(image)
+    np.testing.assert_allclose(square, image**2, atol=1e-6)
+
+
+def test_the_padding_is_the_reflection_at_the_right_and_the_bottom():
+    image = picture((13, 18, 3), np.float32)
+    seen = []
+    Restorer(FakeRunner(lambda batch: seen.append(batch) or batch))(image)
+    rows = [*range(13), 11, 10, 9]
+    columns = [*range(18), 16, 15, 14, 13, 12, 11]
+    np.testing.assert_array_equal(seen[0][0], image[rows][:, columns])
+
+
+def test_values_are_clipped_and_rounded_to_the_nearest():
+    image = np.full((8, 8, 3), 100, np.uint8)
+
+    def add(amount):
+        return Restorer(FakeRunner(lambda batch: batch + amount))(image)[0, 0, 0]
+
+    assert add(0.6 / 255) == 101
+    assert add(0.4 / 255) == 100
+    assert add(2.0) == 255
+    assert add(-2.0) == 0
+
+
+def test_whole_while_it_fits_the_limit_and_the_largest_tiles_above_it():
+    runner = FakeRunner()
+    restorer = Restorer(runner, memory_limit=100 * 200 * 304)
+    assert restorer.plan(200, 300).tiles == 1
+    plan = restorer.plan(208, 300)
+    assert plan.tile == (208, 240)  # 240^2 < 200 x 304 < 248^2
+    assert plan.tiles == 2
+    restorer(picture((201, 300, 3)))
+    assert max(np.prod(shape[:3]) for shape in runner.shapes) <= 200 * 304
+
+
+def test_small_pictures_go_together_as_far_as_the_limit_lets_them():
+    runner = FakeRunner()
+    images = picture((7, 16, 16, 3))
+    restored = Restorer(runner, memory_limit=100 * 16 * 16 * 3)(images)
+    np.testing.assert_array_equal(restored, images)
+    assert [shape[0] for shape in runner.shapes] == [3, 3, 1]
+
+
+def test_progress_counts_every_forward_pass():
+    calls = []
+    restorer = Restorer(FakeRunner(), tile=32, overlap=0)
+    restorer(picture((2, 64, 96, 3)), on_tile=lambda *c: calls.append(c))
+    assert calls == [(done, 12) for done in range(1, 13)]
+
+
+def test_memory_does_not_grow_with_the_height_of_the_picture():
+    restorer = Restorer(FakeRunner(), tile=128)
+    strip = 128 * 600 * 3 * 4
+
+    def working_memory(height):
+        image = np.zeros((height, 600, 3), np.uint8)
+        tracemalloc.start()
+        try:
+            restorer(image)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        return peak - image.nbytes  # The result is as large as the picture.
+
+    assert working_memory(4000) < working_memory(1000) + strip / 4
+    assert working_memory(1000) < 4 * strip
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+        np.zeros((8, 8, 3), np.int32),
+        np.full((8, 8, 3), 255.0),
+        np.full((8, 8, 3), np.nan, np.float32),
+    ],
+)
+def test_what_is_no_rgb_picture_is_refused(image):
+    with pytest.raises(InputError, match="Received: "):
+        Restorer(FakeRunner())(image)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile": 30},
+        {"tile": -8},
+        {"overlap": -1},
+        {"tile": 32, "overlap": 17},
+        {"memory_limit": 0},
+        {"memory_limit": 100 * 63},
+    ],
+)
+def test_options_that_cannot_be_met_are_refused(options):
+    with pytest.raises(InputError, match="Received: "):
+        Restorer(FakeRunner(), **options)(picture((64, 64, 3)))
+
+
+def test_a_fixed_tile_takes_no_other():
+    with pytest.raises(InputError, match="Received: 128"):
+        Restorer(FakeRunner(tile=64), tile=128)
+
+
+def test_numbers_that_are_not_finite_do_not_become_a_black_picture():
+    with pytest.raises(ArithmeticError, match="finite"):
+        Restorer(FakeRunner(lambda batch: batch * np.nan))(picture((8, 8, 3)))
