@@ -48,6 +48,7 @@ lint: $(VENV)/installed_dev
 
 # The markers make the second run start at once; pyproject.toml makes them stale.
 $(VENV)/installed: pyproject.toml
+	@echo "Installing into $(VENV): once, and mostly downloading TensorFlow."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
