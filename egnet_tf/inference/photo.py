@@ -125,9 +125,11 @@ def _check(image: Image.Image, path: str | os.PathLike, max_pixels: int) -> None
 
 def _photo(image: Image.Image, content: bytes) -> Photo:
     profile = image.info.get("icc_profile")
-    exif = image.getexif()
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
     samples = _samples(image, content)
+    # Asked after unpacking: where Pillow has turned a TIFF by then, the tag is gone.
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if image.format == "TIFF" and _has_16_bits(image, content):
+        orientation = 1  # OpenCV has turned it.
     samples = _upright(samples, orientation)
     channels = samples.shape[2]
     grey, has_alpha = channels <= 2, channels in (2, 4)
@@ -139,20 +141,19 @@ def _photo(image: Image.Image, content: bytes) -> Photo:
         alpha=samples[..., -1] if has_alpha else None,
         grey=grey,
         icc_profile=profile,
-        exif=_carried_exif(exif, samples.shape[1], samples.shape[0]),
+        exif=_carried_exif(image.getexif(), samples.shape[1], samples.shape[0]),
     )
 
 
 def _samples(image: Image.Image, content: bytes) -> np.ndarray:
     """Returns grey, grey + alpha, RGB or RGBA: (H, W, 1 to 4), uint8 or uint16."""
+    if _has_16_bits(image, content):
+        return _samples_16(content)
     if image.mode.startswith("I"):
-        image.load()
         grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("more than 16 bits a channel")
         return grey.astype(np.uint16)[..., None]
-    if _has_16_bits(image, content):
-        return _samples_16(content)
     if image.mode == "CMYK":
         image = _to_srgb(image)
     has_alpha = image.has_transparency_data
@@ -165,6 +166,8 @@ def _samples(image: Image.Image, content: bytes) -> np.ndarray:
 
 def _has_16_bits(image: Image.Image, content: bytes) -> bool:
     """Whether Pillow would drop the lower half of 16-bit colour channels."""
+    if image.mode.startswith("I"):
+        return False  # One channel: Pillow has modes for it.
     if image.format == "PNG":
         return content[24] == 16  # The header's bit depth.
     if image.format == "TIFF":
@@ -184,7 +187,7 @@ def _samples_16(content: bytes) -> np.ndarray:
 def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if profile:
-        with contextlib.suppress(ImageCms.PyCMSError):
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
             return ImageCms.profileToProfile(
                 image,
                 ImageCms.ImageCmsProfile(io.BytesIO(profile)),

@@ -17,12 +17,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference.photo import Photo
 
 _FORMATS = {"AVIF", "BMP", "JPEG", "PNG", "TIFF", "WEBP"}
-_16_BIT_FORMATS = {"PNG", "TIFF"}
-_OPTIONS = {
-    # Colour at full resolution: a photo is restored for its detail.
-    "JPEG": {"subsampling": "4:4:4"},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-}
+_OPAQUE = {"BMP", "JPEG"}
 
 
 def writable_suffixes() -> list[str]:
@@ -55,7 +50,7 @@ def check_fits(path: str | os.PathLike, photo: Photo) -> None:
         InputError: it has no transparency, which the photograph has.
     """
     check_suffix(path)
-    if photo.alpha is not None and _kind(path) == "JPEG":
+    if photo.alpha is not None and _kind(path) in _OPAQUE:
         raise InputError(
             "Expected a format that keeps the photo's transparency (.png, .tif, "
             f".webp). Received: {path}"
@@ -67,7 +62,7 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
 
     Grey is written with one channel. 16-bit photographs stay 16-bit in PNG and TIFF
     and are rounded to 8 bits elsewhere. EXIF is not carried into 16-bit TIFF, neither
-    EXIF nor profile into BMP.
+    EXIF nor profile into BMP. 8-bit TIFF is not compressed: Pillow writes EXIF only so.
 
     Args:
         path: the file; its suffix chooses the format. Missing folders are made.
@@ -109,12 +104,15 @@ def _encoded(photo: Photo, kind: str, quality: int) -> bytes:
         if kind == "TIFF":
             return _tiff_16(samples, photo)
         samples = np.rint(samples / 257).astype(np.uint8)
-    metadata = {"icc_profile": photo.icc_profile, "exif": photo.exif}
-    metadata = {name: value for name, value in metadata.items() if value}
+    options = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+    options = {name: value for name, value in options.items() if value}
+    if kind in ("AVIF", "JPEG", "WEBP"):
+        options["quality"] = quality
+    if kind == "JPEG":  # Colour at full resolution: it was restored for its detail.
+        options["subsampling"] = "4:4:4"
     buffer = io.BytesIO()
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
-    options = {"quality": quality, **_OPTIONS.get(kind, {})}
-    image.save(buffer, format=kind, **options, **metadata)
+    image.save(buffer, format=kind, **options)
     return buffer.getvalue()
 
 
@@ -156,10 +154,10 @@ def _tiff_16(samples: np.ndarray, photo: Photo) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
-        samples,
+        samples if samples.shape[2] > 1 else samples.squeeze(2),
         photometric="minisblack" if photo.grey else "rgb",
         extrasamples=["unassalpha"] if photo.alpha is not None else None,
-        planarconfig="contig",
+        planarconfig="contig" if samples.shape[2] > 1 else None,
         compression="zlib",
         iccprofile=photo.icc_profile,
         metadata=None,
