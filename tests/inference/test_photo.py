@@ -26,7 +26,10 @@ def smooth(height=37, width=53, channels=3, peak=255):
 
 def exif_of(path):
     with Image.open(path) as image:
-        return image.getexif()
+        exif = image.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)  # Read while the file is open.
+        exif.get_ifd(ExifTags.IFD.GPSInfo)
+        return exif
 
 
 @pytest.mark.parametrize(
