@@ -1,0 +1,139 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from skimage import data
+
+import egnet_tf
+from egnet_tf import models
+
+
+@pytest.fixture(scope="module")
+def tflite(tmp_path_factory):
+    """Exported without a network: takes 32 x 32 tiles and darkens them."""
+    folder = tmp_path_factory.mktemp("export")
+    module = tf.Module()
+    spec = tf.TensorSpec((1, 32, 32, 3), tf.float32, name="image")
+    module.darken = tf.function(lambda image: {"restored": image * 0.8}, [spec])
+    tf.saved_model.save(
+        module, str(folder), signatures={"serving_default": module.darken}
+    )
+    path = folder / "darken.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert())
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run of the smallest network, its last layers moved off the identity."""
+    run = tmp_path_factory.mktemp("runs") / "testing"
+    variant = models.variant("egnet_testing")
+    network, ensemble = models.build(variant), models.build_ensemble(variant)
+    rng = np.random.default_rng(0)
+    for variable in (*network.trainable_variables, *ensemble.trainable_variables):
+        variable.assign_add(rng.normal(0, 0.02, variable.shape))
+    loaded = models.LoadedModel(variant, network, ensemble, crop=32)
+    models.save(run / "weights", loaded)
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(data.astronaut()[100:145, 150:217]).save(path)
+    return path
+
+
+def deblur(*flags):
+    command = [sys.executable, "-m", "egnet_tf.deblur", *map(str, flags)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_a_photo_through_a_tflite_file(tmp_path, photo, tflite):
+    output = tmp_path / "new" / "out.png"
+    done = deblur(f"--model={tflite}", f"--input={photo}", f"--output={output}")
+    assert done.returncode == 0, done.stderr
+    assert str(output) in done.stdout
+    np.testing.assert_array_equal(pixels(output), np.rint(pixels(photo) * 0.8))
+
+
+def test_a_photo_through_a_run(photo, run_folder):
+    done = deblur(f"--model={run_folder}", f"--input={photo}", "--branches=whole,turn")
+    assert done.returncode == 0, done.stderr
+    restorer = egnet_tf.load(run_folder, branches=["whole", "turn"])
+    expected = restorer(pixels(photo)).astype(int)
+    output = photo.with_name("photo_restored.png")
+    assert np.abs(pixels(output) - expected).max() <= 1
+    assert np.abs(pixels(output).astype(int) - pixels(photo)).max() > 3
+    # By default the run's ensemble fuses its three branches: something else again.
+    assert np.abs(egnet_tf.load(run_folder)(pixels(photo)) - expected).max() > 1
+
+
+def test_a_folder_with_a_damaged_photo(tmp_path, photo, tflite):
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    for name in ("a.png", "trip/b.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    (folder / "c.jpg").write_bytes(b"")
+    flags = (f"--model={tflite}", f"--input={folder}", f"--output={tmp_path / 'out'}")
+    done = deblur(*flags)
+    assert done.returncode == 1
+    assert "2 restored, 0 there already, 1 failed" in done.stdout
+    assert f"failed: {folder / 'c.jpg'}: " in done.stderr
+    assert "Traceback" not in done.stderr
+    for name in ("a.png", "trip/b.png"):
+        assert (tmp_path / "out" / name).exists()
+
+    (tmp_path / "out" / "a.png").write_bytes(b"kept as it is")
+    (folder / "c.jpg").unlink()
+    done = deblur(*flags, "--skip_existing")
+    assert done.returncode == 0, done.stderr
+    assert "0 restored, 2 there already, 0 failed" in done.stdout
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"kept as it is"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input": "none.png"},
+        {"input": "notes.txt"},
+        {"output": "out.txt"},
+        {"model": "none"},
+        {"model": None},  # The default, whose weights may not be there yet.
+        {"tile": "64"},
+        {"max_pixels": "100"},
+    ],
+    ids=lambda change: "=".join(map(str, *change.items())),
+)
+def test_mistakes_are_one_line(tmp_path, photo, tflite, change):
+    if change == {"model": None} and models_ship("egnet_mobile"):
+        pytest.skip("the default weights are there")
+    (tmp_path / "notes.txt").write_text("neither a photo nor a model")
+    options = {"model": tflite, "input": photo, **change}
+    for name in ("input", "output"):
+        if name in options:
+            options[name] = tmp_path / options[name]
+    before = sorted(tmp_path.iterdir())
+    done = deblur(*(f"--{name}={value}" for name, value in options.items() if value))
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "Received: " in errors[0]
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def models_ship(name):
+    try:
+        return models.shipped(name)
+    except egnet_tf.errors.InputError:
+        return None
