@@ -15,6 +15,7 @@ from egnet_tf import models
 from egnet_tf.data import Pairs
 from egnet_tf.data.pipeline import readable_errors, training_batches
 from egnet_tf.errors import InputError
+from egnet_tf.inference import Restorer
 from egnet_tf.losses import stage_losses
 from egnet_tf.training.checkpoints import Checkpoints
 from egnet_tf.training.phases import Phase
@@ -34,7 +35,7 @@ def train(
     strategy: tf.distribute.Strategy,
     pairs: Pairs,
     held_out: Pairs,
-) -> Phase:
+) -> Restorer:
     """Trains the phases of a recipe, going on from the run's latest checkpoint.
 
     Args:
@@ -45,7 +46,7 @@ def train(
         held_out: to validate on.
 
     Returns:
-        The last phase, with its trained networks.
+        The trained networks of the last phase, ready to restore.
 
     Raises:
         InputError: a crop that the network does not take, a file that cannot be
@@ -68,7 +69,7 @@ def train(
             trainer = PhaseTrainer(phase, steps, recipe, run, strategy)
             trainer.fit(pairs, validator, first_step, stopped)
             first_step += steps
-    return phase
+    return validator.restorer
 
 
 class PhaseTrainer:

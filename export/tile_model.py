@@ -1,0 +1,72 @@
+"""The graph that goes onto a device: one tile of fixed size, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from egnet_tf import models
+from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images, shrinkage
+from egnet_tf.errors import InputError
+
+TILE = 256
+
+
+def tile_model(
+    weights: Path, branches: Sequence[str] | None = None, tile: int = TILE
+) -> keras.Model:
+    """Builds the model of one tile from a folder of weights.
+
+    The patches of the hierarchy stand apart (batch 1, static slices) and position
+    attention sees all queries at once: devices run neither batches nor loops well.
+
+    Args:
+        weights: see `egnet_tf.models.load`.
+        branches: of the self-ensemble, fused inside the graph; by default those the
+            trained ensemble fuses, ("whole",) without one.
+        tile: side in pixels.
+
+    Returns:
+        A model {"image": float32 (1, tile, tile, 3) in [0, 1]} ->
+        {"restored": the same, clipped to [0, 1]}.
+
+    Raises:
+        InputError: a tile the network does not take, or unusable weights.
+    """
+    loaded = models.load(weights, stack_patches=False)
+    if branches is None:
+        branches = PAPER_BRANCHES if loaded.ensemble else ("whole",)
+    ensemble = loaded.ensemble if tuple(branches) == PAPER_BRANCHES else None
+    multiple = loaded.size_multiple * shrinkage(branches)
+    if tile <= 0 or tile % multiple:
+        raise InputError(
+            f"Expected a tile that is a multiple of {multiple}. Received: {tile}"
+        )
+    image = keras.Input((tile, tile, 3), batch_size=1, name="image")
+    restored = _RestoreTile(loaded.network, ensemble, branches, name="restored")(image)
+    return keras.Model({"image": image}, {"restored": restored}, name="tile")
+
+
+class _RestoreTile(keras.layers.Layer):
+    def __init__(self, network, ensemble, branches, **kwargs):
+        super().__init__(**kwargs)
+        self.network, self.ensemble, self.branches = network, ensemble, branches
+
+    def call(self, image):
+        images = branch_images(self._restore_each, image, self.branches)
+        if self.ensemble is None:
+            restored = tf.add_n(images) / len(images)
+        else:
+            restored = self.ensemble(images)
+        return tf.clip_by_value(restored, 0.0, 1.0)
+
+    def _restore_each(self, stack):
+        pictures = tf.split(stack, stack.shape[0]) if stack.shape[0] > 1 else [stack]
+        restored = [self.network(p, training=False)["stage3"] for p in pictures]
+        return tf.concat(restored, axis=0) if len(restored) > 1 else restored[0]
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
