@@ -4,7 +4,8 @@ Nah et al., "Deep Multi-scale Convolutional Neural Network for Dynamic Scene
 Deblurring", CVPR 2017. Two forms are read:
 
     {train,test}/GOPRxxxx_xx_xx/{blur,blur_gamma,sharp}/*.png     as published
-    {train,test}/{input,target}/GOPRxxxx_xx_xx-*.png              flattened
+    {train,test}/{input,target}/GOPRxxxx_xx_xx-*.png              flattened; as well
+                                                                  in {train,test}/GoPro/
 
 `blur` is the mean of the frames' stored values (a linear camera response), which
 MPRNet and most papers use; `blur_gamma` that of their light under a gamma of 2.2.
@@ -49,13 +50,14 @@ def open_gopro(
         InputError: no such form, or not every picture has a partner of its size.
     """
     root = existing_folder(data_dir, "gopro") / split
-    if (root / "input").is_dir() and (root / "target").is_dir():
+    flat = root / "GoPro" if (root / "GoPro").is_dir() else root
+    if (flat / "input").is_dir() and (flat / "target").is_dir():
         if blur != "linear":
             raise InputError(
                 "Expected --gopro_blur=linear with the flattened form of GoPro, which "
                 f"holds one kind of blur. Received: {blur}"
             )
-        kinds = find_pictures(root / "input"), find_pictures(root / "target")
+        kinds = find_pictures(flat / "input"), find_pictures(flat / "target")
     else:
         folder = _FOLDER[blur]
         pictures = find_pictures(root)
