@@ -1,4 +1,4 @@
-"""Deblurs photographs: a file, or a folder with all below it.
+"""Deblurs photographs (a file, or a folder with all below it) and videos.
 
 python -m egnet_tf.deblur --model=runs/quickstart --input=photo.jpg --output=out.png
 """
@@ -15,8 +15,9 @@ from egnet_tf import commands
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.photo import DEFAULT_MAX_PIXELS
-from egnet_tf.inference.photo_jobs import find_jobs, restore_photos
-from egnet_tf.inference.restorer import default_memory_limit
+from egnet_tf.inference.photo_jobs import Job, find_jobs, restore_photos
+from egnet_tf.inference.restorer import Restorer, default_memory_limit
+from egnet_tf.inference.video import is_video, restore_video, video_target
 
 _GIB = 2**30
 
@@ -86,15 +87,15 @@ _SKIP_EXISTING = flags.DEFINE_boolean(
 
 def main() -> int:
     """Restores what the flags name; 1 if a picture of a folder failed."""
+    source = Path(_INPUT.value)
     output = Path(_OUTPUT.value) if _OUTPUT.value else None
-    found = find_jobs(Path(_INPUT.value), output)
-    jobs = found
-    if _SKIP_EXISTING.value:
-        jobs = [job for job in found if not job.target.exists()]
-    reasons = _restore(jobs) if jobs else {}
-    if reasons and Path(_INPUT.value).is_file():
-        raise InputError(next(iter(reasons.values())))
-
+    if is_video(source) and not source.is_dir():
+        return _restore_video(source, video_target(source, output))
+    found = find_jobs(source, output)
+    jobs = [job for job in found if not _skipped(job.target)]
+    reasons = _restore_photos(jobs) if jobs else {}
+    if reasons and source.is_file():
+        raise InputError(reasons[source])
     restored = [job for job in jobs if job.source not in reasons]
     if len(found) == len(restored) == 1:
         print(f"restored: {restored[0].target}")
@@ -103,20 +104,13 @@ def main() -> int:
             f"{len(restored)} restored, {len(found) - len(jobs)} there already, "
             f"{len(reasons)} failed"
         )
-    for source, reason in reasons.items():
-        print(f"failed: {source}: {reason}", file=sys.stderr)
+    for failed, reason in reasons.items():
+        print(f"failed: {failed}: {reason}", file=sys.stderr)
     return 1 if reasons else 0
 
 
-def _restore(jobs) -> dict[Path, str]:
-    restorer = load(
-        _MODEL.value,
-        branches=_BRANCHES.value,
-        tile=_TILE.value,
-        overlap=_OVERLAP.value,
-        memory_limit=int(_MEMORY_LIMIT.value * _GIB),
-        local_pooling=_LOCAL_POOLING.value,
-    )
+def _restore_photos(jobs: list[Job]) -> dict[Path, str]:
+    restorer = _restorer()
     with tqdm(total=len(jobs), unit="photo", disable=None) as bar:
         return restore_photos(
             restorer,
@@ -127,6 +121,37 @@ def _restore(jobs) -> dict[Path, str]:
             on_done=bar.update,
             on_tile=lambda done, tiles: bar.set_postfix_str(f"tile {done}/{tiles}"),
         )
+
+
+def _restore_video(source: Path, target: Path) -> int:
+    if _skipped(target):
+        print("0 restored, 1 there already, 0 failed")
+        return 0
+    restorer = _restorer()
+    with tqdm(unit="frame", disable=None) as bar:
+
+        def show(_: int, frames: int) -> None:
+            bar.total = frames or None
+            bar.update()
+
+        restore_video(restorer, source, target, on_frame=show)
+    print(f"restored: {target}")
+    return 0
+
+
+def _skipped(target: Path) -> bool:
+    return _SKIP_EXISTING.value and target.exists()
+
+
+def _restorer() -> Restorer:
+    return load(
+        _MODEL.value,
+        branches=_BRANCHES.value,
+        tile=_TILE.value,
+        overlap=_OVERLAP.value,
+        memory_limit=int(_MEMORY_LIMIT.value * _GIB),
+        local_pooling=_LOCAL_POOLING.value,
+    )
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -99,6 +100,26 @@ def test_a_folder_with_a_damaged_photo(tmp_path, photo, tflite):
     assert done.returncode == 0, done.stderr
     assert "0 restored, 2 there already, 0 failed" in done.stdout
     assert (tmp_path / "out" / "a.png").read_bytes() == b"kept as it is"
+
+
+# imageio-ffmpeg leaves its pipes to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_video(tmp_path, tflite):
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    source = tmp_path / "clip.mp4"
+    writer = imageio_ffmpeg.write_frames(str(source), (48, 32), fps=5)
+    writer.send(None)
+    for _ in range(3):
+        writer.send(np.full((32, 48, 3), 200, np.uint8))
+    writer.close()
+    done = deblur(f"--model={tflite}", f"--input={source}")
+    assert done.returncode == 0, done.stderr
+    assert "clip_restored.mp4" in done.stdout
+    frames = imageio_ffmpeg.read_frames(str(tmp_path / "clip_restored.mp4"))
+    next(frames)
+    colours = [np.frombuffer(frame, np.uint8).mean() for frame in frames]
+    np.testing.assert_allclose(colours, [160] * 3, atol=3)
+    gc.collect()
 
 
 @pytest.mark.parametrize(

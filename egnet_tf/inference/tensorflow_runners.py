@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from functools import cached_property
 
 import keras
@@ -52,7 +53,8 @@ class KerasRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        return self._restore(tf.convert_to_tensor(batch)).numpy()
+        with _lack_of_memory_explained(batch):
+            return self._restore(tf.convert_to_tensor(batch)).numpy()
 
     @cached_property
     def bytes_per_pixel(self) -> float:
@@ -105,10 +107,22 @@ class SavedModelRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        return self._restore(image=tf.convert_to_tensor(batch))["restored"].numpy()
+        with _lack_of_memory_explained(batch):
+            return self._restore(image=tf.convert_to_tensor(batch))["restored"].numpy()
 
     @cached_property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         # A loaded graph is a single call; freezing unfolds it.
         return memory.bytes_per_pixel(convert_variables_to_constants_v2(self._restore))
+
+
+@contextlib.contextmanager
+def _lack_of_memory_explained(batch: np.ndarray) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            "Expected more memory for a forward pass: lower the memory limit or the "
+            f"tile. Received: {batch.shape}"
+        ) from error
