@@ -175,7 +175,7 @@ def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
 def _gaussian5(x: tf.Tensor) -> tf.Tensor:
     taps = tf.constant([0.05, 0.25, 0.4, 0.25, 0.05])
     kernel = tf.tile((taps[:, None] * taps)[..., None, None], [1, 1, x.shape[-1], 1])
-    for _ in range(2):  # two pixels of border, each a repetition of the outermost
-        x = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-    # SYMMETRIC by one repeats the border pixel; twice would repeat it twice.
+    # The border pixel twice more on every side; tf.pad has no such mode.
+    x = tf.concat([x[:, :1]] * 2 + [x] + [x[:, -1:]] * 2, axis=1)
+    x = tf.concat([x[:, :, :1]] * 2 + [x] + [x[:, :, -1:]] * 2, axis=2)
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")

@@ -111,6 +111,9 @@ def _scaled(shape, axis: str, *, batch: float, side: float):
 class Patches:
     """One level of the hierarchy while a network is put together.
 
+    Cutting and joining keep the tensors' own dtype: under mixed precision features
+    are narrow, but pictures stay float32.
+
     Attributes:
         tensors: one stack of all patches, or one tensor a patch.
         count: the number of patches.
@@ -132,20 +135,25 @@ class Patches:
         (tensor,) = self.tensors
         return tensor
 
+    @property
+    def _dtype(self) -> dict:
+        return {"dtype": self.tensors[0].dtype}
+
     def halve(self, axis: str) -> Patches:
         """Every patch cut in two along "height" or "width"."""
         if self.stacked:
-            halves = (HalvePatches(self.count, axis)(self.tensor),)
+            halves = (HalvePatches(self.count, axis, **self._dtype)(self.tensor),)
         else:
-            halves = tuple(TakeHalf(i, axis)(t) for t in self.tensors for i in (0, 1))
+            takes = [TakeHalf(index, axis, **self._dtype) for index in (0, 1)]
+            halves = tuple(take(t) for t in self.tensors for take in takes)
         return Patches(halves, 2 * self.count, self.stacked)
 
     def join(self, axis: str) -> Patches:
         """Neighbouring patches joined along "height" or "width"."""
         if self.stacked:
-            pairs = (JoinPatches(self.count, axis)(self.tensor),)
+            pairs = (JoinPatches(self.count, axis, **self._dtype)(self.tensor),)
         else:
-            join = keras.layers.Concatenate(axis=_AXES[axis])
+            join = keras.layers.Concatenate(axis=_AXES[axis], **self._dtype)
             firsts, seconds = self.tensors[::2], self.tensors[1::2]
             pairs = tuple(join([a, b]) for a, b in zip(firsts, seconds, strict=True))
         return Patches(pairs, self.count // 2, self.stacked)

@@ -26,7 +26,8 @@ class SupervisedAttention(keras.layers.Layer):
     """
 
     def __init__(self, filters: int, stride: int = 1, **kwargs):
-        super().__init__(**kwargs)
+        # The picture stays float32, whatever the features are computed in.
+        super().__init__(autocast=False, **kwargs)
         self.filters = filters
         self.stride = stride
         options = {"use_bias": False, "dtype": self.dtype_policy}
@@ -43,14 +44,23 @@ class SupervisedAttention(keras.layers.Layer):
 
     def call(self, inputs):
         features, image = inputs
+        features = tf.cast(features, self.compute_dtype)
         residual = tf.cast(self.to_image(features), tf.float32)
         restored = tf.cast(image, tf.float32) + residual
-        gate = tf.nn.sigmoid(self.from_image(tf.cast(restored, features.dtype)))
+        gate = tf.nn.sigmoid(self.from_image(restored))
         return features + self.conv1(features) * gate, restored
 
     def compute_output_shape(self, input_shape):
         features, image = input_shape
         return tuple(features), tuple(image)
+
+    def compute_output_spec(self, inputs, **kwargs):
+        # Keras 3 takes every output for one of the layer's own dtype.
+        features, image = inputs
+        return (
+            keras.KerasTensor(features.shape, self.compute_dtype),
+            keras.KerasTensor(image.shape, "float32"),
+        )
 
     def get_config(self):
         return {
