@@ -100,16 +100,20 @@ def stage_losses(
 ) -> dict[str, tf.Tensor]:
     """Eq. 17: each term summed over the stages, and their weighted sum.
 
+    A stage smaller than the sharp picture is compared with that picture resized to
+    it: bilinear without a low-pass filter, as MIMO-UNet's own training does.
+
     Args:
         stages: restored pictures by stage.
-        sharp: what each stage is compared with.
+        sharp: (B, H, W, 3), what each stage is compared with.
         terms: (weight, term) by name, e.g. one of `LOSSES`.
 
     Returns:
         The unweighted terms by name and "loss", each (B,).
     """
+    compared = [(x, _resized(sharp, x.shape[1:3])) for x in stages.values()]
     values = {
-        name: tf.add_n([term(restored, sharp) for restored in stages.values()])
+        name: tf.add_n([term(restored, target) for restored, target in compared])
         for name, (_, term) in terms.items()
     }
     weighted = [weight * values[name] for name, (weight, _) in terms.items()]
@@ -118,6 +122,10 @@ def stage_losses(
 
 def _mean(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(x, axis=[1, 2, 3])
+
+
+def _resized(x: tf.Tensor, size: tf.TensorShape) -> tf.Tensor:
+    return x if x.shape[1:3] == size else tf.image.resize(x, size)
 
 
 def _halved(x: tf.Tensor) -> tf.Tensor:

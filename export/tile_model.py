@@ -65,7 +65,7 @@ class _RestoreTile(keras.layers.Layer):
 
     def _restore_each(self, stack):
         pictures = tf.split(stack, stack.shape[0]) if stack.shape[0] > 1 else [stack]
-        restored = [self.network(p, training=False)["stage3"] for p in pictures]
+        restored = [models.finest(self.network(p, training=False)) for p in pictures]
         return tf.concat(restored, axis=0) if len(restored) > 1 else restored[0]
 
     def compute_output_shape(self, input_shape):

@@ -17,12 +17,13 @@ from tensorflow.python.framework.convert_to_constants import (
 from egnet_tf.errors import InputError
 from egnet_tf.inference import memory
 from egnet_tf.layers.pooling import local_pooling
+from egnet_tf.models import finest
 
 _PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 
 
 class KerasRunner:
-    """A `Runner` on a network (B, H, W, 3) -> dict of stage outputs; gives "stage3".
+    """A `Runner` on a network (B, H, W, 3) -> dict of stages; gives the finest.
 
     Args:
         network: the keras.Model.
@@ -46,7 +47,7 @@ class KerasRunner:
             if pooling_window is not None:
                 pooling = local_pooling(pooling_window, image)
             with pooling:
-                return network(image, training=False)["stage3"]
+                return finest(network(image, training=False))
 
         # One trace for every size and batch.
         self._restore = tf.function(restore, input_signature=[_PICTURES])

@@ -4,6 +4,7 @@ from egnet_tf.models.egn import EGNConfig, Enhancer, egn
 from egnet_tf.models.egnet import egnet
 from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
+from egnet_tf.models.stages import finest
 from egnet_tf.models.variants import (
     VARIANTS,
     Variant,
@@ -29,6 +30,7 @@ __all__ = [
     "build_ensemble",
     "egn",
     "egnet",
+    "finest",
     "load",
     "mprnet",
     "save",

@@ -19,6 +19,7 @@ from egnet_tf.models import (
     Variant,
     build,
     build_ensemble,
+    finest,
     transfer_weights,
 )
 
@@ -82,7 +83,7 @@ class Phase:
         return shrink * self.variant.size_multiple
 
     def restore(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The pictures this phase's loss is summed over, finest first.
+        """The pictures by stage that this phase's loss is summed over.
 
         Args:
             blurry: (B, H, W, 3) in [0, 1].
@@ -90,7 +91,7 @@ class Phase:
         if self.name != "ensemble":
             return self.network(blurry, training=True)
         images = branch_images(
-            lambda image: self.network(image, training=False)["stage3"], blurry
+            lambda image: finest(self.network(image, training=False)), blurry
         )
         return {
             "restored": self.ensemble([tf.stop_gradient(i) for i in images])

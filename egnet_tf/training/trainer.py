@@ -184,10 +184,8 @@ class PhaseTrainer:
             tape.watch(_tensorflow_variables(variables))
             restored = self._phase.restore(batch["blurry"])
             values = stage_losses(restored, batch["sharp"], self._recipe.loss_terms())
-            finest = next(iter(restored.values()))
-            values["psnr"] = tf.image.psnr(
-                tf.clip_by_value(finest, 0.0, 1.0), batch["sharp"], max_val=1.0
-            )
+            finest = tf.clip_by_value(models.finest(restored), 0.0, 1.0)
+            values["psnr"] = tf.image.psnr(finest, batch["sharp"], max_val=1.0)
             # The sum over the devices is then the mean of the global batch.
             values = {
                 name: tf.reduce_sum(value) / self._recipe.batch
