@@ -3,6 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage import data
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
@@ -92,6 +93,28 @@ def test_tiles_give_what_the_whole_picture_gives_for_a_local_function():
             wrong[tuple(index)] = True
     assert error[~wrong].max() < 1e-6
     assert 0.1 < wrong.mean() < 0.9
+
+
+def test_no_seam_where_the_network_takes_each_tile_otherwise():
+    """Each tile comes out brighter or darker by its mean, as by a global pool."""
+
+    def exposed(batch):
+        return batch + 0.4 * (batch.mean((1, 2, 3), keepdims=True) - 0.5)
+
+    photo = (data.coffee() / 510 + 0.25).astype(np.float32)  # Nothing is clipped.
+    whole = Restorer(FakeRunner(exposed), tile=0)(photo)
+    restorer = Restorer(FakeRunner(exposed), tile=256)
+    assert restorer.plan(*photo.shape[:2]) == ((256, 256), 32, 6, 1)
+    tiled = restorer(photo)
+    hard = Restorer(FakeRunner(exposed), tile=256, overlap=0)(photo)
+
+    def steps(restored):
+        return np.abs(np.diff(restored, axis=1))
+
+    assert steps(tiled).max() <= steps(whole).max() + 1 / 255
+    # The tiles really differ, and side by side they show it.
+    assert np.abs(np.diff(hard - whole, axis=1)).max() > 3 / 255
+    assert np.abs(np.diff(tiled - whole, axis=1)).max() < 1 / 255
 
 
 def test_tiles_are_exact_for_a_function_of_the_pixel():
