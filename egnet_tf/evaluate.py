@@ -104,7 +104,6 @@ def _evaluate_model() -> int:
         seed=_SEED.value,
         options=DataOptions(gopro_blur=_GOPRO_BLUR.value),
     )
-    output = Path(_OUTPUT.value or _default_output(model))
     about = {
         "method": model,
         "weights": _digest_of_files(_model_files(model)),
@@ -123,14 +122,14 @@ def _evaluate_model() -> int:
         pair = pairs.read(index)
         result = metrics.Pictures(restorer()(pair.blurry), pair.sharp, pair.blurry)
         if _SAVE_PICTURES.value:
-            for kind, file in _saved(output, pairs.names[index]).items():
-                write_picture(file, getattr(result, kind))
+            for kind, picture in result._asdict().items():
+                write_picture(folder.picture(kind, pairs.names[index]), picture)
         return result
 
-    folder = _open(output, about)
+    folder = _open(_OUTPUT.value or _default_output(model), about)
     if _SAVE_PICTURES.value:
         for index, name in enumerate(pairs.names):
-            files = _saved(output, name).values()
+            files = [folder.picture(kind, name) for kind in metrics.Pictures._fields]
             if name in folder.rows and not all(file.exists() for file in files):
                 pictures(index)
     _report(_score(pairs.names, pictures, folder, about))
@@ -156,7 +155,7 @@ def _evaluate_folder() -> int:
         return metrics.Pictures(*map(read_rgb, match.pairs[names[index]]))
 
     beside = restored.with_name(f"{restored.name}_evaluation") / _PROTOCOL.value
-    folder = _open(Path(_OUTPUT.value or beside), about)
+    folder = _open(_OUTPUT.value or beside, about)
     unmatched = {
         "only_restored": [str(file) for file in match.only_restored],
         "only_sharp": [str(file) for file in match.only_sharp],
@@ -178,7 +177,7 @@ def _compare() -> int:
     return 0
 
 
-def _open(output: Path, about: Mapping[str, Any]) -> metrics.EvaluationFolder:
+def _open(output: str | Path, about: Mapping[str, Any]) -> metrics.EvaluationFolder:
     description = metrics.PROTOCOLS[_PROTOCOL.value].description
     return metrics.EvaluationFolder(
         output, {**about, "protocol": description}, overwrite=_OVERWRITE.value
@@ -228,11 +227,6 @@ def _default_output(model: str) -> Path:
     split = "" if _SPLIT.value == "test" else f"_{_SPLIT.value}"
     dataset = re.sub(r"[^\w.-]+", "_", _DATASET.value)
     return home / f"{dataset}{split}_{_PROTOCOL.value}"
-
-
-def _saved(output: Path, name: str) -> dict[str, Path]:
-    kinds = metrics.Pictures._fields
-    return {kind: output / "pictures" / kind / f"{name}.png" for kind in kinds}
 
 
 def _model_files(model: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """The folder of an evaluation: its table grows row by row and survives a kill.
 
-It holds evaluation.json (what is scored and how), scores.csv (a row a picture) and,
-once all are scored, summary.json (the means).
+It holds evaluation.json (what is scored and how), scores.csv (a row a picture),
+summary.json (the means, once all are scored) and, if wished, the pictures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ class EvaluationFolder:
             path: the folder, there or not.
             identity: JSON values that say what is scored and how. Rows are only
                 carried on for the same identity.
-            overwrite: replace the scores of another identity.
+            overwrite: replace the scores and pictures of another identity.
 
         Raises:
             InputError: the folder holds scores of another identity, or a damaged
@@ -76,9 +77,7 @@ class EvaluationFolder:
         except InputError:
             if not overwrite:
                 raise
-            self.rows = {}
-            (self.path / "summary.json").unlink(missing_ok=True)
-            self._table.unlink(missing_ok=True)
+            self._clear()
             self._start(identity)
 
     def _resume(self, identity: dict[str, Any]) -> None:
@@ -99,6 +98,13 @@ class EvaluationFolder:
             self._load()
         else:
             self._write_rows(())
+
+    def _clear(self) -> None:
+        self.rows = {}
+        if (self.path / "evaluation.json").exists():  # else they are not ours
+            shutil.rmtree(self.path / "pictures", ignore_errors=True)
+        (self.path / "summary.json").unlink(missing_ok=True)
+        self._table.unlink(missing_ok=True)
 
     def _start(self, identity: dict[str, Any]) -> None:
         _replace_text(
@@ -140,6 +146,10 @@ class EvaluationFolder:
         rows = [self.rows[name] for name in names]
         self._write_rows(rows)
         return rows
+
+    def picture(self, kind: str, name: str) -> Path:
+        """Where a picture of that kind ("blurry", ...) and name is saved."""
+        return self.path / "pictures" / kind / f"{name}.png"
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, JSON values."""
