@@ -177,5 +177,5 @@ def _writable(target: Path) -> Path:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return f"{error.strerror}: {error.filename}"
     return " ".join(str(error).split())
