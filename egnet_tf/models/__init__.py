@@ -1,5 +1,6 @@
 """The buildings: networks made of the layers, and their weights."""
 
+from egnet_tf.models.cost import multiply_adds
 from egnet_tf.models.egn import EGNConfig, Enhancer, egn
 from egnet_tf.models.egnet import egnet
 from egnet_tf.models.mprnet import mprnet
@@ -33,6 +34,7 @@ __all__ = [
     "finest",
     "load",
     "mprnet",
+    "multiply_adds",
     "save",
     "self_ensemble",
     "shipped",
