@@ -30,9 +30,7 @@ def main() -> None:
     chosen = recipe.from_flags(flags.FLAGS)
     chosen.phase_steps()
     folder = chosen.data_dir or None
-    pairs = open_pairs(
-        chosen.dataset, data_dir=folder, split="train", seed=chosen.seed
-    )
+    pairs = open_pairs(chosen.dataset, data_dir=folder, split="train", seed=chosen.seed)
     # The seed of `evaluate`: its scores are then those of the table below.
     held_out = open_pairs(chosen.dataset, data_dir=folder, split="test", seed=0)
     run = RunFolder(Path(_RUN.value), chosen)

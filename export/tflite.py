@@ -25,15 +25,16 @@ from export.tile_model import TILE, tile_model
 # adds up through the layers: half of one 8-bit level.
 TOLERANCES = {"float32": 1e-4, "float16": 2e-3}
 
-_MODEL = flags.DEFINE_string("model", None, "a run's folder, or a variant", required=True)
+_MODEL = flags.DEFINE_string(
+    "model", None, "a run's folder, or a variant", required=True
+)
 _OUTPUT = flags.DEFINE_string("output", None, "folder for the files", required=True)
 _MODES = flags.DEFINE_multi_enum("mode", list(TOLERANCES), list(TOLERANCES), "which")
 _TILE = flags.DEFINE_integer("tile", TILE, "side of the tile in pixels", 16)
 _BRANCHES = flags.DEFINE_list(
     "branches",
-    None,
-    "branches of the self-ensemble, e.g. whole; by default those the model was "
-    "trained with",
+    ["whole"],
+    "of the self-ensemble; half,whole,quarters takes 2.25 times as long on the device",
 )
 
 

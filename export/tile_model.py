@@ -16,7 +16,7 @@ TILE = 256
 
 
 def tile_model(
-    weights: Path, branches: Sequence[str] | None = None, tile: int = TILE
+    weights: Path, branches: Sequence[str] = ("whole",), tile: int = TILE
 ) -> keras.Model:
     """Builds the model of one tile from a folder of weights.
 
@@ -25,8 +25,8 @@ def tile_model(
 
     Args:
         weights: see `egnet_tf.models.load`.
-        branches: of the self-ensemble, fused inside the graph; by default those the
-            trained ensemble fuses, ("whole",) without one.
+        branches: of the self-ensemble, fused inside the graph; by default the tile
+            is restored once.
         tile: side in pixels.
 
     Returns:
@@ -37,8 +37,6 @@ def tile_model(
         InputError: a tile the network does not take, or unusable weights.
     """
     loaded = models.load(weights, stack_patches=False)
-    if branches is None:
-        branches = PAPER_BRANCHES if loaded.ensemble else ("whole",)
     ensemble = loaded.ensemble if tuple(branches) == PAPER_BRANCHES else None
     multiple = loaded.size_multiple * shrinkage(branches)
     if tile <= 0 or tile % multiple:

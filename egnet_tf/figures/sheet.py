@@ -25,9 +25,7 @@ def column(pictures: Sequence[np.ndarray]) -> np.ndarray:
     parts = []
     for picture in pictures:
         missing = width - picture.shape[1]
-        filled = np.pad(
-            picture, [(0, 0), (0, missing), (0, 0)], constant_values=255
-        )
+        filled = np.pad(picture, [(0, 0), (0, missing), (0, 0)], constant_values=255)
         parts += [filled, np.full((_GAP, width, 3), 255, np.uint8)]
     return np.concatenate(parts[:-1], axis=0)
 

@@ -15,7 +15,12 @@ from egnet_tf.layers.position_attention import (
     blockwise_attention,
     plain_attention,
 )
-from egnet_tf.layers.resampling import Upsample
+from egnet_tf.layers.resampling import (
+    Upsample,
+    doubling_convolution,
+    halving_convolution,
+)
+from egnet_tf.layers.residual import ResidualBlock
 from egnet_tf.layers.spatial_attention import ResidualSpatialAttention
 from egnet_tf.layers.supervised_attention import SupervisedAttention, image_convolution
 
@@ -26,6 +31,7 @@ __all__ = [
     "JoinPatches",
     "Patches",
     "PositionAttention",
+    "ResidualBlock",
     "ResidualChannelAttention",
     "ResidualSpatialAttention",
     "SharedSlope",
@@ -33,7 +39,9 @@ __all__ = [
     "TakeHalf",
     "Upsample",
     "blockwise_attention",
+    "doubling_convolution",
     "gradient_map",
+    "halving_convolution",
     "image_convolution",
     "laplacian",
     "local_pooling",

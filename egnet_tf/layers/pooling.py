@@ -83,9 +83,7 @@ def windowed_mean(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 def _running_mean(x: tf.Tensor, axis: int, window: int) -> tf.Tensor:
     length = tf.shape(x)[axis]
-    sums = tf.pad(
-        tf.cumsum(x, axis=axis), [[int(a == axis), 0] for a in range(4)]
-    )
+    sums = tf.pad(tf.cumsum(x, axis=axis), [[int(a == axis), 0] for a in range(4)])
     starts = tf.range(length - window + 1)
     means = tf.gather(sums, starts + window, axis=axis)
     means = (means - tf.gather(sums, starts, axis=axis)) / tf.cast(window, x.dtype)

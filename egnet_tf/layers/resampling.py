@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -37,3 +39,44 @@ class Upsample(keras.layers.Layer):
 
 def _doubled(x: tf.Tensor) -> list[int]:
     return [2 * side for side in x.shape[1:3]]
+
+
+def halving_convolution(
+    filters: int, name: str, activation: str | None = None
+) -> Callable:
+    """3x3 convolution with stride 2 inside a border of one zero on every side.
+
+    PyTorch's `padding=1`. Keras' "same" puts all its zeros right and below when the
+    size is even, which moves the result by a pixel.
+
+    Args:
+        filters: channels out.
+        name: of the convolution, the only layer with weights.
+        activation: of the convolution.
+
+    Returns:
+        A callable (B, H, W, C) -> (B, H / 2, W / 2, filters); H and W even.
+    """
+    pad = keras.layers.ZeroPadding2D(1, name=f"{name}_pad")
+    conv = keras.layers.Conv2D(filters, 3, strides=2, activation=activation, name=name)
+    return lambda x: conv(pad(x))
+
+
+def doubling_convolution(
+    filters: int, name: str, activation: str | None = None
+) -> keras.layers.Layer:
+    """4x4 transposed convolution with stride 2, one pixel cropped on every side.
+
+    PyTorch's `padding=1`, and what Keras' "same" does at this size and stride.
+
+    Args:
+        filters: channels out.
+        name: of the layer.
+        activation: of the layer.
+
+    Returns:
+        A layer (B, H, W, C) -> (B, 2H, 2W, filters).
+    """
+    return keras.layers.Conv2DTranspose(
+        filters, 4, strides=2, padding="same", activation=activation, name=name
+    )

@@ -1,9 +1,9 @@
 """The paper's training phases (section 4.2): what each one runs and what it trains.
 
-    backbone   the plain backbone, all of it
-    egn        the network with EGN; only EGN, the backbone is frozen
-    ensemble   the self-ensemble network, on what the frozen network makes of each
-               branch
+backbone   the plain backbone, all of it
+egn        the network with EGN; only EGN, the backbone is frozen
+ensemble   the self-ensemble network, on what the frozen network makes of each
+           branch
 """
 
 from __future__ import annotations
@@ -93,6 +93,4 @@ class Phase:
         images = branch_images(
             lambda image: finest(self.network(image, training=False)), blurry
         )
-        return {
-            "restored": self.ensemble([tf.stop_gradient(i) for i in images])
-        }
+        return {"restored": self.ensemble([tf.stop_gradient(i) for i in images])}

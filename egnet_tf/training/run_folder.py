@@ -1,11 +1,11 @@
 """A run's folder: runs/<name>/.
 
-    recipe.flags    every number of the run
-    checkpoints/    one folder a phase, the latest three each
-    logs/           TensorBoard
-    metrics.csv     one row a validation
-    weights/        the networks as last validated, see egnet_tf.models.weights_folder
-    compare.png     blurry, restored and sharp
+recipe.flags    every number of the run
+checkpoints/    one folder a phase, the latest three each
+logs/           TensorBoard
+metrics.csv     one row a validation
+weights/        the networks as last validated, see egnet_tf.models.weights_folder
+compare.png     blurry, restored and sharp
 """
 
 from __future__ import annotations

@@ -142,9 +142,7 @@ class PhaseTrainer:
             )
         )
         train_step = tf.function(self._train_step)
-        bar = tqdm(
-            total=self._steps, initial=step, desc=self._phase.name, unit="step"
-        )
+        bar = tqdm(total=self._steps, initial=step, desc=self._phase.name, unit="step")
         with bar, readable_errors():
             for batch in batches:
                 values = {k: float(v) for k, v in train_step(batch).items()}

@@ -1,0 +1,183 @@
+"""Train, kill, resume, evaluate, export, deblur: as a person types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+RECIPE = """
+# the smallest network with every part in it
+--variant=egnet_testing
+--dataset=shake
+--crop=32
+--batch=2
+--backbone_steps=6
+--egn_steps=6
+--ensemble_steps=4
+--learning_rate=1e-3
+--warmup_steps=2
+--clip_norm=0.5
+--checkpoint_every=2
+--validation_pairs=1
+"""
+
+
+def command(folder, *words, check=True):
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def weights(run):
+    """Every array of the run's two weight files, in order."""
+    arrays = []
+    for name in ("network", "ensemble"):
+        with h5py.File(run / "weights" / f"{name}.weights.h5") as file:
+            file.visititems(
+                lambda _, x: arrays.append(x[()]) if isinstance(x, h5py.Dataset) else 0
+            )
+    return arrays
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with photographs, a flag file, and a finished run."""
+    folder = tmp_path_factory.mktemp("main_job")
+    photos = folder / "photos"
+    photos.mkdir()
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        picture = cv2.resize(getattr(skimage.data, name)(), (96, 64))
+        Image.fromarray(picture).save(photos / f"{name}.png")
+    (folder / "recipe.flags").write_text(f"{RECIPE}--data_dir={photos}\n")
+    command(folder, "egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/whole")
+    return folder
+
+
+def test_a_finished_run_is_complete(place):
+    run = place / "runs" / "whole"
+    rows = (run / "metrics.csv").read_text().splitlines()
+    assert [tuple(row.split(",")[:2]) for row in rows[1:]] == [
+        ("backbone", "0"),
+        ("backbone", "6"),
+        ("egn", "0"),
+        ("egn", "6"),
+        ("ensemble", "0"),
+        ("ensemble", "4"),
+    ]
+    # EGN starts as the identity: its phase begins where the backbone's ended.
+    scores = [row.split(",")[2:4] for row in rows[1:]]
+    assert scores[1] == scores[2]
+    assert cv2.imread(os.fspath(run / "compare.png")).shape[1] > 1000
+    assert list((run / "logs").rglob("events.*"))
+    assert len(list((run / "checkpoints" / "egn").glob("*.index"))) == 3
+
+
+def test_a_killed_run_ends_with_the_same_weights(place):
+    run = place / "runs" / "killed"
+    train = ["egnet_tf.train", "--flagfile=recipe.flags", f"--run={run}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *train],
+        cwd=place,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 600
+    while not list((run / "checkpoints" / "egn").glob("*.index")):
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    command(place, *train)
+    whole = weights(place / "runs" / "whole")
+    resumed = weights(run)
+    assert len(whole) == len(resumed) > 50
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_recipe_is_refused(place):
+    done = command(
+        place,
+        *["egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/whole"],
+        *["--batch=1", "--nogradient_loss"],
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: ")
+    assert "--batch: 2 -> 1, --gradient_loss: true -> false" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--crop=36"], "multiple of 8"),
+        (["--backbone_steps=0", "--egn_steps=0", "--ensemble_steps=0"], "above 0"),
+        (["--noegn"], "--egn_steps=0"),
+        (["--data_dir=nowhere"], "nowhere"),
+        (["--learning_rte=1"], "learning_rate"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line(place, words, part):
+    done = command(
+        place,
+        *["egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/wrong", *words],
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert part in done.stderr
+
+
+def test_evaluate_writes_scores(place):
+    done = command(
+        place,
+        *["egnet_tf.evaluate", "--model=runs/whole", "--dataset=shake"],
+        "--data_dir=photos",
+    )
+    folder = place / "runs" / "whole" / "evaluation" / "shake_plain"
+    assert len((folder / "scores.csv").read_text().splitlines()) >= 2
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["protocol"] == "plain"
+    assert "PSNR" in done.stdout
+
+
+def test_exports_agree_and_deblur(place):
+    done = command(
+        place,
+        *["export.tflite", "--model=runs/whole", "--output=dist", "--tile=64"],
+    )
+    files = sorted(path.name for path in (place / "dist").iterdir())
+    assert files == ["whole_float16.tflite", "whole_float32.tflite"], done.stdout
+    assert done.stdout.count("largest difference from Keras") == 2
+
+    # 64 x 64, the tile's own size: the whole picture on both ways.
+    photo = cv2.imread(os.fspath(place / "photos" / "chelsea.png"))[:, :64]
+    cv2.imwrite(os.fspath(place / "photo.png"), photo)
+    for model, output in (
+        ("runs/whole", "k.png"),
+        ("dist/whole_float32.tflite", "t.png"),
+    ):
+        command(
+            place,
+            *["egnet_tf.deblur", f"--model={model}", "--input=photo.png"],
+            f"--output={output}",
+        )
+    keras_result, lite_result = (
+        cv2.imread(os.fspath(place / name)).astype(int) for name in ("k.png", "t.png")
+    )
+    assert np.abs(keras_result - lite_result).max() <= 1
+    assert keras_result.shape == photo.shape

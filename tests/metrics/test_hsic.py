@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from egnet_tf.metrics.hsic import EPSILON, normalised_hsic, patches_at
+
+RNG = np.random.default_rng(0)
+
+
+def direct(x, y, sx, sy):
+    """The definition, written with explicit centring and inverses."""
+    m = len(x)
+    centre = np.eye(m) - np.ones((m, m)) / m
+
+    def factor(z, s):
+        k = np.array(
+            [[np.exp(-np.sum((a - b) ** 2) / (2 * s * s)) for b in z] for a in z]
+        )
+        k = centre @ k @ centre
+        return k @ np.linalg.inv(k + EPSILON * m * np.eye(m))
+
+    return np.trace(factor(x, sx) @ factor(y, sy))
+
+
+def test_equals_the_definition():
+    x, y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))
+    value = normalised_hsic(x, y, 1.5, 0.7)
+    assert value == pytest.approx(direct(x, y, 1.5, 0.7), rel=1e-6)
+
+
+def test_the_default_width_is_the_median_distance():
+    x, y = RNG.normal(size=(15, 2)), RNG.normal(size=(15, 2))
+    pairs = [(i, j) for i in range(15) for j in range(15) if i != j]
+    width = np.median([np.linalg.norm(x[i] - x[j]) for i, j in pairs])
+    expected = normalised_hsic(x, y, width, 1.0)
+    assert normalised_hsic(x, y, None, 1.0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_grows_with_dependence_even_without_correlation():
+    x = RNG.normal(size=(200, 1))
+    independent = RNG.normal(size=(200, 1))
+    square = x**2  # not correlated with x, but determined by it
+    values = [
+        normalised_hsic(x, y) for y in (independent, square + independent, square)
+    ]
+    assert values[0] < values[1] < values[2] < normalised_hsic(x, x)
+
+
+def test_does_not_depend_on_which_comes_first():
+    x, y = RNG.normal(size=(30, 2)), RNG.normal(size=(30, 4))
+    assert normalised_hsic(x, y) == pytest.approx(normalised_hsic(y, x), rel=1e-9)
+
+
+def test_constant_samples_are_independent_of_everything():
+    assert normalised_hsic(np.ones((10, 3)), RNG.normal(size=(10, 2))) == 0
+
+
+def test_other_numbers_of_samples_are_refused():
+    with pytest.raises(ValueError, match="Received: shapes"):
+        normalised_hsic(np.ones((3, 1)), np.ones((4, 1)))
+
+
+def test_patches_repeat_the_border():
+    image = np.arange(12).reshape(3, 4, 1)
+    corner, middle = patches_at(image, np.array([[0, 0], [1, 2]]), 3)
+    assert corner.tolist() == [0, 0, 1, 0, 0, 1, 4, 4, 5]
+    assert middle.tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
