@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from egnet_tf import models
-from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images, shrinkage
 from egnet_tf.errors import InputError
+from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images, shrinkage
 
 TILE = 256
 

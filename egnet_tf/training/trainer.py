@@ -25,7 +25,7 @@ from egnet_tf.training.telemetry import Telemetry
 from egnet_tf.training.validation import Validator
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 (nothing went wrong)
     """SIGTERM arrived; everything is saved, and the same command goes on."""
 
 
@@ -160,7 +160,9 @@ class PhaseTrainer:
                     step, **values, learning_rate=rate, images_per_second=speed
                 )
                 last = step == self._steps
-                if last or recipe.validate_every and step % recipe.validate_every == 0:
+                if last or (
+                    recipe.validate_every and step % recipe.validate_every == 0
+                ):
                     self._validate(validator, step, values["loss"])
                 if last or step % recipe.checkpoint_every == 0 or stopped():
                     self._checkpoints.save()
