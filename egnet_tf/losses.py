@@ -171,7 +171,7 @@ def _band(size: int) -> tf.Tensor:
 
 
 def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
-    """x minus its Gaussian pyramid's coarser level brought back to size."""
+    """A picture minus its Gaussian pyramid's coarser level brought back to size."""
     blurred = _gaussian5(x)
     # Every second pixel kept times 4, zeros between: the pyramid's expansion.
     rows = tf.cast(tf.range(tf.shape(x)[1]) % 2 == 0, x.dtype)

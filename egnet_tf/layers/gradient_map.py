@@ -44,7 +44,9 @@ def gradient_map(image: tf.Tensor) -> tf.Tensor:
     """Eq. 15: G(F(Ave(I))) * G(F(I)).
 
     The first factor weighs the second: where the Laplacian does not survive the
-    mean filter it was noise.
+    mean filter it was noise. An ideal step from one pixel to the next cancels too
+    (the mean turns it into a ramp, whose Laplacian is zero there); edges of
+    photographs, which spread over two pixels and more, do not.
 
     Args:
         image: (B, H, W, C) float32 in [0, 1].

@@ -1,0 +1,84 @@
+import keras
+import numpy as np
+import pytest
+
+from egnet_tf.layers import HalvePatches, JoinPatches, Patches, TakeHalf
+
+
+@pytest.fixture
+def pictures():
+    """Two pictures, every value of them different."""
+    return np.arange(2 * 4 * 8 * 3, dtype=np.float32).reshape(2, 4, 8, 3)
+
+
+def quarters(x):
+    """Top left, top right, bottom left, bottom right: each over the whole batch."""
+    return [x[:, :2, :4], x[:, :2, 4:], x[:, 2:, :4], x[:, 2:, 4:]]
+
+
+def test_halves_of_a_patch_are_neighbours_over_the_whole_batch(pictures):
+    halves = HalvePatches(1, "height")(pictures)
+    expected = np.concatenate([pictures[:, :2], pictures[:, 2:]])
+    np.testing.assert_array_equal(halves, expected)
+    stack = HalvePatches(2, "width")(halves)
+    np.testing.assert_array_equal(stack, np.concatenate(quarters(pictures)))
+
+
+def test_joining_undoes_halving(pictures):
+    for axis in ("height", "width"):
+        twice = HalvePatches(2, axis)(HalvePatches(1, axis)(pictures))
+        np.testing.assert_array_equal(
+            JoinPatches(2, axis)(JoinPatches(4, axis)(twice)), pictures
+        )
+
+
+def test_take_half(pictures):
+    np.testing.assert_array_equal(TakeHalf(0, "height")(pictures), pictures[:, :2])
+    np.testing.assert_array_equal(TakeHalf(1, "width")(pictures), pictures[:, :, 4:])
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, pictures):
+    image = keras.Input((4, 8, 3))
+    level = Patches.whole(image, stacked=stacked).halve("height").halve("width")
+    assert level.count == 4
+    assert len(level.tensors) == (1 if stacked else 4)
+    assert level.tensors[0].shape == (None, 2, 4, 3)
+    # A function of two levels with two results, then back to the whole.
+    same, total = level.map(
+        lambda a, b: (a, keras.layers.Add()([a, b])), level.map(lambda a: a)
+    ).unzip()
+    joined = [p.join("width").join("height").tensor for p in (same, total)]
+    assert joined[0].shape == (None, 4, 8, 3)
+    model = keras.Model(image, [*level.tensors, *joined])
+
+    *patches, back, twice = model(pictures)
+    np.testing.assert_array_equal(
+        np.concatenate(patches), np.concatenate(quarters(pictures))
+    )
+    np.testing.assert_array_equal(back, pictures)
+    np.testing.assert_array_equal(twice, 2 * pictures)
+
+
+def test_sizes_left_open(pictures):
+    image = keras.Input((None, None, 3))
+    halves = Patches.whole(image, stacked=True).halve("height")
+    assert halves.tensor.shape == (None, None, None, 3)
+    model = keras.Model(image, halves.join("height").tensor)
+    np.testing.assert_array_equal(model(pictures), pictures)
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_pictures_keep_all_their_bits_under_mixed_precision(stacked):
+    # 0.1 and its neighbours are one number in bfloat16.
+    pictures = np.linspace(0.1, 0.1001, 2 * 4 * 8 * 3, dtype=np.float32)
+    pictures = pictures.reshape(2, 4, 8, 3)
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        image = keras.Input((4, 8, 3))
+        level = Patches.whole(image, stacked=stacked).halve("height").join("height")
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+    model = keras.Model(image, level.tensor)
+    np.testing.assert_array_equal(model(pictures), pictures)
