@@ -164,6 +164,6 @@ class Patches:
         return Patches(tuple(function(*c) for c in columns), self.count, self.stacked)
 
     def unzip(self) -> tuple[Patches, ...]:
-        """From patches of tuples, as `map` gives for several outputs, a tuple of patches."""
+        """Patches of tuples (a `map` with several outputs) as a tuple of Patches."""
         columns = zip(*self.tensors, strict=True)
         return tuple(Patches(tuple(c), self.count, self.stacked) for c in columns)
