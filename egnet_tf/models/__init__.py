@@ -1,8 +1,10 @@
 """The buildings: networks made of the layers, and their weights."""
 
 from egnet_tf.models.cost import multiply_adds
+from egnet_tf.models.dmphn import dmphn
 from egnet_tf.models.egn import EGNConfig, Enhancer, egn
 from egnet_tf.models.egnet import egnet
+from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
 from egnet_tf.models.stages import finest
@@ -29,10 +31,12 @@ __all__ = [
     "Variant",
     "build",
     "build_ensemble",
+    "dmphn",
     "egn",
     "egnet",
     "finest",
     "load",
+    "mimo_unet",
     "mprnet",
     "multiply_adds",
     "save",

@@ -12,13 +12,19 @@ from collections.abc import Mapping
 import keras
 
 from egnet_tf.errors import InputError
+from egnet_tf.models.dmphn import dmphn
 from egnet_tf.models.egn import EGNConfig
 from egnet_tf.models.egnet import egnet
+from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
 
 # What a picture's height and width must be multiples of, at a stem of stride 1.
-_BACKBONES = {"mprnet": (mprnet, 8)}
+_BACKBONES = {
+    "mprnet": (mprnet, 8),
+    "dmphn": (dmphn, 16),
+    "mimo_unet": (mimo_unet, 4),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Variant:
     """All that the weights of a network depend on.
 
     Attributes:
-        backbone: "mprnet".
+        backbone: "mprnet", "dmphn" or "mimo_unet".
         options: hyper-parameters of the backbone's builder.
         egn: of the EGN between encoders and decoders; None for the plain backbone.
         ensemble_features: channels of the self-ensemble network.
@@ -63,6 +69,17 @@ VARIANTS = {
         "mprnet", egn=EGNConfig(filters=116, num_modules=3, key_filters=32)
     ),
     "mprnet": Variant("mprnet"),
+    "dmphn": Variant("dmphn"),
+    "mimo_unet": Variant("mimo_unet"),
+    "mimo_unet_plus": Variant("mimo_unet", options={"num_blocks": 20}),
+    # The paper names DMPHN as another home of EGN and gives no size. Here EGN has the
+    # share it has in `egnet`: a third of the backbone's parameters.
+    "dmphn_egn": Variant(
+        "dmphn", egn=EGNConfig(filters=56, num_modules=2, key_filters=16)
+    ),
+    "mimo_unet_egn": Variant(
+        "mimo_unet", egn=EGNConfig(filters=96, num_modules=3, key_filters=32)
+    ),
     # Trains in minutes on a laptop: features at a quarter of the resolution.
     "egnet_tiny": Variant(
         "mprnet",
@@ -121,9 +138,9 @@ def build(which: str | Variant, **layout) -> keras.Model:
             see `egnet_tf.models.mprnet`.
 
     Returns:
-        A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": finest,
-        "stage2", "stage1"}, each (B, H, W, 3) float32. Height and width must be
-        multiples of the variant's `size_multiple`. A new network returns its input.
+        A functional model: float32 (B, H, W, 3) in [0, 1] -> restored pictures by
+        stage, float32; the `finest` is (B, H, W, 3), for the others see the backbone.
+        Height and width must be multiples of the variant's `size_multiple`.
 
     Raises:
         InputError: no variant has that name.

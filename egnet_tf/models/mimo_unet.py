@@ -1,0 +1,160 @@
+"""MIMO-UNet and MIMO-UNet+: a backbone with inputs and outputs at three scales.
+
+Written from Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image
+Deblurring", ICCV 2021, section 3: one U-Net whose encoder takes the picture at full,
+half and quarter size and whose decoder restores it at all three. Shallow
+convolutional modules (SCM) bring the smaller pictures in, feature attention modules
+(FAM) merge them with the encoder's features, and asymmetric feature fusion (AFF) hands
+all scales of the encoder to each finer decoder.
+
+MIMO-UNet+ (`num_blocks=20`) also drops a tenth of the fused features' channels while
+it is trained; this one does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+
+from egnet_tf.layers import (
+    ResidualBlock,
+    Upsample,
+    doubling_convolution,
+    halving_convolution,
+    image_convolution,
+)
+
+# Halved twice.
+SIZE_MULTIPLE = 4
+
+
+def mimo_unet(
+    num_features: int = 32,
+    num_blocks: int = 8,
+    enhance: Callable | None = None,
+    image_size: tuple[int | None, int | None] = (None, None),
+    batch_size: int | None = None,
+    stack_patches: bool = True,
+    recompute: bool = False,
+    name: str = "mimo_unet",
+) -> keras.Model:
+    """Builds the three-scale network; with the defaults, 6,807,171 parameters.
+
+    Args:
+        num_features: channels at full size; twice and four times as many at half and
+            quarter size.
+        num_blocks: residual blocks of each encoder and decoder; 20 for MIMO-UNet+,
+            16,107,651 parameters.
+        enhance: called once, as enhance(1, features, image) -> features, on the
+            encoder's coarsest features, at 1/4 of the resolution of `image`, the
+            blurry picture. All that the decoders see of that scale, directly and
+            through the fusion, is enhanced.
+        image_size: (height, width), None where it is to stay open. Multiples of 4.
+        batch_size: a fixed batch size, for export.
+        stack_patches: as for the other backbones; here are no patches.
+        recompute: keep only the inputs of the residual blocks for the gradient.
+        name: of the model.
+
+    Returns:
+        A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": (B, H, W, 3),
+        "stage2": (B, H/2, W/2, 3), "stage1": (B, H/4, W/4, 3)}, float32, not clipped.
+        A new model returns its input and every second and fourth pixel of it.
+
+    Raises:
+        ValueError: a fixed image size is not a multiple.
+    """
+    if any(side is not None and side % SIZE_MULTIPLE for side in image_size):
+        raise ValueError(
+            f"Height and width must be multiples of {SIZE_MULTIPLE}. "
+            f"Received: {image_size}"
+        )
+    widths = [num_features, 2 * num_features, 4 * num_features]
+
+    def blocks(x, prefix: str):
+        for i in range(num_blocks):
+            block = ResidualBlock(
+                x.shape[-1], recompute=recompute, name=f"{prefix}_block{i + 1}"
+            )
+            x = block(x)
+        return x
+
+    # === The picture at three sizes: every second pixel, and of these again ===
+    image = keras.Input((*image_size, 3), batch_size=batch_size, name="image")
+    half = _halve("half", "float32")(image)
+    quarter = _halve("quarter", "float32")(half)
+
+    # === Encoders, fine to coarse ===
+    x = _conv(widths[0], 3, "enter", "relu")(image)
+    fine = blocks(x, "encoder1")
+    x = halving_convolution(widths[1], "down12", "relu")(fine)
+    x = _merge(x, _shallow(half, widths[1], "scm2"), "fam2")
+    middle = blocks(x, "encoder2")
+    x = halving_convolution(widths[2], "down23", "relu")(middle)
+    x = _merge(x, _shallow(quarter, widths[2], "scm3"), "fam3")
+    coarse = blocks(x, "encoder3")
+    if enhance is not None:
+        coarse = enhance(1, coarse, image)
+
+    # === Fusion of all scales, at each of the two finer ones ===
+    double = Upsample("nearest", name="double")
+    raised = double(coarse)
+    fused1 = _fuse([fine, double(middle), double(raised)], widths[0], "aff1")
+    fused2 = _fuse([_halve("fine_half")(fine), middle, raised], widths[1], "aff2")
+
+    # === Decoders, coarse to fine: a stage each ===
+    x = blocks(coarse, "stage1")
+    stage1 = _restore(x, quarter, "stage1")
+    x = doubling_convolution(widths[1], "stage2_up", "relu")(x)
+    x = _conv(widths[1], 1, "stage2_join", "relu")(_concat(x, fused2))
+    x = blocks(x, "stage2")
+    stage2 = _restore(x, half, "stage2")
+    x = doubling_convolution(widths[0], "stage3_up", "relu")(x)
+    x = _conv(widths[0], 1, "stage3_join", "relu")(_concat(x, fused1))
+    x = blocks(x, "stage3")
+    stage3 = _restore(x, image, "stage3")
+
+    outputs = {"stage3": stage3, "stage2": stage2, "stage1": stage1}
+    return keras.Model(image, outputs, name=name)
+
+
+def _shallow(picture, filters: int, prefix: str):
+    """SCM: features of a smaller picture, which itself is among their channels."""
+    x = _conv(filters // 4, 3, f"{prefix}_conv1", "relu")(picture)
+    x = _conv(filters // 2, 1, f"{prefix}_conv2", "relu")(x)
+    x = _conv(filters // 2, 3, f"{prefix}_conv3", "relu")(x)
+    x = _conv(filters - 3, 1, f"{prefix}_conv4", "relu")(x)
+    return _conv(filters, 1, f"{prefix}_join")(_concat(picture, x))
+
+
+def _merge(x, shallow, prefix: str):
+    """FAM: the features, and a convolution of their product with the picture's."""
+    product = keras.layers.Multiply(name=f"{prefix}_product")([x, shallow])
+    product = _conv(x.shape[-1], 3, f"{prefix}_conv")(product)
+    return keras.layers.Add(name=prefix)([x, product])
+
+
+def _fuse(scales: list, filters: int, prefix: str):
+    """AFF: features of all scales, brought to one size -> features of that size."""
+    x = _conv(filters, 1, f"{prefix}_conv1", "relu")(_concat(*scales))
+    return _conv(filters, 3, f"{prefix}_conv2")(x)
+
+
+def _restore(x, picture, stage: str):
+    residual = image_convolution(3, 1, use_bias=True, name=f"{stage}_tail")(x)
+    return keras.layers.Add(dtype="float32", name=stage)([picture, residual])
+
+
+def _halve(name: str, dtype=None):
+    # The mean of one pixel, of every second one.
+    return keras.layers.AveragePooling2D(1, strides=2, name=name, dtype=dtype)
+
+
+def _conv(filters: int, kernel_size: int, name: str, activation: str | None = None):
+    return keras.layers.Conv2D(
+        filters, kernel_size, padding="same", activation=activation, name=name
+    )
+
+
+def _concat(*tensors):
+    return keras.layers.Concatenate()(tensors)
