@@ -9,6 +9,7 @@ import pytest
 
 from egnet_tf.data import open_pairs
 from egnet_tf.data.pictures import write_picture
+from egnet_tf.data.preparation import write_shards
 
 
 def command(*arguments):
@@ -37,16 +38,11 @@ def test_samples_become_shards_and_pictures(tmp_path):
         assert_same(open_pairs(f"{dataset}:{output}", split="test"), expected)
 
 
-def test_mistakes_are_one_line(tmp_path):
-    for arguments, message in (
-        (["--dataset=gopro"], "--data_dir=FOLDER"),
-        (["--dataset=samples", "--overlap=512"], "below the crop 512. Received: 512"),
-    ):
-        done = run(*arguments, f"--output={tmp_path}")
-        assert done.returncode == 1
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
-        assert message in done.stderr
+def test_a_mistake_is_one_line(tmp_path):
+    done = run("--dataset=gopro", f"--output={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Expected a folder for the data set gopro")
+    assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -58,10 +54,7 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
         picture = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
         write_picture(tmp_path / "photos" / f"{number}.png", picture)
     arguments = [f"--dataset=shake:{tmp_path}/photos", "--crop=96", "--overlap=48"]
-    arguments += ["--workers=1"]
-    assert run(*arguments, f"--output={tmp_path}/whole").returncode == 0
-
-    arguments.append(f"--output={tmp_path}/killed")
+    arguments += ["--workers=1", f"--output={tmp_path}/killed"]
     folder = tmp_path / "killed" / "train"
     process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL)
     while not (folder / "shard-00001.bin.unfinished").exists():
@@ -74,7 +67,13 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
 
     assert run(*arguments).returncode == 0
     assert (folder / "shard-00000.bin").stat().st_mtime_ns == first
-    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for path in (tmp_path / "whole" / "train").iterdir():
-        assert path.read_bytes() == whole.pop(path.name)
-    assert not whole
+    assert not list(folder.glob("*.unfinished"))
+    pairs = open_pairs(f"shake:{tmp_path}/photos", split="train")
+    unbroken = tmp_path / "unbroken"
+    unbroken.mkdir()
+    sizes = {"crop": 96, "overlap": 48, "workers": 2}
+    write_shards(pairs, unbroken, {}, **sizes, progress=lambda _: None)
+    shards = sorted(unbroken.glob("shard-*"))
+    assert len(shards) == 8
+    for path in shards:
+        assert path.read_bytes() == (folder / path.name).read_bytes()

@@ -14,7 +14,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -185,28 +185,34 @@ def _write_shard(
     progress: Callable[[int], object],
 ) -> list[Record]:
     records: list[Record] = []
-    offset = 0
     pixels = path.with_suffix(".bin")
     unfinished = path.with_suffix(".bin.unfinished")
-    with open(unfinished, "wb") as file:
-        for index in indices:
-            if stop.is_set():
-                raise InterruptedError
-            for name, record in records_of(
-                pairs.names[index], pairs.read(index), crop, overlap
-            ):
-                height, width = record.sharp.shape[:2]
-                crc = 0
-                for picture in record:
-                    content = np.ascontiguousarray(picture)
-                    file.write(content)
-                    crc = zlib.crc32(content, crc)
-                records.append(Record(name, offset, height, width, crc))
-                offset += 2 * records[-1].picture_bytes
-            progress(1)
+    try:
+        with open(unfinished, "wb") as file:
+            for index in indices:
+                if stop.is_set():
+                    raise InterruptedError
+                pair = pairs.read(index)
+                for name, part in records_of(pairs.names[index], pair, crop, overlap):
+                    records.append(_append(file, name, part))
+                progress(1)
+    except OSError as error:
+        # A full disk does not say which.
+        error.filename = error.filename or str(unfinished)
+        raise
     os.replace(unfinished, pixels)
     write_json(path.with_suffix(".json"), {"records": records})
     return records
+
+
+def _append(file: BinaryIO, name: str, part: Pair) -> Record:
+    height, width = part.sharp.shape[:2]
+    offset, crc = file.tell(), 0
+    for picture in part:
+        content = np.ascontiguousarray(picture)
+        file.write(content)
+        crc = zlib.crc32(content, crc)
+    return Record(name, offset, height, width, crc)
 
 
 def write_pictures(
