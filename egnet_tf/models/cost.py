@@ -27,15 +27,13 @@ def multiply_adds(model: keras.Model, height: int, width: int) -> int:
     Raises:
         ValueError: the graph holds an operation that cannot be counted.
     """
-    pictures = [
-        tf.TensorSpec((1, height, width, picture.shape[-1])) for picture in model.inputs
-    ]
-
-    def run(*pictures):
-        return model(pictures[0] if len(pictures) == 1 else list(pictures))
-
+    pictures = tf.nest.map_structure(
+        lambda picture: tf.TensorSpec((1, height, width, picture.shape[-1])),
+        model.input,
+    )
+    run = tf.function(lambda pictures: model(pictures), autograph=False)
     with _attention_at_once(model):
-        function = tf.function(run, autograph=False).get_concrete_function(*pictures)
+        function = run.get_concrete_function(pictures)
     return sum(_count(op) for op in function.graph.get_operations())
 
 

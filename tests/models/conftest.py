@@ -1,0 +1,26 @@
+"""Networks with weights drawn anew, and pictures for them."""
+
+import numpy as np
+import pytest
+
+
+def _randomise(model, stddev=0.15):
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(rng.normal(0, stddev, weight.shape))
+    return model
+
+
+@pytest.fixture(scope="session")
+def randomise():
+    """randomise(model, stddev=0.15): draws all weights, the same each time.
+
+    New networks are the identity, which hides most mistakes.
+    """
+    return _randomise
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """pictures(*shape): float32 in [0, 1], the same each time."""
+    return lambda *shape: np.random.default_rng(2).random(shape, np.float32)

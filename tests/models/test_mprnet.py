@@ -1,0 +1,154 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.models import mprnet, transfer_weights
+
+NARROW = {
+    "num_features": 4,
+    "unet_features": 2,
+    "orsnet_features": 2,
+    "num_cabs": 1,
+    "num_level_cabs": 1,
+}
+STAGES = ["stage3", "stage2", "stage1"]
+
+
+@pytest.fixture(scope="module")
+def network(randomise):
+    return randomise(mprnet(**NARROW))
+
+
+@pytest.fixture(scope="module")
+def image(pictures):
+    return pictures(2, 16, 24, 3)
+
+
+@pytest.mark.parametrize("stem_stride", [1, 2])
+def test_a_new_network_returns_its_input(stem_stride, pictures):
+    image = pictures(1, 16, 32, 3)
+    stages = mprnet(**NARROW, stem_stride=stem_stride, activation="relu")(image)
+    assert list(stages) == STAGES
+    for stage in stages.values():
+        assert stage.dtype == tf.float32
+        np.testing.assert_array_equal(stage, image)
+
+
+def test_pictures_of_a_batch_do_not_meet(network, image):
+    # Patches lie on the batch axis: one that lands in the wrong place shows here.
+    together = network(image)
+    for i in range(2):
+        for name, stage in network(image[i : i + 1]).items():
+            np.testing.assert_allclose(together[name][i], stage[0], atol=1e-5)
+
+
+def changed(network, image, where):
+    """Which pixels of each stage change with some pixels of the picture."""
+    other = image.copy()
+    other[where] = 1 - other[where]
+    before, after = network(image), network(other)
+    return {name: np.any(before[name] != after[name], axis=(0, 3)) for name in STAGES}
+
+
+def test_stage_1_sees_halves_and_the_others_the_whole(network, pictures):
+    image = pictures(1, 32, 32, 3)
+    moved = changed(network, image, np.s_[:, 30:, 30:])
+    assert not moved["stage1"][:16].any()
+    # The two quarters of a half meet where they are decoded.
+    assert moved["stage1"][16:, :16].any()
+    assert moved["stage2"][:16].any()
+    assert moved["stage3"][:16].any()
+
+
+def test_the_hierarchy_encodes_quarters_and_halves(pictures):
+    calls = []
+
+    def enhance(stage, features, image):
+        calls.append((stage, tuple(features.shape), tuple(image.shape)))
+        return features
+
+    mprnet(
+        **NARROW,
+        enhance=enhance,
+        image_size=(16, 32),
+        batch_size=1,
+        stack_patches=False,
+    )
+    # Stage 1: each half, at a quarter of its resolution; stage 2: the whole.
+    half = (1, (1, 2, 8, 8), (1, 8, 32, 3))
+    assert calls == [half, half, (2, (1, 4, 8, 8), (1, 16, 32, 3))]
+
+
+def test_enhance_sees_a_stack_behind_a_strided_stem(pictures):
+    calls = {}
+
+    def enhance(stage, features, image):
+        calls[stage] = (features, image)
+        return keras.layers.Rescaling(1.0, offset=1.0)(features)
+
+    model = mprnet(**NARROW, stem_stride=2, enhance=enhance)
+    probe = keras.Model(model.input, calls)
+    seen = probe(pictures(3, 16, 32, 3))
+    assert [tuple(x.shape) for x in seen[1]] == [(6, 1, 4, 8), (6, 8, 32, 3)]
+    assert [tuple(x.shape) for x in seen[2]] == [(3, 2, 4, 8), (3, 16, 32, 3)]
+    top = pictures(3, 16, 32, 3)[:, :8]
+    np.testing.assert_array_equal(seen[1][1][:3], top)
+
+
+def test_what_enhance_returns_is_decoded(randomise, image):
+    plain = randomise(mprnet(**NARROW))
+    for stage in (1, 2):
+        enhanced = mprnet(
+            **NARROW,
+            enhance=lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0),
+        )
+        transfer_weights(plain, enhanced)
+        before, after = plain(image), enhanced(image)
+        moved = [name for name in STAGES if not np.allclose(before[name], after[name])]
+        assert moved == STAGES[: 4 - stage]
+
+
+def test_patches_stacked_and_apart_are_one_network(network, image):
+    apart = mprnet(**NARROW, stack_patches=False)
+    transfer_weights(network, apart)
+    stacked, apart = network(image), apart(image)
+    for name in STAGES:
+        assert np.abs(stacked[name] - image).max() > 0.05
+        np.testing.assert_allclose(apart[name], stacked[name], atol=1e-5)
+
+
+def test_a_fixed_size_and_batch_change_nothing(network, image):
+    fixed = mprnet(**NARROW, image_size=(16, 24), batch_size=2)
+    assert fixed.input.shape == (2, 16, 24, 3)
+    assert all(stage.shape == (2, 16, 24, 3) for stage in fixed.output.values())
+    transfer_weights(network, fixed)
+    for name, stage in fixed(image).items():
+        np.testing.assert_allclose(stage, network(image)[name], atol=1e-6)
+
+
+def test_one_slope_for_the_whole_network(network):
+    slopes = [v for v in network.trainable_variables if v.shape == (1,)]
+    assert len(slopes) == 1
+    relu = mprnet(**NARROW, activation="relu")
+    assert relu.count_params() == network.count_params() - 1
+
+
+def test_has_no_biases(network):
+    assert all(len(v.shape) == 4 for v in network.weights if v.shape != (1,))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"image_size": (16, 20)}, r"multiples of 8\. Received: \(16, 20\)"),
+        (
+            {"image_size": (16, 24), "stem_stride": 2},
+            r"multiples of 16\. Received: \(16, 24\)",
+        ),
+        ({"activation": "gelu"}, "activation must be .* Received: 'gelu'"),
+    ],
+)
+def test_refuses_what_it_cannot_build(options, message):
+    with pytest.raises(ValueError, match=message):
+        mprnet(**NARROW, **options)
