@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from egnet_tf import models
 from egnet_tf.errors import InputError
-from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images, shrinkage
+from egnet_tf.inference.branches import branch_images, shrinkage
 
 TILE = 256
 
@@ -37,7 +37,7 @@ def tile_model(
         InputError: a tile the network does not take, or unusable weights.
     """
     loaded = models.load(weights, stack_patches=False)
-    ensemble = loaded.ensemble if tuple(branches) == PAPER_BRANCHES else None
+    ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     multiple = loaded.size_multiple * shrinkage(branches)
     if tile <= 0 or tile % multiple:
         raise InputError(

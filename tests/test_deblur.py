@@ -11,6 +11,7 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf import models
+from egnet_tf.inference.branches import PAPER_BRANCHES
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def run_folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     for variable in (*network.trainable_variables, *ensemble.trainable_variables):
         variable.assign_add(rng.normal(0, 0.02, variable.shape))
-    loaded = models.LoadedModel(variant, network, ensemble, crop=32)
+    loaded = models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 32)
     models.save(run / "weights", loaded)
     return run
 

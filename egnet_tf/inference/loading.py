@@ -66,7 +66,6 @@ def load(
 
     # Imported here, so that .tflite files need no TensorFlow.
     from egnet_tf import models
-    from egnet_tf.inference.branches import PAPER_BRANCHES
     from egnet_tf.inference.tensorflow_runners import KerasRunner
 
     loaded = models.load(_weights_folder(path))
@@ -75,8 +74,8 @@ def load(
         loaded.size_multiple,
         pooling_window=round(_POOLING_WINDOW * loaded.crop) if local_pooling else None,
     )
-    trained = branches is None or tuple(branches) == PAPER_BRANCHES
-    ensemble = loaded.ensemble if trained else None
+    branches = tuple(branches or loaded.branches) or None
+    ensemble = loaded.ensemble if branches == loaded.branches else None
     return Restorer(runner, ensemble=ensemble, branches=branches, **sizes)
 
 

@@ -33,12 +33,14 @@ class LoadedModel(NamedTuple):
         variant: what they were built from.
         network: see `build`.
         ensemble: see `build_ensemble`; None if it was not trained.
+        branches: names of the restorations that the ensemble fuses, in its order.
         crop: side of the training crops in pixels.
     """
 
     variant: Variant
     network: keras.Model
     ensemble: keras.Model | None
+    branches: tuple[str, ...]
     crop: int
 
     @property
@@ -48,21 +50,31 @@ class LoadedModel(NamedTuple):
 
 
 def save(folder: Path, model: LoadedModel) -> None:
-    """Writes a folder of weights, each file whole or not at all.
+    """Writes a folder of weights, whole or not at all.
 
-    The description comes last: a folder that has one is complete.
+    No file takes its name before all are written; the description comes last: a
+    folder that has one is complete.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / _NETWORK, model.network.save_weights)
-    if model.ensemble is not None:
-        _replace(folder / _ENSEMBLE, model.ensemble.save_weights)
     description = {
         "variant": model.variant.to_json(),
         "crop": model.crop,
-        "branches": model.ensemble and len(model.ensemble.inputs),
+        "branches": model.branches if model.ensemble else [],
     }
     text = json.dumps(description, indent=2) + "\n"
-    _replace(folder / _DESCRIPTION, lambda path: Path(path).write_text(text))
+    writers = {_NETWORK: model.network.save_weights}
+    if model.ensemble is not None:
+        writers[_ENSEMBLE] = model.ensemble.save_weights
+    writers[_DESCRIPTION] = lambda path: Path(path).write_text(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporaries = {name: folder / f".{os.getpid()}.{name}" for name in writers}
+    try:
+        for name, write in writers.items():
+            write(str(temporaries[name]))
+        for name, temporary in temporaries.items():
+            os.replace(temporary, folder / name)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def load(folder: Path, **layout) -> LoadedModel:
@@ -78,7 +90,7 @@ def load(folder: Path, **layout) -> LoadedModel:
     try:
         description = json.loads((folder / _DESCRIPTION).read_text())
         variant = Variant.from_json(description["variant"])
-        crop, branches = description["crop"], description["branches"]
+        crop, branches = description["crop"], tuple(description["branches"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"Expected a folder of weights with a {_DESCRIPTION} "
@@ -91,10 +103,11 @@ def load(folder: Path, **layout) -> LoadedModel:
         laid_out = build(variant, **layout)
         transfer_weights(network, laid_out)
         network = laid_out
-    ensemble = branches and build_ensemble(variant, branches)
-    if ensemble:
+    ensemble = None
+    if branches:
+        ensemble = build_ensemble(variant, len(branches))
         _load(ensemble, folder / _ENSEMBLE)
-    return LoadedModel(variant, network, ensemble or None, crop)
+    return LoadedModel(variant, network, ensemble, branches, crop)
 
 
 def shipped(name: str) -> Path:
@@ -125,15 +138,6 @@ def transfer_weights(source: keras.Model, target: keras.Model) -> None:
     for layer in source.layers:
         if layer.weights:
             target.get_layer(layer.name).set_weights(layer.get_weights())
-
-
-def _replace(path: Path, write) -> None:
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write(str(temporary))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _load(model: keras.Model, path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images, shrinkage
+from egnet_tf.inference.branches import branch_images, checked_branches, shrinkage
 from egnet_tf.models import (
     Variant,
     build,
@@ -22,6 +22,7 @@ from egnet_tf.models import (
     finest,
     transfer_weights,
 )
+from egnet_tf.training.recipe import Recipe
 
 TITLES = {"backbone": "backbone", "egn": "+ EGN", "ensemble": "+ self-ensemble"}
 
@@ -35,36 +36,37 @@ class Phase:
         variant: what `network` was built from.
         network: see `egnet_tf.models.build`.
         ensemble: None before the ensemble phase.
+        branches: what the ensemble fuses, names of `inference.branches.BRANCHES`.
     """
 
     name: str
     variant: Variant
     network: keras.Model
     ensemble: keras.Model | None = None
+    branches: tuple[str, ...] = ()
 
     @classmethod
-    def begin(
-        cls, name: str, variant: Variant, earlier: Phase | None, recompute: bool
-    ) -> Phase:
+    def begin(cls, name: str, recipe: Recipe, earlier: Phase | None) -> Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         Args:
             name: of the phase.
-            variant: of the recipe, with EGN or without.
+            recipe: of the run.
             earlier: the phase before, None for the first one.
-            recompute: see `egnet_tf.models.mprnet`.
         """
+        variant = recipe.network_variant()
         if name == "backbone":
             variant = dataclasses.replace(variant, egn=None)
-        ensemble = None
+        ensemble, branches = None, ()
         if name == "ensemble":
-            ensemble = build_ensemble(variant, len(PAPER_BRANCHES))
+            branches = checked_branches(recipe.branches.split(","))
+            ensemble = build_ensemble(variant, len(branches))
         if earlier and earlier.variant == variant:
-            return cls(name, variant, earlier.network, ensemble)
-        network = build(variant, recompute=recompute)
+            return cls(name, variant, earlier.network, ensemble, branches)
+        network = build(variant, recompute=recipe.recompute)
         if earlier:
             transfer_weights(earlier.network, network)
-        return cls(name, variant, network, ensemble)
+        return cls(name, variant, network, ensemble, branches)
 
     @property
     def trained(self) -> Sequence[tf.Variable]:
@@ -79,7 +81,7 @@ class Phase:
     @property
     def size_multiple(self) -> int:
         """What the side of this phase's crops must be a multiple of."""
-        shrink = shrinkage(PAPER_BRANCHES) if self.name == "ensemble" else 1
+        shrink = shrinkage(self.branches) if self.branches else 1
         return shrink * self.variant.size_multiple
 
     def restore(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -91,6 +93,8 @@ class Phase:
         if self.name != "ensemble":
             return self.network(blurry, training=True)
         images = branch_images(
-            lambda image: finest(self.network(image, training=False)), blurry
+            lambda image: finest(self.network(image, training=False)),
+            blurry,
+            self.branches,
         )
         return {"restored": self.ensemble([tf.stop_gradient(i) for i in images])}

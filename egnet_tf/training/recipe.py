@@ -50,6 +50,7 @@ class Recipe:
     backbone_steps: int = _flag(0, "steps of the backbone phase", lower_bound=0)
     egn_steps: int = _flag(0, "steps of the EGN phase", lower_bound=0)
     ensemble_steps: int = _flag(0, "steps of the self-ensemble phase", lower_bound=0)
+    branches: str = _flag("half,whole,quarters", "what the self-ensemble fuses")
 
     # === Loss and optimizer ===
     loss: str = _flag("egnet", "loss: the paper's or MPRNet's", choices=list(LOSSES))
@@ -65,6 +66,11 @@ class Recipe:
     validation_pairs: int = _flag(0, "pairs of a validation, 0 for all", lower_bound=0)
     checkpoint_every: int = _flag(500, "steps between checkpoints", lower_bound=1)
     recompute: bool = _flag(False, "trade time for memory, block by block")
+    precision: str = _flag(
+        "float32",
+        "of the networks' inner values; weights, outputs and losses stay float32",
+        choices=["float32", "mixed_bfloat16"],
+    )
 
     def network_variant(self) -> Variant:
         """The variant with this recipe's choices about EGN."""

@@ -55,11 +55,12 @@ def train(
     """
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    variant, phase, first_step = recipe.network_variant(), None, 0
+    keras.mixed_precision.set_global_policy(recipe.precision)
+    phase, first_step = None, 0
     with _sigterm() as stopped:
         for name, steps in recipe.phase_steps().items():
             with strategy.scope():
-                phase = Phase.begin(name, variant, phase, recipe.recompute)
+                phase = Phase.begin(name, recipe, phase)
             if recipe.crop % phase.size_multiple:
                 raise InputError(
                     f"Expected --crop to be a multiple of {phase.size_multiple} in the "
@@ -105,9 +106,9 @@ class PhaseTrainer:
                 )
             )
             self._optimizer.build(phase.trained)
-            self._checkpoints = Checkpoints(
-                run.checkpoints(phase.name), phase, self._optimizer
-            )
+        self._checkpoints = Checkpoints(
+            run.checkpoints(phase.name), phase, self._optimizer
+        )
 
     def fit(
         self,
@@ -212,7 +213,11 @@ class PhaseTrainer:
         models.save(
             self._run.weights,
             models.LoadedModel(
-                phase.variant, phase.network, phase.ensemble, self._recipe.crop
+                phase.variant,
+                phase.network,
+                phase.ensemble,
+                phase.branches,
+                self._recipe.crop,
             ),
         )
 

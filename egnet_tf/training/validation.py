@@ -31,7 +31,9 @@ class Validator:
 
     def __init__(self, phase: Phase, pairs: Pairs, count: int = 0):
         runner = KerasRunner(phase.network, phase.variant.size_multiple)
-        self.restorer = Restorer(runner, ensemble=phase.ensemble)
+        self.restorer = Restorer(
+            runner, ensemble=phase.ensemble, branches=phase.branches or None
+        )
         self.pairs = pairs
         self._count = min(count or len(pairs), len(pairs))
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
-from egnet_tf.inference.branches import branch_images
+from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
 from egnet_tf.layers.pooling import local_pooling
 
 
@@ -17,7 +17,7 @@ def trained():
     rng = np.random.default_rng(0)
     for variable in (*network.trainable_variables, *ensemble.trainable_variables):
         variable.assign_add(rng.normal(0, 0.02, variable.shape))
-    return models.LoadedModel(variant, network, ensemble, crop=16)
+    return models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 16)
 
 
 @pytest.fixture(scope="module")
