@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,12 +92,13 @@ def load(folder: Path, **layout) -> LoadedModel:
         description = json.loads((folder / _DESCRIPTION).read_text())
         variant = Variant.from_json(description["variant"])
         crop, branches = description["crop"], tuple(description["branches"])
+        # Here, so that a variant of a later version is no traceback.
+        network = build(variant)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"Expected a folder of weights with a {_DESCRIPTION} "
+            f"Expected a folder of weights with a {_DESCRIPTION} of this version "
             f"({type(error).__name__}). Received: {folder}"
         ) from error
-    network = build(variant)
     _load(network, folder / _NETWORK)
     if layout:
         # Keras stores weights in the order of the graph, and the layout changes it.
@@ -142,8 +144,11 @@ def transfer_weights(source: keras.Model, target: keras.Model) -> None:
 
 def _load(model: keras.Model, path: Path) -> None:
     try:
-        model.load_weights(str(path))
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras warns of layers that the file does not have and leaves them new.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(str(path))
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         raise InputError(
             f"Expected the weights of {model.name} ({type(error).__name__}). "
             f"Received: {path}"

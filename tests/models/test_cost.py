@@ -1,0 +1,101 @@
+"""Sizes and costs of the networks: what the paper's Table 2 is about."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+from egnet_tf.layers import PositionAttention
+from egnet_tf.models import build, build_ensemble, multiply_adds
+
+
+@pytest.fixture(scope="module")
+def mprnet():
+    return build("mprnet")
+
+
+@pytest.fixture(scope="module")
+def egnet():
+    return build("egnet")
+
+
+def test_mprnet_has_the_published_parameters(mprnet):
+    assert mprnet.count_params() == 20_127_073
+
+
+def test_egnet_has_the_paper_s_size(egnet):
+    parameters = egnet.count_params() + build_ensemble("egnet").count_params()
+    assert parameters == pytest.approx(26.60e6, rel=0.01)
+
+
+def test_egn_costs_little(egnet, mprnet):
+    # The paper's run time grows from 0.217 s to 0.231 s, by 6.5 %.
+    plain = multiply_adds(mprnet, 256, 256)
+    assert 1.02 * plain < multiply_adds(egnet, 256, 256) <= 1.08 * plain
+
+
+def test_equals_arithmetic_by_hand():
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same")(image)
+    x = keras.layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False)(x)
+    x = keras.layers.DepthwiseConv2D(5, padding="same")(x)
+    x = keras.layers.Conv2D(8, 1)(x)
+    x = keras.layers.Conv2DTranspose(5, 4, strides=2, padding="same")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(7, activation="relu")(x)
+    expected = (
+        (16 * 24) * 9 * 3 * 4
+        + (8 * 12) * 9 * 4 * 6
+        + (8 * 12) * 25 * 6
+        + (8 * 12) * 6 * 8
+        + (8 * 12) * 16 * 8 * 5
+        + 5 * 7
+    )
+    assert multiply_adds(keras.Model(image, x), 16, 24) == expected
+
+
+@pytest.mark.parametrize("block", [7, None])
+def test_position_attention_counts_the_same_in_blocks(block):
+    attention = PositionAttention(
+        4, key_filters=3, value_filters=5, key_pool=2, block=block
+    )
+    image = keras.Input((None, None, 4))
+    model = keras.Model(image, attention(image))
+    positions, keys = 6 * 8, 3 * 4
+    convolutions = positions * 3 * 9 * 4 * 4
+    linear = positions * 4 * 3 + keys * 4 * (3 + 5) + positions * 5 * 4
+    products = positions * keys * (3 + 5)
+    assert multiply_adds(model, 6, 8) == convolutions + linear + products
+    assert attention.block == block
+
+
+def test_layout_costs_nothing():
+    # 64 x 96 pixels: patches of the hierarchy, in one call or each alone.
+    counts = {
+        multiply_adds(build("egnet_testing", **layout), 64, 96)
+        for layout in ({}, {"stack_patches": False}, {"recompute": True})
+    }
+    assert len(counts) == 1
+
+
+def test_several_pictures(pictures):
+    by_hand = 10 * 12 * 9 * (3 * (3 * 4 + 4 * 3) + 3 * 4 + 4 * 4 + 4 * 3)
+    assert multiply_adds(build_ensemble("egnet_testing"), 10, 12) == by_hand
+
+
+def test_refuses_a_loop_it_cannot_count():
+    class Loop(keras.layers.Layer):
+        def call(self, x):
+            times = tf.cast(tf.reduce_sum(x), tf.int32)
+            return tf.while_loop(
+                lambda i, _: i < times,
+                lambda i, y: (i + 1, tf.matmul(y, y)),
+                (0, x),
+            )[1]
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, Loop()(image))
+    with pytest.raises(ValueError, match=r"one size\. Received: .*While"):
+        multiply_adds(model, 3, 3)
