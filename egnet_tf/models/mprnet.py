@@ -252,7 +252,9 @@ class _Blocks:
             sides.append(features)
         features = _add(*sides)
         for step in range(level):
-            features = Upsample(name=f"stage3_context{level + 1}_up{step + 1}")(features)
+            features = Upsample(name=f"stage3_context{level + 1}_up{step + 1}")(
+                features
+            )
         return features
 
 
