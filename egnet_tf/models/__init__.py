@@ -17,7 +17,9 @@ from egnet_tf.models.variants import (
 )
 from egnet_tf.models.weights_folder import (
     LoadedModel,
+    find_weights,
     load,
+    read_variant,
     save,
     shipped,
     transfer_weights,
@@ -34,11 +36,13 @@ __all__ = [
     "dmphn",
     "egn",
     "egnet",
+    "find_weights",
     "finest",
     "load",
     "mimo_unet",
     "mprnet",
     "multiply_adds",
+    "read_variant",
     "save",
     "self_ensemble",
     "shipped",

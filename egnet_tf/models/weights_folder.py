@@ -10,9 +10,11 @@ the network is rebuilt from model.json.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,17 +90,11 @@ def load(folder: Path, **layout) -> LoadedModel:
     Raises:
         InputError: the folder is not complete or its files are damaged.
     """
-    try:
-        description = json.loads((folder / _DESCRIPTION).read_text())
+    with _readable(folder) as description:
         variant = Variant.from_json(description["variant"])
         crop, branches = description["crop"], tuple(description["branches"])
         # Here, so that a variant of a later version is no traceback.
         network = build(variant)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"Expected a folder of weights with a {_DESCRIPTION} of this version "
-            f"({type(error).__name__}). Received: {folder}"
-        ) from error
     _load(network, folder / _NETWORK)
     if layout:
         # Keras stores weights in the order of the graph, and the layout changes it.
@@ -110,6 +106,29 @@ def load(folder: Path, **layout) -> LoadedModel:
         ensemble = build_ensemble(variant, len(branches))
         _load(ensemble, folder / _ENSEMBLE)
     return LoadedModel(variant, network, ensemble, branches, crop)
+
+
+def read_variant(folder: Path) -> Variant:
+    """The variant of a folder of weights; its networks are not built.
+
+    Raises:
+        InputError: the folder has no sound description.
+    """
+    with _readable(folder) as description:
+        return Variant.from_json(description["variant"])
+
+
+def find_weights(model: str | os.PathLike) -> Path:
+    """The folder of weights that a person names.
+
+    Args:
+        model: a run's folder, or a variant whose weights come with the package.
+
+    Raises:
+        InputError: neither.
+    """
+    weights = Path(model) / "weights"
+    return weights if weights.is_dir() else shipped(os.fspath(model))
 
 
 def shipped(name: str) -> Path:
@@ -140,6 +159,18 @@ def transfer_weights(source: keras.Model, target: keras.Model) -> None:
     for layer in source.layers:
         if layer.weights:
             target.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[dict]:
+    """Yields the description; what goes wrong with it inside is the folder's fault."""
+    try:
+        yield json.loads((folder / _DESCRIPTION).read_text())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"Expected a folder of weights with a {_DESCRIPTION} of this version "
+            f"({type(error).__name__}). Received: {folder}"
+        ) from error
 
 
 def _load(model: keras.Model, path: Path) -> None:

@@ -14,12 +14,15 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, checked_branches, shrinkage
 from egnet_tf.models import (
     Variant,
     build,
     build_ensemble,
+    find_weights,
     finest,
+    load,
     transfer_weights,
 )
 from egnet_tf.training.recipe import Recipe
@@ -46,13 +49,29 @@ class Phase:
     branches: tuple[str, ...] = ()
 
     @classmethod
+    def initial(cls, recipe: Recipe) -> Phase | None:
+        """What stands in the place of a phase before the first: the initial weights.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        if not recipe.init_weights:
+            return None
+        weights = find_weights(recipe.init_weights)
+        loaded = load(weights, recompute=recipe.recompute)
+        return cls("initial", loaded.variant, loaded.network)
+
+    @classmethod
     def begin(cls, name: str, recipe: Recipe, earlier: Phase | None) -> Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         Args:
             name: of the phase.
             recipe: of the run.
-            earlier: the phase before, None for the first one.
+            earlier: the phase before; for the first one see `initial`.
+
+        Raises:
+            InputError: the initial weights have an EGN that this phase has not.
         """
         variant = recipe.network_variant()
         if name == "backbone":
@@ -63,6 +82,11 @@ class Phase:
             ensemble = build_ensemble(variant, len(branches))
         if earlier and earlier.variant == variant:
             return cls(name, variant, earlier.network, ensemble, branches)
+        if earlier and earlier.variant.egn not in (None, variant.egn):
+            raise InputError(
+                f"Expected --init_weights without EGN, or with that of the {name} "
+                f"phase. Received: {recipe.init_weights}, with another EGN"
+            )
         network = build(variant, recompute=recipe.recompute)
         if earlier:
             transfer_weights(earlier.network, network)

@@ -14,7 +14,7 @@ from absl import flags
 from egnet_tf.data.augment import Augment
 from egnet_tf.errors import InputError
 from egnet_tf.losses import LOSSES
-from egnet_tf.models import VARIANTS, Variant, variant
+from egnet_tf.models import VARIANTS, Variant, find_weights, read_variant, variant
 from egnet_tf.models.egn import INPUTS
 
 
@@ -35,6 +35,10 @@ class Recipe:
         0.02, "standard deviation of an implicit input's draw (Table 3)"
     )
     egn_attention: bool = _flag(True, "attention in EGN, or convolutions (Table 3)")
+
+    init_weights: str = _flag(
+        "", "run whose weights the first phase begins with; its backbone's sizes hold"
+    )
 
     # === Data ===
     dataset: str = _flag("samples", "data set, or several: see docs/data.md")
@@ -73,17 +77,32 @@ class Recipe:
     )
 
     def network_variant(self) -> Variant:
-        """The variant with this recipe's choices about EGN."""
-        named = variant(self.variant)
-        if named.egn is None:
-            return named
+        """The variant with this recipe's choices about EGN.
+
+        Its backbone is that of the initial weights, if there are any.
+
+        Raises:
+            InputError: the initial weights are of another kind of backbone.
+        """
+        chosen = variant(self.variant)
+        if self.init_weights:
+            initial = read_variant(find_weights(self.init_weights))
+            if initial.backbone != chosen.backbone:
+                raise InputError(
+                    f"Expected --init_weights of {chosen.backbone}, the backbone of "
+                    f"{self.variant}. Received: {initial.backbone} in "
+                    f"{self.init_weights}"
+                )
+            chosen = dataclasses.replace(chosen, options=initial.options)
+        if chosen.egn is None:
+            return chosen
         egn = dataclasses.replace(
-            named.egn,
+            chosen.egn,
             source=self.egn_input,
             implicit_stddev=self.egn_implicit_stddev,
             attention=self.egn_attention,
         )
-        return dataclasses.replace(named, egn=egn if self.egn else None)
+        return dataclasses.replace(chosen, egn=egn if self.egn else None)
 
     def phase_steps(self) -> dict[str, int]:
         """The phases of this recipe in order, with their steps.

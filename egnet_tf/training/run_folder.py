@@ -29,7 +29,7 @@ class RunFolder:
         recipe: of the run.
 
     Raises:
-        InputError: the folder holds a run of another recipe.
+        InputError: the folder holds a run of another recipe, or one that was imported.
     """
 
     def __init__(self, path: Path, recipe: Recipe):
@@ -43,6 +43,11 @@ class RunFolder:
                     f"--run. Received: {', '.join(changed)}"
                 )
             return
+        if self.weights.exists():
+            raise InputError(
+                "Expected another --run: the weights here were imported, not trained; "
+                f"--init_weights={path} begins with them. Received: {path}"
+            )
         path.mkdir(parents=True, exist_ok=True)
         temporary = path / ".recipe.flags"
         temporary.write_text(recipe.to_flags())

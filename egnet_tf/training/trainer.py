@@ -56,7 +56,9 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(recipe.precision)
-    phase, first_step = None, 0
+    first_step = 0
+    with strategy.scope():
+        phase = Phase.initial(recipe)
     with _sigterm() as stopped:
         for name, steps in recipe.phase_steps().items():
             with strategy.scope():
