@@ -29,10 +29,11 @@ def main() -> None:
     """Trains, then prints the table of the phases and draws the comparison."""
     chosen = recipe.from_flags(flags.FLAGS)
     chosen.phase_steps()
-    folder = chosen.data_dir or None
-    pairs = open_pairs(chosen.dataset, data_dir=folder, split="train", seed=chosen.seed)
+    data = {"data_dir": chosen.data_dir or None, "options": chosen.data_options()}
+    pairs = open_pairs(chosen.dataset, split="train", seed=chosen.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
-    held_out = open_pairs(chosen.dataset, data_dir=folder, split="test", seed=0)
+    validation = chosen.validation or chosen.dataset
+    held_out = open_pairs(validation, split="test", seed=0, **data)
     run = RunFolder(Path(_RUN.value), chosen)
     print(
         f"{chosen.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "

@@ -12,6 +12,10 @@ from pathlib import Path
 from absl import flags
 
 from egnet_tf.data.augment import Augment
+from egnet_tf.data.camera_shake import MAX_EXTENT
+from egnet_tf.data.frames import WINDOWS
+from egnet_tf.data.gopro import BLURS
+from egnet_tf.data.sources import DataOptions
 from egnet_tf.errors import InputError
 from egnet_tf.losses import LOSSES
 from egnet_tf.models import VARIANTS, Variant, find_weights, read_variant, variant
@@ -43,6 +47,15 @@ class Recipe:
     # === Data ===
     dataset: str = _flag("samples", "data set, or several: see docs/data.md")
     data_dir: str = _flag("", "folder of the data set")
+    validation: str = _flag(
+        "", "data set whose test split is validated on; by default that of --dataset"
+    )
+    gopro_blur: str = _flag("linear", "GoPro's blur or blur_gamma", choices=list(BLURS))
+    frames_blur: str = _flag("linear", "what frames averages", choices=list(BLURS))
+    frames_windows: str = _flag(
+        ",".join(map(str, WINDOWS)), "how many frames to average, each odd"
+    )
+    shake_extent: float = _flag(MAX_EXTENT, "longest camera shake in pixels")
     crop: int = _flag(256, "side of the training crops in pixels", lower_bound=16)
     batch: int = _flag(1, "crops a step, over all devices", lower_bound=1)
     flips: bool = _flag(True, "flip pairs at random, both ways")
@@ -134,6 +147,26 @@ class Recipe:
         if not self.gradient_loss:
             terms.pop("gradient", None)
         return terms
+
+    def data_options(self) -> DataOptions:
+        """What else there is to say about the data sets.
+
+        Raises:
+            InputError: the windows are not numbers.
+        """
+        try:
+            windows = tuple(int(size) for size in self.frames_windows.split(","))
+        except ValueError:
+            raise InputError(
+                "Expected --frames_windows as whole numbers with commas between. "
+                f"Received: {self.frames_windows}"
+            ) from None
+        return DataOptions(
+            gopro_blur=self.gopro_blur,
+            frames_blur=self.frames_blur,
+            frames_windows=windows,
+            shake_extent=self.shake_extent,
+        )
 
     def augment(self) -> Augment:
         """The augmentation of training pairs."""

@@ -46,7 +46,7 @@ def weights(run):
     for name in ("network", "ensemble"):
         with h5py.File(run / "weights" / f"{name}.weights.h5") as file:
             file.visititems(
-                lambda _, x: arrays.append(x[()]) if isinstance(x, h5py.Dataset) else 0
+                lambda _, x: arrays.append(x[()] if isinstance(x, h5py.Dataset) else 0)
             )
     return arrays
 
