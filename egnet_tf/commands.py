@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from absl import app, flags, logging
 
@@ -13,7 +14,8 @@ from egnet_tf.errors import InputError
 
 
 @contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def muted_stderr() -> Iterator[None]:
+    """Discards what native code writes to the process's stderr meanwhile."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
@@ -28,8 +30,8 @@ def _quiet_stderr() -> Iterator[None]:
 # TensorFlow's start-up notices (which CPU, no GPU) would bury our own output. Some are
 # written before its log level counts, so its first import is muted as well.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _quiet_stderr():
-    import tensorflow as _  # noqa: F401
+with muted_stderr():
+    import tensorflow as tf
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -43,7 +45,7 @@ def run(main: Callable[[], int | None]) -> None:
 
     def parse(argv: list[str]) -> list[str]:
         try:
-            positional = flags.FLAGS(argv)[1:]
+            positional = flags.FLAGS([argv[0], *_expanded(argv[1:], Path())])[1:]
             if positional:
                 raise InputError(
                     f"Expected only flags (--name=value). Received: {positional}"
@@ -66,7 +68,27 @@ def run(main: Callable[[], int | None]) -> None:
 
     # Warnings and errors only; INFO is where libraries report on themselves.
     flags.FLAGS.set_default("verbosity", logging.WARNING)
+    tf.get_logger().setLevel("WARNING")
     app.run(guarded, flags_parser=parse)
+
+
+def _expanded(words: list[str], folder: Path) -> list[str]:
+    """Puts the lines of a flag file in the place of --flagfile=FILE.
+
+    absl does so as well, but seeks a file that another one includes in the working
+    folder; here it is sought in the folder of the file that names it.
+    """
+    result = []
+    for word in words:
+        name, equals, file = word.partition("=")
+        if not equals or name.lstrip("-") != "flagfile":
+            result.append(word)
+            continue
+        path = folder / file
+        lines = (line.strip() for line in path.read_text().splitlines())
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+        result += _expanded(lines, path.parent)
+    return result
 
 
 def _describe(error: OSError) -> str:

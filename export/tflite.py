@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from absl import flags
 
@@ -55,6 +56,7 @@ def convert(model, mode: str) -> bytes:
 
 def main() -> None:
     """Writes a file for each mode and says how large and how exact it is."""
+    keras.utils.disable_interactive_logging()
     folder, source = Path(_OUTPUT.value), Path(_MODEL.value)
     is_run = (source / "weights").is_dir()
     weights = source / "weights" if is_run else models.shipped(_MODEL.value)
@@ -65,7 +67,9 @@ def main() -> None:
         path = folder / f"{source.resolve().name}_{mode}.tflite"
         temporary = path.with_name(f".{os.getpid()}.{path.name}")
         try:
-            temporary.write_bytes(convert(model, mode))
+            with commands.muted_stderr():  # the converter's own diary
+                content = convert(model, mode)
+            temporary.write_bytes(content)
             difference = largest_difference(
                 LiteRTRunner(temporary), lambda x: restore(x).numpy(), _TILE.value
             )
