@@ -30,6 +30,7 @@ class SharedSlope(keras.layers.Layer):
             shape=(1,),
             initializer=keras.initializers.Constant(self.initial),
         )
+        self.built = True
 
     def call(self, _):
         return tf.convert_to_tensor(self.slope)

@@ -61,6 +61,7 @@ class ResidualChannelAttention(keras.layers.Layer):
         for layer in (self.conv1, self.conv2, self.squeeze):
             layer.build(features)
         self.excite.build((None, None, None, self.squeeze.filters))
+        self.built = True
 
     def call(self, inputs):
         block = tf.recompute_grad(self._block) if self.recompute else self._block

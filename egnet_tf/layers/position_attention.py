@@ -152,11 +152,11 @@ class PositionAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         features = (None, None, None, self.filters)
-        for layer in (self.conv1, self.conv2, self.conv3):
-            layer.build(features)
-        for layer in (self.query, self.key, self.value):
+        convolutions = (self.conv1, self.conv2, self.conv3)
+        for layer in (*convolutions, self.query, self.key, self.value):
             layer.build(features)
         self.project.build((None, None, None, self.value_filters))
+        self.built = True
 
     def call(self, x):
         y = self.conv3(self.conv2(tf.nn.relu(self.conv1(x))))

@@ -29,6 +29,7 @@ class ResidualBlock(keras.layers.Layer):
     def build(self, input_shape):
         self.conv1.build((None, None, None, self.filters))
         self.conv2.build((None, None, None, self.filters))
+        self.built = True
 
     def call(self, x):
         block = tf.recompute_grad(self._block) if self.recompute else self._block

@@ -38,6 +38,7 @@ class ResidualSpatialAttention(keras.layers.Layer):
         self.conv1.build((None, None, None, self.filters))
         self.conv2.build((None, None, None, self.filters))
         self.weigh.build((None, None, None, 2))
+        self.built = True
 
     def call(self, x):
         block = tf.recompute_grad(self._block) if self.recompute else self._block

@@ -41,6 +41,7 @@ class SupervisedAttention(keras.layers.Layer):
         self.conv1.build((None, None, None, self.filters))
         self.to_image.build((None, None, None, self.filters))
         self.from_image.build((None, None, None, 3))
+        self.built = True
 
     def call(self, inputs):
         features, image = inputs

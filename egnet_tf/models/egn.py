@@ -52,6 +52,7 @@ class ImplicitInput(keras.layers.Layer):
                 mean=0.0 if self.mode == "add" else 1.0, stddev=self.stddev
             ),
         )
+        self.built = True
 
     def call(self, x):
         implicit = tf.convert_to_tensor(self.implicit)
