@@ -105,6 +105,21 @@ def test_blocks_give_the_values_and_gradients_of_the_plain_form(block):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_blocks_never_hold_more_rows_than_one(monkeypatch):
+    rows, softmax_of = [], tf.nn.softmax
+
+    def recorded(products, **kwargs):
+        rows.append(products.shape[1])
+        return softmax_of(products, **kwargs)
+
+    monkeypatch.setattr(tf.nn, "softmax", recorded)
+    values_and_gradients(
+        lambda q, k, v: blockwise_attention(q, k, v, 8), *queries_keys_values(37)
+    )
+    # 37 queries forward, and again for the gradient.
+    assert rows == 2 * [8, 8, 8, 8, 5]
+
+
 def test_blocks_in_a_graph_that_does_not_know_how_many_queries_come():
     unknown = [tf.TensorSpec((None, None, n)) for n in (3, 3, 5, 5)]
 
