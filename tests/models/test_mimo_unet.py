@@ -1,0 +1,101 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.losses import LOSSES, content_loss, stage_losses
+from egnet_tf.models import build, finest, mimo_unet, transfer_weights
+
+NARROW = {"num_features": 4, "num_blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def network(randomise):
+    return randomise(mimo_unet(**NARROW))
+
+
+@pytest.fixture(scope="module")
+def image(pictures):
+    return pictures(2, 16, 24, 3)
+
+
+@pytest.mark.parametrize(
+    "name, parameters", [("mimo_unet", 6_807_171), ("mimo_unet_plus", 16_107_651)]
+)
+def test_has_the_published_parameters(name, parameters):
+    assert build(name).count_params() == parameters
+
+
+def test_a_new_network_returns_its_input_at_three_sizes(image):
+    outputs = mimo_unet(**NARROW)(image)
+    assert all(stage.dtype == tf.float32 for stage in outputs.values())
+    np.testing.assert_array_equal(outputs["stage3"], image)
+    np.testing.assert_array_equal(outputs["stage2"], image[:, ::2, ::2])
+    np.testing.assert_array_equal(outputs["stage1"], image[:, ::4, ::4])
+    np.testing.assert_array_equal(finest(outputs), image)
+
+
+def test_every_decoder_sees_what_enhance_returns(network, image):
+    calls = []
+
+    def enhance(stage, features, picture):
+        calls.append((stage, features.shape, picture.shape))
+        return keras.layers.Rescaling(0.0)(features)
+
+    enhanced = mimo_unet(**NARROW, enhance=enhance, image_size=(16, 24), batch_size=2)
+    assert calls == [(1, (2, 4, 6, 16), (2, 16, 24, 3))]
+    transfer_weights(network, enhanced)
+    before, after = network(image), enhanced(image)
+    assert all(np.abs(before[name] - after[name]).max() > 1e-3 for name in before)
+    # The fusion hands it to the finer decoders: without that of the coarsest scale
+    # the finest stage would change in the decoders' own chain only.
+    fused = [
+        keras.Model(m.input, m.get_layer("aff1_conv2").output)
+        for m in (network, enhanced)
+    ]
+    assert np.abs(fused[0](image) - fused[1](image)).max() > 1e-3
+
+
+def test_layouts_are_one_network(network, image):
+    for layout in ({"image_size": (16, 24), "batch_size": 2}, {"recompute": True}):
+        other = mimo_unet(**NARROW, **layout)
+        transfer_weights(network, other)
+        for name, stage in other(image).items():
+            np.testing.assert_allclose(stage, network(image)[name], atol=1e-5)
+
+
+def test_refuses_sizes_it_cannot_halve_twice():
+    with pytest.raises(ValueError, match=r"multiples of 4\. Received: \(16, 18\)"):
+        mimo_unet(**NARROW, image_size=(16, 18))
+
+
+def test_the_loss_compares_each_stage_at_its_size(network, image, pictures):
+    sharp = pictures(4, 16, 24, 3)[2:]
+    outputs = network(image)
+    # Bilinear at half the size is the mean of two by two pixels; at a quarter, that of
+    # the middle two by two of each four by four.
+    half = sharp.reshape(2, 8, 2, 12, 2, 3).mean((2, 4))
+    quarter = sharp.reshape(2, 4, 4, 6, 4, 3)[:, :, 1:3, :, 1:3].mean((2, 4))
+    targets = {"stage3": sharp, "stage2": half, "stage1": quarter}
+    expected = sum(
+        np.mean((outputs[name] - target) ** 2, axis=(1, 2, 3))
+        for name, target in targets.items()
+    )
+    losses = stage_losses(outputs, sharp, {"content": (0.5, content_loss)})
+    np.testing.assert_allclose(losses["content"], expected, rtol=1e-5)
+    np.testing.assert_allclose(losses["loss"], expected / 2, rtol=1e-5)
+
+
+def test_with_egn_begins_as_the_backbone(pictures):
+    network = build("mimo_unet_egn")
+    egns = [layer for layer in network.layers if layer.name.startswith("egn_")]
+    assert [layer.name for layer in egns] == ["egn_stage1"]
+    blurry, sharp = pictures(2, 64, 64, 3)[:1], pictures(2, 64, 64, 3)[1:]
+    np.testing.assert_array_equal(network(blurry)["stage3"], blurry)
+    # And the paper's loss trains it, at all three sizes.
+    with tf.GradientTape() as tape:
+        stages = network(blurry, training=True)
+        loss = stage_losses(stages, sharp, LOSSES["egnet"])["loss"]
+    tails = [network.get_layer(f"stage{i}_tail").trainable_variables for i in (1, 2, 3)]
+    for gradient in tape.gradient(loss, [v for tail in tails for v in tail]):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
