@@ -1,37 +1,18 @@
-"""What every command shares: quiet logs, flag parsing, errors in one line."""
+"""What every command shares: flags, flag files, errors in one line."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import app, flags, logging
 
+from egnet_tf import quiet_tensorflow
 from egnet_tf.errors import InputError
 
-
-@contextlib.contextmanager
-def muted_stderr() -> Iterator[None]:
-    """Discards what native code writes to the process's stderr meanwhile."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-# TensorFlow's start-up notices (which CPU, no GPU) would bury our own output. Some are
-# written before its log level counts, so its first import is muted as well.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with muted_stderr():
-    import tensorflow as tf
+# On import, for commands import it before anything that needs TensorFlow.
+quiet_tensorflow.install()
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -57,6 +38,9 @@ def run(main: Callable[[], int | None]) -> None:
         return argv
 
     def guarded(_: list[str]) -> int | None:
+        if not flags.FLAGS["verbosity"].present:
+            # INFO is where libraries report on themselves.
+            logging.set_verbosity(logging.WARNING)
         try:
             return main()
         except InputError as error:
@@ -66,9 +50,6 @@ def run(main: Callable[[], int | None]) -> None:
         except KeyboardInterrupt:
             _fail("interrupted", code=130)
 
-    # Warnings and errors only; INFO is where libraries report on themselves.
-    flags.FLAGS.set_default("verbosity", logging.WARNING)
-    tf.get_logger().setLevel("WARNING")
     app.run(guarded, flags_parser=parse)
 
 

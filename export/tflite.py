@@ -11,20 +11,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import keras
-import tensorflow as tf
 from absl import flags
 
 from egnet_tf import commands, models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.litert_runner import LiteRTRunner
+from export.litert_conversion import TOLERANCES, convert
 from export.parity import largest_difference
 from export.tile_model import TILE, tile_model
-
-# The largest difference of a value in [0, 1] from the Keras model. float32 differs by
-# the order of its sums; float16 keeps 11 bits of every weight, a relative 5e-4, which
-# adds up through the layers: half of one 8-bit level.
-TOLERANCES = {"float32": 1e-4, "float16": 2e-3}
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
@@ -39,39 +33,23 @@ _BRANCHES = flags.DEFINE_list(
 )
 
 
-def convert(model, mode: str) -> bytes:
-    """Converts a tile model to a .tflite file's content.
-
-    Args:
-        model: see `export.tile_model`.
-        mode: a key of `TOLERANCES`.
-    """
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if mode == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
-
-
 def main() -> None:
     """Writes a file for each mode and says how large and how exact it is."""
-    keras.utils.disable_interactive_logging()
     folder, source = Path(_OUTPUT.value), Path(_MODEL.value)
-    is_run = (source / "weights").is_dir()
-    weights = source / "weights" if is_run else models.shipped(_MODEL.value)
+    weights = models.find_weights(_MODEL.value)
     model = tile_model(weights, _BRANCHES.value, _TILE.value)
-    restore = tf.function(lambda image: model({"image": image})["restored"])
+
+    def restore(image):
+        return model.predict_on_batch({"image": image})["restored"]
+
     folder.mkdir(parents=True, exist_ok=True)
     for mode in _MODES.value:
         path = folder / f"{source.resolve().name}_{mode}.tflite"
         temporary = path.with_name(f".{os.getpid()}.{path.name}")
         try:
-            with commands.muted_stderr():  # the converter's own diary
-                content = convert(model, mode)
-            temporary.write_bytes(content)
+            temporary.write_bytes(convert(model, mode))
             difference = largest_difference(
-                LiteRTRunner(temporary), lambda x: restore(x).numpy(), _TILE.value
+                LiteRTRunner(temporary), restore, _TILE.value
             )
             # Not `>`: a NaN must not pass.
             if not difference <= TOLERANCES[mode]:

@@ -152,12 +152,13 @@ class PhaseTrainer:
                 if not math.isfinite(values["loss"]):
                     raise InputError(self._not_finite(batch, pairs, step))
                 step = int(self._checkpoints.step.assign_add(1))
-                bar.update()
                 speed = recipe.batch * (bar.format_dict["rate"] or 0.0)
                 bar.set_postfix_str(
                     f"loss {values['loss']:.4f}, PSNR {values['psnr']:.2f} dB, "
-                    f"{speed:.1f} images/s"
+                    f"{speed:.1f} images/s",
+                    refresh=False,
                 )
+                bar.update()
                 rate = float(self._optimizer.learning_rate)
                 self._telemetry.scalars(
                     step, **values, learning_rate=rate, images_per_second=speed
