@@ -66,13 +66,15 @@ def random_trajectory(
 
     Args:
         rng: the source of chance.
-        max_extent: the extent is uniform between 2 and this, in pixels.
+        max_extent: the extent's logarithm is uniform between 2 pixels and this:
+            small shakes are commoner than large ones.
 
     Returns:
         float64 (T, 2): column and row in pixels at equal steps of time, their mean
         at the origin.
     """
-    extent = rng.uniform(min(_MIN_EXTENT, max_extent), max_extent)
+    shortest = min(_MIN_EXTENT, max_extent)
+    extent = shortest * (max_extent / shortest) ** rng.uniform()
     damping = rng.uniform(0.0, 0.05)
     tremor = 10 ** rng.uniform(-2.0, -0.3)
     restoring = 10 ** rng.uniform(-4.0, -2.3)
