@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from egnet_tf.errors import InputError
 from egnet_tf.layers import gradient_map
 
 # Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality
@@ -61,8 +62,9 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
 def ms_ssim_scales(size: int) -> int:
     """How many of the five scales a picture of that shorter side can hold."""
     if size < _WINDOW:
-        raise ValueError(
-            f"MS-SSIM needs pictures of at least {_WINDOW} pixels. Received: {size}"
+        raise InputError(
+            "Expected a larger --crop, or --loss=mprnet: MS-SSIM needs pictures of "
+            f"at least {_WINDOW} pixels. Received: {size}"
         )
     return min(len(MS_SSIM_WEIGHTS), int(math.log2(size / _WINDOW)) + 1)
 

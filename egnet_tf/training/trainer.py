@@ -144,7 +144,8 @@ class PhaseTrainer:
                 augment=recipe.augment(),
             )
         )
-        train_step = tf.function(self._train_step)
+        # Without autograph an InputError of the loss arrives as it is.
+        train_step = tf.function(self._train_step, autograph=False)
         bar = tqdm(total=self._steps, initial=step, desc=self._phase.name, unit="step")
         with bar, readable_errors():
             for batch in batches:

@@ -1,5 +1,6 @@
 """Networks with weights drawn anew, and pictures for them."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,3 +25,11 @@ def randomise():
 def pictures():
     """pictures(*shape): float32 in [0, 1], the same each time."""
     return lambda *shape: np.random.default_rng(2).random(shape, np.float32)
+
+
+@pytest.fixture
+def mixed_precision():
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    yield
+    keras.mixed_precision.set_global_policy(before)

@@ -64,6 +64,17 @@ def test_layouts_are_one_network(network, image):
             np.testing.assert_allclose(stage, network(image)[name], atol=1e-5)
 
 
+def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
+    mixed = mimo_unet(**NARROW)
+    transfer_weights(network, mixed)
+    expected = network(image)
+    for name, stage in mixed(image).items():
+        assert stage.dtype == tf.float32
+        # bfloat16 has 8 bits, and these random networks many layers.
+        error = np.abs(stage - expected[name]).max()
+        assert 0 < error < 0.2 * np.ptp(expected[name])
+
+
 def test_refuses_sizes_it_cannot_halve_twice():
     with pytest.raises(ValueError, match=r"multiples of 4\. Received: \(16, 18\)"):
         mimo_unet(**NARROW, image_size=(16, 18))

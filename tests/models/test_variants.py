@@ -95,14 +95,6 @@ def test_the_same_seed_gives_the_same_weights():
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.fixture
-def mixed_precision():
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    yield
-    keras.mixed_precision.set_global_policy(before)
-
-
 @pytest.mark.parametrize("layout", [{}, {"stack_patches": False, "recompute": True}])
 def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_precision):
     mixed = build("egnet_testing", **layout)
