@@ -22,7 +22,7 @@ def normalised_hsic(
     x_width: float | None = None,
     y_width: float | None = None,
 ) -> float:
-    """nHSIC of paired samples; 0 for independence, up to m - 1 for equality.
+    """The nHSIC of paired samples; 0 for independence, up to m - 1 for equality.
 
     Args:
         x: (m, p), one sample a row.
