@@ -45,12 +45,15 @@ class SharedSlope(keras.layers.Layer):
 def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
     """PReLU: max(x, 0) + slope * min(x, 0); plain ReLU when `slope` is None.
 
-    Written with MAXIMUM and MINIMUM because 16x8 quantisation of TFLite refuses
-    the NEG, GREATER and SELECT that other forms are lowered to.
+    min(x, 0) is written as x - max(x, 0), which is the same to the last bit. The
+    gradient of a minimum needs zeros of the size of x, and TensorFlow keeps those of
+    every call in the graph as constants. And 16x8 quantisation of TFLite refuses the
+    NEG, GREATER and SELECT that other forms are lowered to.
     """
+    positive = tf.nn.relu(x)
     if slope is None:
-        return tf.nn.relu(x)
-    return tf.maximum(x, 0) + slope * tf.minimum(x, 0)
+        return positive
+    return positive + slope * (x - positive)
 
 
 def split_slope(inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
