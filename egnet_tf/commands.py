@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from absl import app, flags, logging
 
 from egnet_tf import quiet_tensorflow
 from egnet_tf.errors import InputError
+from egnet_tf.flag_files import expanded
 
 # On import, for commands import it before anything that needs TensorFlow.
 quiet_tensorflow.install()
 
 
-def run(main: Callable[[], int | None]) -> None:
+def run(main: Callable[[], int | None], subject: str | None = None) -> None:
     """Parses the flags, runs `main` and exits with its code.
+
+    Args:
+        main: the command.
+        subject: name of the flag that may be given without its name, as in
+            `deblur photo.jpg`.
 
     A mistake in the flags, an `InputError` and an error of the operating system
     (missing file, full disk, no permission) become one line on stderr and exit
@@ -26,10 +31,12 @@ def run(main: Callable[[], int | None]) -> None:
 
     def parse(argv: list[str]) -> list[str]:
         try:
-            positional = flags.FLAGS([argv[0], *_expanded(argv[1:], Path())])[1:]
-            if positional:
+            words = flags.FLAGS([argv[0], *expanded(argv[1:])])[1:]
+            if subject and len(words) == 1 and flags.FLAGS[subject].value is None:
+                flags.FLAGS[subject].value = words.pop()
+            if words:
                 raise InputError(
-                    f"Expected only flags (--name=value). Received: {positional}"
+                    f"Expected flags (--name=value). Received: {' '.join(words)}"
                 )
         except (flags.Error, InputError) as error:
             _fail(f"{error} (try --help)")
@@ -51,25 +58,6 @@ def run(main: Callable[[], int | None]) -> None:
             _fail("interrupted", code=130)
 
     app.run(guarded, flags_parser=parse)
-
-
-def _expanded(words: list[str], folder: Path) -> list[str]:
-    """Puts the lines of a flag file in the place of --flagfile=FILE.
-
-    absl does so as well, but seeks a file that another one includes in the working
-    folder; here it is sought in the folder of the file that names it.
-    """
-    result = []
-    for word in words:
-        name, equals, file = word.partition("=")
-        if not equals or name.lstrip("-") != "flagfile":
-            result.append(word)
-            continue
-        path = folder / file
-        lines = (line.strip() for line in path.read_text().splitlines())
-        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
-        result += _expanded(lines, path.parent)
-    return result
 
 
 def _describe(error: OSError) -> str:

@@ -24,8 +24,8 @@ _GIB = 2**30
 _INPUT = flags.DEFINE_string(
     "input",
     None,
-    "A picture, or a folder of pictures (sub-folders too).",
-    required=True,
+    "A picture, a video, or a folder of pictures (sub-folders too). The name of this "
+    "flag may be left out.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -87,6 +87,8 @@ _SKIP_EXISTING = flags.DEFINE_boolean(
 
 def main() -> int:
     """Restores what the flags name; 1 if a picture of a folder failed."""
+    if _INPUT.value is None:
+        raise InputError("Expected --input, a picture or a folder. Received: nothing")
     source = Path(_INPUT.value)
     output = Path(_OUTPUT.value) if _OUTPUT.value else None
     if is_video(source) and not source.is_dir():
@@ -155,4 +157,4 @@ def _restorer() -> Restorer:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    commands.run(main, subject="input")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import keras
 import tensorflow as tf
 
@@ -17,15 +19,23 @@ def convert(model, mode: str) -> bytes:
     """Converts a tile model to a .tflite file's content.
 
     Args:
-        model: see `export.tile_model`.
+        model: see `export.tile_model`; its input becomes `image` of the file's
+            signature, its output `restored`.
         mode: a key of `TOLERANCES`.
     """
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if mode == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    # Both keep a diary: Keras on stdout, the converter on stderr.
+    # Keras keeps a diary on stdout, the converter on stderr.
     keras.utils.disable_interactive_logging()
-    with muted_stderr():
+    with tempfile.TemporaryDirectory() as folder, muted_stderr():
+        # By way of a SavedModel: weights are then frozen, and the signature has the
+        # names that we gave it.
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        image = tf.TensorSpec(model.inputs[0].shape, tf.float32, name="image")
+        archive.add_endpoint("serve", model.__call__, input_signature=[image])
+        archive.write_out(folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if mode == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         return converter.convert()

@@ -8,16 +8,14 @@ allows is not written.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from absl import flags
 
 from egnet_tf import commands, models
-from egnet_tf.errors import InputError
 from egnet_tf.inference.litert_runner import LiteRTRunner
 from export.litert_conversion import TOLERANCES, convert
-from export.parity import largest_difference
+from export.parity import write_checked
 from export.tile_model import TILE, tile_model
 
 _MODEL = flags.DEFINE_string(
@@ -40,26 +38,15 @@ def main() -> None:
     model = tile_model(weights, _BRANCHES.value, _TILE.value)
 
     def restore(image):
-        return model.predict_on_batch({"image": image})["restored"]
+        return model.predict_on_batch(image)["restored"]
 
     folder.mkdir(parents=True, exist_ok=True)
     for mode in _MODES.value:
         path = folder / f"{source.resolve().name}_{mode}.tflite"
-        temporary = path.with_name(f".{os.getpid()}.{path.name}")
-        try:
-            temporary.write_bytes(convert(model, mode))
-            difference = largest_difference(
-                LiteRTRunner(temporary), restore, _TILE.value
-            )
-            # Not `>`: a NaN must not pass.
-            if not difference <= TOLERANCES[mode]:
-                raise InputError(
-                    f"Expected {mode} to differ from Keras by at most "
-                    f"{TOLERANCES[mode]:g}; nothing written. Received: {difference:g}"
-                )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = convert(model, mode)
+        difference = write_checked(
+            path, content, LiteRTRunner, restore, _TILE.value, TOLERANCES[mode]
+        )
         print(
             f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from "
             f"Keras {difference:.1e} (at most {TOLERANCES[mode]:g}) on photographs"

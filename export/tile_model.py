@@ -30,8 +30,8 @@ def tile_model(
         tile: side in pixels.
 
     Returns:
-        A model {"image": float32 (1, tile, tile, 3) in [0, 1]} ->
-        {"restored": the same, clipped to [0, 1]}.
+        A model: float32 (1, tile, tile, 3) in [0, 1] -> {"restored": the same,
+        clipped to [0, 1]}.
 
     Raises:
         InputError: a tile the network does not take, or unusable weights.
@@ -45,7 +45,7 @@ def tile_model(
         )
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
     restored = _RestoreTile(loaded.network, ensemble, branches, name="restored")(image)
-    return keras.Model({"image": image}, {"restored": restored}, name="tile")
+    return keras.Model(image, {"restored": restored}, name="tile")
 
 
 class _RestoreTile(keras.layers.Layer):

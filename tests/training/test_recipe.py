@@ -1,0 +1,90 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from egnet_tf.errors import InputError
+from egnet_tf.flag_files import expanded
+from egnet_tf.training import recipe as recipes
+from egnet_tf.training.recipe import Recipe
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def parsed(path):
+    values = flags.FlagValues()
+    recipes.define_flags(values)
+    flags.DEFINE_string("run", None, "folder", flag_values=values)
+    values(["train", *expanded([f"--flagfile={path}"])])
+    return values["run"].value, recipes.from_flags(values)
+
+
+def test_a_recipe_survives_its_flag_file(tmp_path):
+    recipe = Recipe(
+        variant="egnet_tiny",
+        data_dir="a folder/with blanks",
+        egn=False,
+        learning_rate=3e-4,
+        backbone_steps=7,
+        saturation=0.5,
+    )
+    path = tmp_path / "recipe.flags"
+    path.write_text(recipe.to_flags())
+    assert recipes.read(path) == recipe
+    assert len(recipe.to_flags().splitlines()) == len(dataclasses.fields(Recipe))
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.flags")), ids=lambda p: p.stem)
+def test_every_flag_file_of_the_project_is_a_recipe(path):
+    run, recipe = parsed(path)
+    if path.stem == "base":
+        return
+    assert run.startswith("runs/")
+    recipe.data_options()
+    if not recipe.init_weights:  # those would have to be there
+        assert recipe.phase_steps()
+
+
+def test_the_papers_recipe():
+    _, recipe = parsed(CONFIGS / "gopro.flags")
+    assert (recipe.variant, recipe.crop, recipe.batch) == ("egnet", 256, 1)
+    assert (recipe.learning_rate, recipe.final_learning_rate) == (2e-4, 1e-6)
+    assert recipe.phase_steps()["backbone"] == recipe.phase_steps()["egn"] == 6_000_000
+    weights = {name: weight for name, (weight, _) in recipe.loss_terms().items()}
+    assert weights == {"content": 1, "gradient": 0.05, "ms_ssim": 0.1}
+
+
+def test_each_ablation_changes_what_its_row_says():
+    rows = {p.stem: parsed(p)[1] for p in (CONFIGS / "ablations").glob("table*.flags")}
+    assert len(rows) == 12
+    reference = rows["table3_gradient_attention"]
+    changed = {
+        name: {d.split(":")[0] for d in recipes.differences(reference, recipe)}
+        for name, recipe in rows.items()
+    }
+    assert changed["table3_gradient_convolutions"] == {"--egn_attention"}
+    assert changed["table3_add_0.2_attention"] == {
+        "--egn_input",
+        "--egn_implicit_stddev",
+    }
+    assert changed["table4_without_egn"] == {"--egn", "--egn_steps"}
+    assert changed["table4_with_egn"] == set()
+    assert changed["table6_without_gradient_loss"] == {"--gradient_loss"}
+    egn = rows["table3_mul_0.02_convolutions"].network_variant().egn
+    assert (egn.source, egn.implicit_stddev, egn.attention) == (
+        "implicit_mul",
+        0.02,
+        False,
+    )
+    assert "gradient" not in rows["table6_without_gradient_loss"].loss_terms()
+    assert rows["table4_without_egn"].network_variant().egn is None
+
+
+def test_impossible_recipes_are_refused():
+    with pytest.raises(InputError, match="above 0"):
+        Recipe().phase_steps()
+    with pytest.raises(InputError, match="--egn_steps=0"):
+        Recipe(egn=False, egn_steps=5).phase_steps()
+    with pytest.raises(InputError, match="frames_windows"):
+        Recipe(frames_windows="7,x").data_options()
