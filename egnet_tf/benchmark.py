@@ -1,0 +1,124 @@
+"""Measures what things cost on this machine.
+
+python -m egnet_tf.benchmark --what=model --variants=egnet,mprnet --sizes=256,720x1280
+
+model      size, run time and memory of networks: the paper's Table 2
+attention  position attention by blocks against the whole matrix at once
+recompute  memory of a training step with and without --recompute
+layout     run time of mprnet before and after two changes of its graph
+input      how fast training crops come out of files of different forms
+
+docs/cost.md says what was measured with it, and on what machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import flags
+
+from egnet_tf import commands
+from egnet_tf.benchmarks.attention import measure_attention
+from egnet_tf.benchmarks.layout import measure_layout
+from egnet_tf.benchmarks.model import measure_model
+from egnet_tf.benchmarks.networks import parse_size
+from egnet_tf.benchmarks.recompute import measure_recompute
+from egnet_tf.benchmarks.table import aligned, write_csv
+from egnet_tf.data.input_benchmark import FORMS, measure_input
+from egnet_tf.errors import InputError
+
+_PRECISIONS = ("float32", "mixed_bfloat16")
+
+_WHAT = flags.DEFINE_enum(
+    "what",
+    None,
+    ["model", "attention", "recompute", "layout", "input"],
+    "What to measure.",
+    required=True,
+)
+_VARIANTS = flags.DEFINE_list(
+    "variants",
+    None,
+    "Networks. By default egnet and mprnet; egnet for recompute, mprnet for layout.",
+)
+_SIZES = flags.DEFINE_list(
+    "sizes", ["256"], "Sizes of the picture: 256, or height x width as 720x1280."
+)
+_PRECISION = flags.DEFINE_list(
+    "precision",
+    None,
+    f"Of the networks: {', '.join(_PRECISIONS)}. By default both for model, float32 "
+    "for recompute.",
+)
+_JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "model: compile with XLA.")
+_REPETITIONS = flags.DEFINE_integer("repetitions", 5, "Timed runs.", lower_bound=1)
+_POSITIONS = flags.DEFINE_integer(
+    "positions", 14_400, "attention: queries, and as many keys.", lower_bound=1
+)
+_CHANNELS = flags.DEFINE_integer(
+    "channels", 192, "attention: of queries, keys and values.", lower_bound=1
+)
+_BLOCK = flags.DEFINE_integer(
+    "block", 1024, "attention: queries at a time.", lower_bound=1
+)
+_FORMS = flags.DEFINE_list(
+    "forms", ["png", "shards"], f"input: forms of the files, of {', '.join(FORMS)}."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "A CSV file for the same rows.")
+
+
+def main() -> None:
+    """Measures, prints the table and writes it if asked."""
+    rows = list(_measured())
+    print(aligned(rows))
+    if _OUTPUT.value:
+        write_csv(Path(_OUTPUT.value), rows)
+
+
+def _measured() -> Iterator[NamedTuple]:
+    sizes = [parse_size(size) for size in _SIZES.value]
+    match _WHAT.value:
+        case "model":
+            precisions = _precisions(_PRECISIONS)
+            for variant in _VARIANTS.value or ("egnet", "mprnet"):
+                for size in sizes:
+                    yield from measure_model(
+                        variant,
+                        size,
+                        precisions,
+                        _JIT_COMPILE.value,
+                        _REPETITIONS.value,
+                    )
+        case "attention":
+            yield from measure_attention(
+                _POSITIONS.value, _CHANNELS.value, _BLOCK.value, _REPETITIONS.value
+            )
+        case "recompute":
+            for variant in _VARIANTS.value or ("egnet",):
+                for size in sizes:
+                    for precision in _precisions(("float32",)):
+                        yield from measure_recompute(
+                            variant, size, precision, _REPETITIONS.value
+                        )
+        case "layout":
+            for variant in _VARIANTS.value or ("mprnet",):
+                for size in sizes:
+                    yield from measure_layout(variant, size, _REPETITIONS.value)
+        case "input":
+            yield from measure_input(forms=_FORMS.value)
+
+
+def _precisions(default: Sequence[str]) -> Sequence[str]:
+    chosen = _PRECISION.value or default
+    if not set(chosen) <= set(_PRECISIONS):
+        raise InputError(
+            f"Expected a precision of {', '.join(_PRECISIONS)}. "
+            f"Received: {', '.join(chosen)}"
+        )
+    return chosen
+
+
+if __name__ == "__main__":
+    commands.run(main)

@@ -1,0 +1,4 @@
+"""What the networks cost on this machine: one file a measurement.
+
+Each measurement returns rows, named tuples of plain values; `table` prints them.
+"""

@@ -1,0 +1,82 @@
+"""Networks for measurements: new weights, one size, a chosen precision."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+from egnet_tf.models import build, variant
+
+
+class Size(NamedTuple):
+    """Height and width of a picture in pixels."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        """As `parse_size` reads it."""
+        return f"{self.height}x{self.width}"
+
+
+def parse_size(text: str) -> Size:
+    """Reads "256" (square) or "720x1280" (height x width).
+
+    Raises:
+        InputError: the text is neither.
+    """
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise InputError(f"Expected a size such as 256 or 720x1280. Received: {text}")
+    return Size(int(sides[0]), int(sides[-1]))
+
+
+def build_for(
+    name: str, size: Size, precision: str = "float32", **layout
+) -> keras.Model:
+    """Builds a variant with new weights, computing in a precision.
+
+    Args:
+        name: of the variant.
+        size: of the pictures that it will see; checked, not fixed.
+        precision: "float32" or "mixed_bfloat16".
+        **layout: see `egnet_tf.models.build`.
+
+    Raises:
+        InputError: there is no such variant, or it does not take such pictures.
+    """
+    multiple = variant(name).size_multiple
+    if size.height % multiple or size.width % multiple:
+        raise InputError(
+            f"Expected a size of multiples of {multiple} for {name}. Received: {size}"
+        )
+    with _policy(precision):
+        return build(name, **layout)
+
+
+def forward(
+    network: keras.Model, size: Size, jit_compile: bool = False
+) -> Callable[[], object]:
+    """Makes a function that restores one random picture in a compiled graph."""
+    image = tf.random.stateless_uniform((1, *size, 3), seed=(0, 0))
+    run = tf.function(
+        lambda image: network(image, training=False),
+        autograph=False,
+        jit_compile=jit_compile,
+    )
+    return lambda: run(image)
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(precision)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)

@@ -1,0 +1,166 @@
+"""Each measurement on the smallest networks: what it compares, and that it does."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.benchmarks import layout, model, recompute
+from egnet_tf.benchmarks.networks import Size, build_for, parse_size
+from egnet_tf.benchmarks.training_step import training_step
+from egnet_tf.errors import InputError
+from egnet_tf.losses import LOSSES, stage_losses
+from egnet_tf.models import build, build_ensemble, multiply_adds, transfer_weights
+
+TINY = "egnet_testing"
+SIZE = Size(16, 24)
+
+
+def randomised(network):
+    """New networks are the identity, which hides most mistakes."""
+    rng = np.random.default_rng(1)
+    for weight in network.weights:
+        weight.assign(rng.normal(0, 0.15, weight.shape))
+    return network
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Work is done here and now, and its "peak" is 7 MB for each argument."""
+
+    def peak_memory(work, *args):
+        work(*args)
+        return 7e6 * len(args)
+
+    monkeypatch.setattr(model, "peak_memory", peak_memory)
+
+
+def test_model_has_a_row_for_each_precision(in_this_process):
+    rows = model.measure_model(TINY, SIZE, repetitions=1)
+    assert [row.precision for row in rows] == ["float32", "mixed_bfloat16"]
+    network = build(TINY)
+    for row in rows:
+        assert row.size == "16x24"
+        assert row.parameters == network.count_params()
+        assert row.with_ensemble - row.parameters == build_ensemble(TINY).count_params()
+        assert row.giga_multiply_adds * 1e9 == multiply_adds(network, 16, 24)
+        assert row.seconds > 0
+        assert row.peak_megabytes == 28
+    assert rows[0].time_ratio == 1
+
+
+def test_recompute_compares_steps_without_and_with(monkeypatch):
+    asked = []
+
+    def peak_memory(work, *args):
+        asked.append(args)
+        return 3e6 if args[-1] else 12e6
+
+    def run_times(works, repetitions):
+        assert repetitions == 3
+        return {"no": [2.0, 4.0, 9.0], "yes": [3.0, 6.0, 9.0]}
+
+    monkeypatch.setattr(recompute, "peak_memory", peak_memory)
+    monkeypatch.setattr(recompute, "run_times", run_times)
+    without, with_it = recompute.measure_recompute(TINY, SIZE)
+    assert asked == [(TINY, (16, 24), "float32", flag) for flag in (False, True)]
+    assert without == (TINY, "16x24", "no", 12.0, 1.0, 4.0, 1.0)
+    assert with_it == (TINY, "16x24", "yes", 3.0, 0.25, 6.0, 1.5)
+
+
+def test_a_training_step_trains_all_weights_on_the_papers_loss():
+    network = randomised(build_for(TINY, SIZE))
+    before = network.get_weights()
+    blurry, sharp = tf.random.stateless_uniform((2, 1, *SIZE, 3), seed=(0, 0))
+    terms = stage_losses(network(blurry), sharp, LOSSES["egnet"])
+    loss = training_step(network, *SIZE)()
+    np.testing.assert_allclose(loss, terms["loss"][0], rtol=1e-4)
+    moved = [
+        not np.array_equal(a, b)
+        for a, b in zip(before, network.get_weights(), strict=True)
+    ]
+    # All but a few squeezed channels that a ReLU closes.
+    assert np.mean(moved) > 0.8
+
+
+def test_layout_has_a_row_for_each_change_and_work(monkeypatch):
+    def run_times(works, repetitions):
+        assert repetitions == 3
+        for work in works.values():
+            work()
+        times = {"after": [1.0, 2.0, 3.0], "patches on the batch axis": [4.0, 8.0, 4.0]}
+        return {**times, "1x1 before up-sampling": [2.0, 4.0, 6.0]}
+
+    # Tracing training steps takes long, and a test of its own is above.
+    monkeypatch.setattr(layout, "training_step", lambda *_: lambda: None)
+    monkeypatch.setattr(layout, "run_times", run_times)
+    rows = layout.measure_layout(TINY, SIZE)
+    assert [tuple(row) for row in rows] == [
+        (change, TINY, "16x24", work, before, 2.0, ratio)
+        for change, before, ratio in (
+            ("1x1 before up-sampling", 4.0, 0.5),
+            ("patches on the batch axis", 4.0, 0.25),
+        )
+        for work in ("forward", "training step")
+    ]
+
+
+def test_the_published_order_is_the_same_network_for_more_work():
+    network = randomised(build(TINY))
+    published = layout.build_in_published_order(TINY, SIZE)
+    assert published.count_params() == network.count_params()
+    transfer_weights(network, published)
+    image = np.random.default_rng(2).random((1, *SIZE, 3), np.float32)
+    expected = network(image)
+    for name, stage in published(image).items():
+        assert np.abs(stage - image).max() > 0.05
+        np.testing.assert_allclose(stage, expected[name], atol=1e-5)
+    assert multiply_adds(published, *SIZE) > multiply_adds(network, *SIZE)
+
+
+def test_sizes_are_read_and_checked():
+    assert parse_size("256") == (256, 256)
+    assert str(parse_size("720x1280")) == "720x1280"
+    for wrong in ("", "x", "0", "12x", "1x2x3", "-8", "256.5"):
+        with pytest.raises(InputError, match="Received: "):
+            parse_size(wrong)
+    with pytest.raises(InputError, match=r"multiples of 8 .*Received: 16x20"):
+        build_for(TINY, Size(16, 20))
+    with pytest.raises(InputError, match=r"variant of mprnet. Received: dmphn"):
+        layout.measure_layout("dmphn", SIZE)
+
+
+def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
+    output = tmp_path / "rows.csv"
+    done = run(
+        "--what=attention", "--positions=4096", "--channels=4", "--block=128",
+        "--repetitions=1", f"--output={output}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    title, *lines = done.stdout.splitlines()
+    assert title.split()[:3] == ["form", "positions", "channels"]
+    assert [line.split("  ")[0] for line in lines] == ["plain", "blocks of 128"]
+    with output.open(newline="") as file:
+        plain, blocks = csv.DictReader(file)
+    # At least one matrix of 4096 x 4096 float32, against a thirty-second of it.
+    assert float(plain["peak_megabytes"]) > 67
+    assert float(blocks["peak_ratio"]) < 0.5
+    assert float(plain["value_difference"]) == float(plain["gradient_difference"]) == 0
+    assert float(blocks["value_difference"]) < 1e-5
+    assert float(blocks["gradient_difference"]) < 1e-5
+
+
+def test_a_mistake_is_one_line():
+    done = run("--what=model", "--precision=float16")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: Expected a precision of float32, mixed_bfloat16. Received: float16\n"
+    )
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "egnet_tf.benchmark", *arguments]
+    return subprocess.run(command, capture_output=True, text=True)
