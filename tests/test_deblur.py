@@ -11,7 +11,6 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf import models
-from egnet_tf.inference.branches import PAPER_BRANCHES
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +29,10 @@ def tflite(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """A run of the smallest network, its last layers moved off the identity."""
+def run_folder(testing_model, tmp_path_factory):
+    """A run of the smallest network."""
     run = tmp_path_factory.mktemp("runs") / "testing"
-    variant = models.variant("egnet_testing")
-    network, ensemble = models.build(variant), models.build_ensemble(variant)
-    rng = np.random.default_rng(0)
-    for variable in (*network.trainable_variables, *ensemble.trainable_variables):
-        variable.assign_add(rng.normal(0, 0.02, variable.shape))
-    loaded = models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 32)
-    models.save(run / "weights", loaded)
+    models.save(run / "weights", testing_model)
     return run
 
 

@@ -16,17 +16,11 @@ TILE = 32
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder of weights that are off the identity, and the model in it."""
-    variant = models.variant("egnet_testing")
-    network, ensemble = models.build(variant), models.build_ensemble(variant)
-    rng = np.random.default_rng(0)
-    for variable in (*network.trainable_variables, *ensemble.trainable_variables):
-        variable.assign_add(rng.normal(0, 0.02, variable.shape))
-    loaded = models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 32)
+def trained(testing_model, tmp_path_factory):
+    """A folder of weights, and the model in it."""
     folder = tmp_path_factory.mktemp("run") / "weights"
-    models.save(folder, loaded)
-    return folder, loaded
+    models.save(folder, testing_model)
+    return folder, testing_model
 
 
 @pytest.fixture(scope="module")

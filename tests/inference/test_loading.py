@@ -5,25 +5,14 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
-from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
+from egnet_tf.inference.branches import branch_images
 from egnet_tf.layers.pooling import local_pooling
 
 
 @pytest.fixture(scope="module")
-def trained():
-    """The smallest network and ensemble, moved off the identity."""
-    variant = models.variant("egnet_testing")
-    network, ensemble = models.build(variant), models.build_ensemble(variant)
-    rng = np.random.default_rng(0)
-    for variable in (*network.trainable_variables, *ensemble.trainable_variables):
-        variable.assign_add(rng.normal(0, 0.02, variable.shape))
-    return models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 16)
-
-
-@pytest.fixture(scope="module")
-def run(trained, tmp_path_factory):
+def run(testing_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "testing"
-    models.save(folder / "weights", trained)
+    models.save(folder / "weights", testing_model)
     return folder
 
 
@@ -32,12 +21,12 @@ def image():
     return np.random.default_rng(1).random((32, 48, 3), np.float32)
 
 
-def test_a_run_restores_with_its_ensemble(run, trained, image):
+def test_a_run_restores_with_its_ensemble(run, testing_model, image):
     def network(batch):
-        return trained.network(batch)["stage3"]
+        return testing_model.network(batch)["stage3"]
 
     branches = branch_images(network, tf.constant(image[None]))
-    expected = np.clip(trained.ensemble(branches)[0], 0, 1)
+    expected = np.clip(testing_model.ensemble(branches)[0], 0, 1)
     np.testing.assert_allclose(load(run)(image), expected, atol=1e-5)
     whole = np.clip(branches[1][0], 0, 1)
     np.testing.assert_allclose(load(run, branches=["whole"])(image), whole, atol=1e-5)
@@ -48,16 +37,16 @@ def test_a_run_restores_with_its_ensemble(run, trained, image):
     assert np.abs(expected - whole).max() > 1e-3
 
 
-def test_local_pooling_windows_are_one_and_a_half_crops(run, trained, image):
+def test_local_pooling_windows_are_one_and_a_half_crops(run, testing_model, image):
     with local_pooling(24, image[None]):
-        expected = trained.network(image[None])["stage3"]
+        expected = testing_model.network(image[None])["stage3"]
     restored = load(run, branches=["whole"], local_pooling=True)(image)
     np.testing.assert_allclose(restored, np.clip(expected[0], 0, 1), atol=1e-5)
 
 
-def test_without_an_ensemble_the_picture_is_restored_as_it_is(trained, tmp_path):
-    models.save(tmp_path / "weights", trained._replace(ensemble=None))
-    assert load(tmp_path).runner.size_multiple == trained.size_multiple
+def test_without_an_ensemble_the_picture_is_restored_as_it_is(testing_model, tmp_path):
+    models.save(tmp_path / "weights", testing_model._replace(ensemble=None))
+    assert load(tmp_path).runner.size_multiple == testing_model.size_multiple
     assert load(tmp_path, branches=["half"]).runner.size_multiple == 16
 
 

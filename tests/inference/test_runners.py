@@ -34,7 +34,7 @@ def export(network, tmp_path_factory):
             lambda image: {"restored": network(image)["stage3"]},
             input_signature=[tf.TensorSpec(shape, tf.float32, name="image")],
         )
-        archive.write_out(str(folder), verbose=False)
+        archive.write_out(str(folder))
         return folder
 
     return run
