@@ -5,9 +5,12 @@ import pytest
 @pytest.fixture(scope="session")
 def testing_model():
     """The smallest network and its self-ensemble, moved off the identity."""
+    import keras
+
     from egnet_tf import models
     from egnet_tf.inference.branches import PAPER_BRANCHES
 
+    keras.utils.set_random_seed(0)
     variant = models.variant("egnet_testing")
     network, ensemble = models.build(variant), models.build_ensemble(variant)
     rng = np.random.default_rng(0)
