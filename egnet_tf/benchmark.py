@@ -25,9 +25,9 @@ from egnet_tf.benchmarks.layout import measure_layout
 from egnet_tf.benchmarks.model import measure_model
 from egnet_tf.benchmarks.networks import parse_size
 from egnet_tf.benchmarks.recompute import measure_recompute
-from egnet_tf.benchmarks.table import aligned, write_csv
 from egnet_tf.data.input_benchmark import FORMS, measure_input
 from egnet_tf.errors import InputError
+from egnet_tf.table import aligned, write_csv
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 

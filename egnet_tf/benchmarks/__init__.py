@@ -1,4 +1,5 @@
 """What the networks cost on this machine: one file a measurement.
 
-Each measurement returns rows, named tuples of plain values; `table` prints them.
+Each measurement returns rows, named tuples of plain values; `egnet_tf.table` prints
+them.
 """

@@ -11,9 +11,85 @@ and Gaussian kernels k(x, x') = exp(-|x - x'|^2 / (2 sigma^2)).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 EPSILON = 1e-5
+
+
+class Dependence(NamedTuple):
+    """How much features depend on two pictures of one scene.
+
+    Attributes:
+        blurry: nHSIC of the features and the blurry picture.
+        sharp: nHSIC of the features and the sharp picture.
+    """
+
+    blurry: float
+    sharp: float
+
+    @property
+    def ratio(self) -> float:
+        """Sharp over blurry: the column "sharp" of Table 5, where blurry is 1."""
+        return self.sharp / self.blurry
+
+
+def dependence_on_pictures(
+    features: np.ndarray,
+    blurry: np.ndarray,
+    sharp: np.ndarray,
+    rng: np.random.Generator,
+    samples: int = 1000,
+    patch: int = 5,
+) -> Dependence:
+    """Measures nHSIC between a feature map and patches of its pictures.
+
+    A sample is one position, drawn evenly without repetition: the features there,
+    and the patch of the picture around it. The same positions serve both pictures.
+    All kernels have the median distance of their samples as width, so neither the
+    scale of the features nor the contrast of a picture counts. nHSIC grows with the
+    number of samples, and not equally for both pictures: compare ratios of equal
+    `samples` and `patch` only.
+
+    Args:
+        features: (h, w, C), at 1/s of the pictures' resolution for a whole s.
+        blurry: uint8 (s h, s w, 3).
+        sharp: of the same shape.
+        rng: draws the positions.
+        samples: how many, at most h * w.
+        patch: odd side of the patches in pixels.
+
+    Raises:
+        ValueError: the sizes do not belong together, or samples or patch are not as
+            said.
+    """
+    height, width = features.shape[:2]
+    stride = blurry.shape[0] // height
+    if blurry.shape != sharp.shape or blurry.shape[:2] != (
+        stride * height,
+        stride * width,
+    ):
+        raise ValueError(
+            "Expected two pictures of one size, a multiple of the features'. Received: "
+            f"{blurry.shape}, {sharp.shape} and features {features.shape}"
+        )
+    if not 2 <= samples <= height * width or patch % 2 == 0:
+        raise ValueError(
+            f"Expected 2 to {height * width} samples and an odd patch. "
+            f"Received: {samples} and {patch}"
+        )
+    chosen = rng.choice(height * width, samples, replace=False)
+    positions = np.stack(np.divmod(chosen, width), axis=-1)
+    feature_factor = _normalised(features[positions[:, 0], positions[:, 1]])
+    # The pixel in the middle of the s x s that a position of the features stands for.
+    pixels = stride * positions + stride // 2
+    return Dependence(
+        *(
+            _trace(feature_factor, _normalised(patches_at(picture, pixels, patch)))
+            for picture in (blurry, sharp)
+        )
+    )
 
 
 def normalised_hsic(
@@ -42,10 +118,14 @@ def normalised_hsic(
             "Expected two or more paired samples. "
             f"Received: shapes {np.shape(x)} and {np.shape(y)}"
         )
-    return float(np.sum(_normalised(x, x_width) * _normalised(y, y_width).T))
+    return _trace(_normalised(x, x_width), _normalised(y, y_width))
 
 
-def _normalised(x: np.ndarray, width: float | None) -> np.ndarray:
+def _trace(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sum(one * other.T))
+
+
+def _normalised(x: np.ndarray, width: float | None = None) -> np.ndarray:
     """K (K + epsilon m I)^-1 of the centred Gram matrix K."""
     x = np.asarray(x, np.float64)
     count = len(x)

@@ -6,6 +6,7 @@ from egnet_tf.models.egn import EGNConfig, Enhancer, egn
 from egnet_tf.models.egnet import egnet
 from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
+from egnet_tf.models.probe import last_features
 from egnet_tf.models.self_ensemble import self_ensemble
 from egnet_tf.models.stages import finest
 from egnet_tf.models.variants import (
@@ -38,6 +39,7 @@ __all__ = [
     "egnet",
     "find_weights",
     "finest",
+    "last_features",
     "load",
     "mimo_unet",
     "mprnet",

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from egnet_tf.metrics.hsic import EPSILON, normalised_hsic, patches_at
+from egnet_tf.metrics.hsic import (
+    EPSILON,
+    dependence_on_pictures,
+    normalised_hsic,
+    patches_at,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -64,3 +69,59 @@ def test_patches_repeat_the_border():
     corner, middle = patches_at(image, np.array([[0, 0], [1, 2]]), 3)
     assert corner.tolist() == [0, 0, 1, 0, 0, 1, 4, 4, 5]
     assert middle.tolist() == [1, 2, 3, 5, 6, 7, 9, 10, 11]
+
+
+def scene(size):
+    """A sharp picture, and one whose neighbours are averaged."""
+    sharp = np.random.default_rng(5).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    shifted = [np.roll(sharp, step, axis=1).astype(float) for step in range(-2, 3)]
+    return np.mean(shifted, axis=0).astype(np.uint8), sharp
+
+
+def pixels_of(picture, stride=1):
+    """The simplest features: the pixel in the middle of each position."""
+    return picture[stride // 2 :: stride, stride // 2 :: stride] / 255.0
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_features_depend_more_on_the_picture_they_are_made_of(stride):
+    blurry, sharp = scene(40 * stride)
+    measured = [
+        dependence_on_pictures(
+            pixels_of(picture, stride),
+            blurry,
+            sharp,
+            np.random.default_rng(0),
+            samples=500,
+            patch=1,
+        )
+        for picture in (blurry, sharp)
+    ]
+    assert measured[0].ratio < 0.7
+    assert measured[1].ratio > 1.5
+
+
+def test_samples_are_drawn_once_and_serve_both_pictures():
+    blurry, sharp = scene(8)
+    features = pixels_of(sharp) * 7  # The scale of features does not count.
+    grid = np.stack(np.divmod(np.arange(64), 8), -1)
+    measured = dependence_on_pictures(
+        features, blurry, sharp, np.random.default_rng(0), samples=64, patch=3
+    )
+    for value, picture in zip(measured, (blurry, sharp), strict=True):
+        every = normalised_hsic(features.reshape(64, -1), patches_at(picture, grid, 3))
+        assert value == pytest.approx(every, rel=1e-6)
+
+
+def test_sizes_that_do_not_belong_together_are_refused():
+    blurry, sharp = scene(12)
+    rng = np.random.default_rng(0)
+    for features, options in [
+        (np.ones((5, 5, 1)), {"samples": 4}),
+        (np.ones((12, 12, 1)), {"samples": 145}),
+        (np.ones((12, 12, 1)), {"samples": 4, "patch": 4}),
+    ]:
+        with pytest.raises(ValueError, match="Received: "):
+            dependence_on_pictures(features, blurry, sharp, rng, **options)
+    with pytest.raises(ValueError, match="Received: "):
+        dependence_on_pictures(np.ones((12, 12, 1)), blurry, sharp[:6], rng, 4)

@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import pytest
 
-from egnet_tf.benchmarks.table import aligned, write_csv
+from egnet_tf.table import aligned, write_csv
 
 
 class Row(NamedTuple):

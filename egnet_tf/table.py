@@ -1,4 +1,4 @@
-"""Rows of a measurement as an aligned table and as a CSV file."""
+"""Rows of a measurement as commands print and write them: aligned, or as CSV."""
 
 from __future__ import annotations
 
