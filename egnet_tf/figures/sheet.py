@@ -31,12 +31,17 @@ def column(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def captions(texts: Sequence[str], widths: Sequence[int]) -> np.ndarray:
-    """One line of captions above columns of these widths: uint8 (h, W', 3)."""
+    """One line of captions above columns of these widths: uint8 (h, W', 3).
+
+    The text grows with wide columns, so that it can be read when the sheet is shrunk,
+    and shrinks where it would not fit.
+    """
     total = sum(widths) + _GAP * (len(widths) - 1)
-    line = Image.new("RGB", (total, _TEXT + 8), _WHITE)
+    largest = max(_TEXT, min(widths) // 24)
+    line = Image.new("RGB", (total, round(1.4 * largest)), _WHITE)
     draw, left = ImageDraw.Draw(line), 0
     for text, width in zip(texts, widths, strict=True):
-        size = _TEXT
+        size = largest
         while size > 8 and draw.textlength(text, _font(size)) > width:
             size -= 1
         draw.text((left, 2), text, _BLACK, _font(size))
