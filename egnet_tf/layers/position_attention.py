@@ -40,39 +40,44 @@ def blockwise_attention(
     Returns:
         (B, N, E).
     """
+    # Blocks of one size: XLA compiles only loops whose shapes it knows. Rows that fill
+    # up the last block are dropped; as their gradients are zero, they add nothing.
+    length = _length(q)
+    steps = -(-length // block)
+    rows = -(-length // steps)
 
     @tf.custom_gradient
     def attend(q, k, v):
-        length = tf.shape(q)[1]
-        steps = -(-length // block)
-
-        def rows(index):
-            return slice(index * block, (index + 1) * block)
+        queries = _blocks(q, steps, rows)
 
         def forward(index, outputs):
-            out = plain_attention(q[:, rows(index)], k, v)
-            return index + 1, outputs.write(index, _block_first(out))
+            out = plain_attention(queries[index], k, v)
+            return index + 1, outputs.write(index, out)
 
-        outputs = tf.TensorArray(q.dtype, size=steps, infer_shape=False)
-        _, outputs = _loop(steps, forward, outputs)
-        out = _batch_first(outputs.concat(), q.shape[0], v.shape[-1])
+        _, outputs = _loop(steps, forward, _block_array(q.dtype, steps))
+        out = _joined(outputs, v, length)
 
         def gradient(upstream):
+            upstream = _blocks(upstream, steps, rows)
+
             def backward(index, dq, dk, dv):
-                queries, g = q[:, rows(index)], upstream[:, rows(index)]
-                p = tf.nn.softmax(tf.matmul(queries, k, transpose_b=True), axis=-1)
+                one, g = queries[index], upstream[index]
+                p = tf.nn.softmax(tf.matmul(one, k, transpose_b=True), axis=-1)
                 dp = tf.matmul(g, v, transpose_b=True)
                 ds = p * (dp - tf.reduce_sum(p * dp, axis=-1, keepdims=True))
-                dq = dq.write(index, _block_first(tf.matmul(ds, k)))
-                dk += tf.matmul(ds, queries, transpose_a=True)
+                dq = dq.write(index, tf.matmul(ds, k))
+                dk += tf.matmul(ds, one, transpose_a=True)
                 dv += tf.matmul(p, g, transpose_a=True)
                 return index + 1, dq, dk, dv
 
-            dq = tf.TensorArray(q.dtype, size=steps, infer_shape=False)
             _, dq, dk, dv = _loop(
-                steps, backward, dq, tf.zeros_like(k), tf.zeros_like(v)
+                steps,
+                backward,
+                _block_array(q.dtype, steps),
+                tf.zeros_like(k),
+                tf.zeros_like(v),
             )
-            return _batch_first(dq.concat(), q.shape[0], q.shape[-1]), dk, dv
+            return _joined(dq, q, length), dk, dv
 
         return out, gradient
 
@@ -85,13 +90,28 @@ def _loop(steps, body, *state):
     )
 
 
-# TensorArray.concat joins along the first axis, and the last block may be shorter.
-def _block_first(x: tf.Tensor) -> tf.Tensor:
-    return tf.transpose(x, [1, 0, 2])
+def _length(x: tf.Tensor) -> int | tf.Tensor:
+    """The positions of (B, N, C), as a number where the graph knows them."""
+    return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
 
 
-def _batch_first(x: tf.Tensor, batch, channels) -> tf.Tensor:
-    return tf.transpose(tf.ensure_shape(x, [None, batch, channels]), [1, 0, 2])
+def _blocks(x: tf.Tensor, steps, rows) -> tf.Tensor:
+    """(B, N, C) -> (steps, B, rows, C), filled up with zeros."""
+    x = tf.pad(x, [[0, 0], [0, steps * rows - _length(x)], [0, 0]])
+    x = tf.reshape(x, [-1, steps, rows, x.shape[-1]])
+    return tf.transpose(x, [1, 0, 2, 3])
+
+
+def _block_array(dtype: tf.DType, steps) -> tf.TensorArray:
+    return tf.TensorArray(dtype, size=steps, infer_shape=False)
+
+
+def _joined(blocks: tf.TensorArray, like: tf.Tensor, length) -> tf.Tensor:
+    """Undoes `_blocks`: (B, length, C), with batch and channels of another tensor."""
+    x = tf.transpose(blocks.stack(), [1, 0, 2, 3])
+    x = tf.reshape(x, [tf.shape(like)[0], -1, like.shape[-1]])[:, :length]
+    static = length if isinstance(length, int) else None
+    return tf.ensure_shape(x, [like.shape[0], static, like.shape[-1]])
 
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
