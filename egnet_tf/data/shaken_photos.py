@@ -29,6 +29,8 @@ class ShakenPhotos(Pairs):
         shakes: pairs a photograph, each shaken differently by `read`; with more
             than one the names end in `_shake1`, `_shake2`, ...
         max_extent: of the trajectories, in pixels.
+        still: the share of crops whose camera does not move, so that a network learns
+            to leave a sharp photograph as it is, but for its noise.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
@@ -42,12 +44,14 @@ class ShakenPhotos(Pairs):
         seed: int,
         shakes: int = 1,
         max_extent: float = camera_shake.MAX_EXTENT,
+        still: float = 0.0,
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         if not photos:
             raise InputError("Expected sharp photographs. Received: none")
         self._seed = seed
         self._max_extent = max_extent
+        self._still = still
         self._cache = PictureCache(cache_bytes)
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
@@ -68,7 +72,10 @@ class ShakenPhotos(Pairs):
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random window, freshly shaken; what lies around it blurs into it."""
         photo = self._cache.read(self._paths[index])
-        kernel = camera_shake.random_kernel(rng, max_extent=self._max_extent)
+        if self._still and rng.random() < self._still:
+            kernel = np.ones((1, 1), np.float32)
+        else:
+            kernel = camera_shake.random_kernel(rng, max_extent=self._max_extent)
         height, width = photo.shape[:2]
         top, left = random_corner(height, width, size, rng)
         margin = len(kernel) // 2
@@ -85,6 +92,7 @@ def open_shake(
     *,
     seed: int,
     max_extent: float = camera_shake.MAX_EXTENT,
+    still: float = 0.0,
     cache_bytes: int = DEFAULT_LIMIT,
 ) -> ShakenPhotos:
     """The data set `shake`: any folder of sharp photographs, with its sub-folders.
@@ -95,6 +103,7 @@ def open_shake(
         split: "train" or "test".
         seed: see `ShakenPhotos`; so are the others.
         max_extent: of the trajectories, in pixels.
+        still: see `ShakenPhotos`.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
@@ -109,5 +118,6 @@ def open_shake(
         {name: photos[name] for name in names},
         seed=seed,
         max_extent=max_extent,
+        still=still,
         cache_bytes=cache_bytes,
     )

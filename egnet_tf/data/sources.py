@@ -43,6 +43,7 @@ class DataOptions:
         blurry: pattern of the blurry files of `folder`.
         sharp: pattern of the sharp files of `folder`.
         shake_extent: the longest camera shake of `shake` and `samples`, in pixels.
+        shake_still: the share of training crops of `shake` that are not shaken.
         cache_bytes: the most bytes of decoded pictures each source keeps in memory.
     """
 
@@ -52,6 +53,7 @@ class DataOptions:
     blurry: str = ""
     sharp: str = ""
     shake_extent: float = MAX_EXTENT
+    shake_still: float = 0.0
     cache_bytes: int = DEFAULT_LIMIT
 
     def __post_init__(self):
@@ -167,7 +169,12 @@ def _open(
             )
         case "shake":
             return open_shake(
-                folder, split, seed=seed, max_extent=options.shake_extent, **cache
+                folder,
+                split,
+                seed=seed,
+                max_extent=options.shake_extent,
+                still=options.shake_still,
+                **cache,
             )
         case "samples":
             return open_samples(split, seed=seed, max_extent=options.shake_extent)

@@ -1,7 +1,8 @@
-"""The paper's training phases (section 4.2): what each one runs and what it trains.
+"""The training phases (section 4.2): what each one runs and what it trains.
 
 backbone   the plain backbone, all of it
 egn        the network with EGN; only EGN, the backbone is frozen
+joint      the network with EGN, all of it: ours, for networks as small as a phone's
 ensemble   the self-ensemble network, on what the frozen network makes of each
            branch
 """
@@ -27,7 +28,12 @@ from egnet_tf.models import (
 )
 from egnet_tf.training.recipe import Recipe
 
-TITLES = {"backbone": "backbone", "egn": "+ EGN", "ensemble": "+ self-ensemble"}
+TITLES = {
+    "backbone": "backbone",
+    "egn": "+ EGN",
+    "joint": "all together",
+    "ensemble": "+ self-ensemble",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Phase:
     """One phase with its networks; make it inside a strategy's scope.
 
     Attributes:
-        name: "backbone", "egn" or "ensemble".
+        name: "backbone", "egn", "joint" or "ensemble".
         variant: what `network` was built from.
         network: see `egnet_tf.models.build`.
         ensemble: None before the ensemble phase.

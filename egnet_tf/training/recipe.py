@@ -22,8 +22,13 @@ from egnet_tf.models import VARIANTS, Variant, find_weights, read_variant, varia
 from egnet_tf.models.egn import INPUTS
 
 
-def _flag(default, help_text: str, choices=None, lower_bound=None):
-    metadata = {"help": help_text, "choices": choices, "lower_bound": lower_bound}
+def _flag(default, help_text, choices=None, lower_bound=None, upper_bound=None):
+    metadata = {
+        "help": help_text,
+        "choices": choices,
+        "lower_bound": lower_bound,
+        "upper_bound": upper_bound,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -56,6 +61,9 @@ class Recipe:
         ",".join(map(str, WINDOWS)), "how many frames to average, each odd"
     )
     shake_extent: float = _flag(MAX_EXTENT, "longest camera shake in pixels")
+    shake_still: float = _flag(
+        0.0, "share of shake's training crops that are not shaken", upper_bound=1.0
+    )
     crop: int = _flag(256, "side of the training crops in pixels", lower_bound=16)
     batch: int = _flag(1, "crops a step, over all devices", lower_bound=1)
     flips: bool = _flag(True, "flip pairs at random, both ways")
@@ -66,6 +74,9 @@ class Recipe:
     # === Phases: steps of each, 0 leaves it out ===
     backbone_steps: int = _flag(0, "steps of the backbone phase", lower_bound=0)
     egn_steps: int = _flag(0, "steps of the EGN phase", lower_bound=0)
+    joint_steps: int = _flag(
+        0, "steps of backbone and EGN together (not in the paper)", lower_bound=0
+    )
     ensemble_steps: int = _flag(0, "steps of the self-ensemble phase", lower_bound=0)
     branches: str = _flag("half,whole,quarters", "what the self-ensemble fuses")
 
@@ -126,13 +137,14 @@ class Recipe:
         steps = {
             "backbone": self.backbone_steps,
             "egn": self.egn_steps,
+            "joint": self.joint_steps,
             "ensemble": self.ensemble_steps,
         }
         phases = {name: count for name, count in steps.items() if count}
         if not phases:
             raise InputError(
-                "Expected at least one of --backbone_steps, --egn_steps and "
-                "--ensemble_steps above 0. Received: 0 for all"
+                "Expected at least one of --backbone_steps, --egn_steps, "
+                "--joint_steps and --ensemble_steps above 0. Received: 0 for all"
             )
         if "egn" in phases and self.network_variant().egn is None:
             raise InputError(
@@ -166,6 +178,7 @@ class Recipe:
             frames_blur=self.frames_blur,
             frames_windows=windows,
             shake_extent=self.shake_extent,
+            shake_still=self.shake_still,
         )
 
     def augment(self) -> Augment:
@@ -198,7 +211,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         elif isinstance(field.default, int):
             flags.DEFINE_integer(field.name, field.default, text, bound, **options)
         elif isinstance(field.default, float):
-            flags.DEFINE_float(field.name, field.default, text, 0.0, **options)
+            bounds = (0.0, field.metadata["upper_bound"])
+            flags.DEFINE_float(field.name, field.default, text, *bounds, **options)
         else:
             flags.DEFINE_string(field.name, field.default, text, **options)
 

@@ -76,6 +76,18 @@ def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
     assert inside >= 5
 
 
+def test_a_share_of_the_crops_is_not_shaken(photos):
+    pairs = ShakenPhotos(photos, seed=1, still=0.25)
+    rng = np.random.default_rng(0)
+    crops = [pairs.crop(0, 40, rng) for _ in range(200)]
+    # Without movement the two differ by the sensor's noise alone: see `shake`.
+    still = [np.abs(blurry - sharp.astype(float)).mean() < 2 for blurry, sharp in crops]
+    all_shaken = ShakenPhotos(photos, seed=1)
+    moved = [all_shaken.crop(0, 40, rng) for _ in range(200)]
+    assert all(np.abs(b - s.astype(float)).mean() > 2 for b, s in moved)
+    assert 0.15 < np.mean(still) < 0.35
+
+
 def test_a_photograph_smaller_than_the_crop(photos):
     pair = ShakenPhotos(photos, seed=1).crop(0, 128, np.random.default_rng(0))
     expected = np.pad(
