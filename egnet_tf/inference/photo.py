@@ -27,6 +27,9 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error
 # depth maps (MPO) or layers (PSD), and the first is the photograph.
 _SEQUENCES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}
 
+_STRIP = 256
+"""Rows that are taken over from Pillow at once."""
+
 # EXIF that describes the photograph, not the file it was stored in.
 _CARRIED_TAGS = {
     ExifTags.Base.ImageDescription,
@@ -133,11 +136,12 @@ def _photo(image: Image.Image, content: bytes) -> Photo:
     samples = _upright(samples, orientation)
     channels = samples.shape[2]
     grey, has_alpha = channels <= 2, channels in (2, 4)
-    pixels = samples[..., : channels - has_alpha]
+    colours = samples[..., : channels - has_alpha]
+    pixels = np.repeat(colours, 3, axis=2) if grey else np.ascontiguousarray(colours)
     if profile and profile[16:20] != (b"GRAY" if grey else b"RGB "):
         profile = None  # Of the CMYK or Lab numbers that were converted.
     return Photo(
-        pixels=np.ascontiguousarray(np.broadcast_to(pixels, (*samples.shape[:2], 3))),
+        pixels=pixels,
         alpha=samples[..., -1] if has_alpha else None,
         grey=grey,
         icc_profile=profile,
@@ -158,10 +162,19 @@ def _samples(image: Image.Image, content: bytes) -> np.ndarray:
         image = _to_srgb(image)
     has_alpha = image.has_transparency_data
     if image.mode in ("1", "L", "LA", "La"):
-        image = image.convert("LA" if has_alpha else "L")
-    else:
-        image = image.convert("RGBA" if has_alpha else "RGB")
-    return np.array(image).reshape(image.height, image.width, -1)
+        return _unpacked(image, "LA" if has_alpha else "L")
+    return _unpacked(image, "RGBA" if has_alpha else "RGB")
+
+
+def _unpacked(image: Image.Image, mode: str) -> np.ndarray:
+    """Converts to the mode and to an array by strips: Pillow copies all it converts."""
+    image.load()
+    samples = np.empty((image.height, image.width, len(mode)), np.uint8)
+    for top in range(0, image.height, _STRIP):
+        bottom = min(top + _STRIP, image.height)
+        strip = image.crop((0, top, image.width, bottom)).convert(mode)
+        samples[top:bottom] = np.asarray(strip).reshape(-1, image.width, len(mode))
+    return samples
 
 
 def _has_16_bits(image: Image.Image, content: bytes) -> bool:

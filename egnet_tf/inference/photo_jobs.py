@@ -132,9 +132,10 @@ def restore_photos(
     for group in read_groups():
         with noting(*(job for job, _ in group)):
             pixels = [photo.pixels for _, photo in group]
-            # A photo alone is not copied: it may have 50 megapixels.
+            # A photo alone is not copied, and restored in its place: it may have 50
+            # megapixels.
             stack = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)
-            restored = restorer(stack, on_tile=on_tile)
+            restored = restorer(stack, out=stack, on_tile=on_tile)
             for (job, photo), result in zip(group, restored, strict=True):
                 with noting(job):
                     write_photo(

@@ -96,7 +96,7 @@ def _kind(path: str | os.PathLike) -> str:
     return Image.registered_extensions()[Path(path).suffix.lower()]
 
 
-def _encoded(photo: Photo, kind: str, quality: int) -> bytes:
+def _encoded(photo: Photo, kind: str, quality: int) -> bytes | memoryview:
     samples = _samples(photo)
     if samples.dtype == np.uint16:
         if kind == "PNG":
@@ -113,7 +113,7 @@ def _encoded(photo: Photo, kind: str, quality: int) -> bytes:
     buffer = io.BytesIO()
     image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
     image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 def _samples(photo: Photo) -> np.ndarray:

@@ -16,6 +16,12 @@ from egnet_tf.inference.tiling import blended_strips, tile_positions
 
 _PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
+_STRIP_BYTES = 3 * 4
+"""Of a pixel in the rows of tiles that are blended, float32 RGB."""
+
+_ROWS = 64
+"""Finished rows that are clipped and rounded at once."""
+
 
 class Plan(NamedTuple):
     """How a picture of one size is restored.
@@ -55,8 +61,10 @@ class Restorer:
             take. By default whole within the memory limit, else the largest that fits.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
             an eighth of the tile.
-        memory_limit: bytes that a forward pass may take (weights not counted); by
-            default `default_memory_limit()`.
+        memory_limit: bytes that a picture, the row of tiles being blended and a
+            forward pass may take together (weights not counted), so that the peak is
+            the same for large pictures as for small ones; by default
+            `default_memory_limit()`.
 
     Raises:
         InputError: options that exclude each other or the runner.
@@ -104,27 +112,41 @@ class Restorer:
         self,
         images: np.ndarray,
         *,
+        out: np.ndarray | None = None,
         on_tile: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """Restores one picture or a batch of equal size.
 
         Args:
             images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
+            out: where to write, of the shape and type of `images`; a new array by
+                default. It may be `images` itself: the rows of a picture are written
+                when no tile needs the blurry ones any more, so a large photo is in
+                memory once, not twice.
             on_tile: called after each forward pass with how many are done and how
                 many there are.
 
         Returns:
-            Restored, of the same shape and type, clipped; integers are rounded.
+            Restored, of the same shape and type, clipped; integers are rounded. It is
+            `out` if that was given.
 
         Raises:
             InputError: another shape, type or range, or a tile that does not fit the
                 memory limit.
-            ArithmeticError: the network gave values that are not finite.
+            ArithmeticError: the network gave values that are not finite. What `out`
+                holds then is neither blurry nor restored.
         """
         images = np.asarray(images)
         _check(images)
+        if out is None:
+            out = np.empty_like(images)
+        elif (out.shape, out.dtype) != (images.shape, images.dtype):
+            raise ValueError(
+                f"Expected out of shape {images.shape} and type {images.dtype}. "
+                f"Received: {out.shape} and {out.dtype}"
+            )
         batch = images if images.ndim == 4 else images[None]
-        plan = self.plan(*batch.shape[1:3])
+        plan = self.plan(*batch.shape[1:3], sample_bytes=batch.itemsize)
         passes = plan.tiles * math.ceil(len(batch) / plan.batch)
         done = 0
 
@@ -136,7 +158,7 @@ class Restorer:
                 on_tile(done, passes)
             return restored
 
-        result = np.empty_like(batch)
+        result = out if out.ndim == 4 else out[None]
         if plan.tiles == 1:
             height, width = batch.shape[1:3]
             for first in range(0, len(batch), plan.batch):
@@ -144,12 +166,17 @@ class Restorer:
                 restored = run(batch[chunk])
                 result[chunk] = _to_type(restored[:, :height, :width], batch.dtype)
         else:
-            for picture, out in zip(batch, result, strict=True):
-                self._restore_in_tiles(picture, out, plan, run)
-        return result.reshape(images.shape)
+            for picture, restored in zip(batch, result, strict=True):
+                self._restore_in_tiles(picture, restored, plan, run)
+        return out
 
-    def plan(self, height: int, width: int) -> Plan:
+    def plan(self, height: int, width: int, sample_bytes: int = 1) -> Plan:
         """Returns how a picture of this size is restored.
+
+        Args:
+            height: in pixels.
+            width: in pixels.
+            sample_bytes: of a number of the picture, 1 for uint8.
 
         Raises:
             InputError: the memory limit is too small for a tile, or the overlap is
@@ -160,15 +187,14 @@ class Restorer:
             tile, batch = (fixed, fixed), 1
         else:
             whole = _round_up(height, multiple), _round_up(width, multiple)
+            batch = 1
             if self._tile is None:
-                affordable = self._memory_limit / self.runner.bytes_per_pixel
-                fits = math.prod(whole) <= affordable
-                side = max(whole) if fits else self._largest_tile(affordable)
+                left = self._memory_limit - 3 * sample_bytes * height * width
+                batch = int(left / self.runner.bytes_per_pixel / math.prod(whole))
+                side = max(whole) if batch > 0 else self._largest_tile(left, width)
             else:
-                affordable = 0
                 side = self._tile or max(whole)
             tile = min(whole[0], side), min(whole[1], side)
-            batch = max(1, int(affordable / math.prod(tile)))
         overlap = self._overlap if self._overlap is not None else max(tile) // 8
         tiles = 1
         for length, side in zip((height, width), tile, strict=True):
@@ -179,16 +205,26 @@ class Restorer:
                         f"Received: {overlap}"
                     )
                 tiles *= len(tile_positions(length, side, overlap))
-        return Plan(tile, overlap, tiles, batch if tiles == 1 else 1)
+        return Plan(tile, overlap, tiles, max(batch, 1))
 
-    def _largest_tile(self, affordable_pixels: float) -> int:
-        multiple = self.runner.size_multiple
-        side = int(math.sqrt(affordable_pixels)) // multiple * multiple
+    def _largest_tile(self, left: int, width: int) -> int:
+        """The largest side s with bytes_per_pixel s^2 + _STRIP_BYTES width s <= left.
+
+        Args:
+            left: bytes for the forward pass and the row of tiles.
+            width: of the picture in pixels.
+        """
+        multiple, per_pixel = self.runner.size_multiple, self.runner.bytes_per_pixel
+        strip = _STRIP_BYTES * width
+        root = math.sqrt(strip**2 + 4 * per_pixel * max(left, 0))
+        side = int((root - strip) / (2 * per_pixel)) // multiple * multiple
         if side == 0:
-            needed = multiple**2 * self.runner.bytes_per_pixel
+            needed = multiple**2 * per_pixel + multiple * strip
             raise InputError(
-                f"Expected a memory limit of at least {math.ceil(needed)} bytes, what "
-                f"the smallest tile takes. Received: {self._memory_limit}"
+                "Expected a memory limit of at least "
+                f"{math.ceil(self._memory_limit - left + needed)} bytes, what the "
+                "picture and the smallest tile take. "
+                f"Received: {self._memory_limit}"
             )
         return side
 
@@ -208,8 +244,12 @@ class Restorer:
 
         size = max(height, tile_height), max(width, tile_width)
         for top, strip in blended_strips(size, plan.tile, plan.overlap, restored_tile):
-            rows = out[top : top + len(strip)]
-            rows[...] = _to_type(strip[: len(rows), :width], out.dtype)
+            # The tiles of the next row begin below these rows: `out` may be `picture`.
+            bottom = min(top + len(strip), height)
+            for first in range(top, bottom, _ROWS):
+                rows = out[first : min(first + _ROWS, bottom)]
+                finished = strip[first - top : first - top + len(rows), :width]
+                rows[...] = _to_type(finished, out.dtype)
 
     def _run(self, pictures: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
         """Pads (B, h, w, 3) to the tile's size, in [0, 1], and restores it."""
@@ -219,7 +259,8 @@ class Restorer:
             pictures, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect"
         )
         peak = _PEAKS.get(pictures.dtype, 1)
-        restored = self.runner(pictures.astype(np.float32) / np.float32(peak))
+        scaled = np.divide(pictures, np.float32(peak), dtype=np.float32)
+        restored = self.runner(scaled)
         if restored.shape != pictures.shape:
             raise ValueError(
                 f"Expected the network to keep the shape {pictures.shape}. "
