@@ -100,6 +100,31 @@ VARIANTS = {
         ),
         ensemble_features=16,
     ),
+    # For a phone: 2.4 M parameters, 2.4 G multiply-adds a tile of 256 x 256. Widths are
+    # multiples of 16, which int8 kernels like; ReLU and 64 keys a tile, because 8 bits
+    # hold neither a shared slope well nor a softmax over a thousand keys.
+    "egnet_mobile": Variant(
+        "mprnet",
+        options={
+            "num_features": 32,
+            "unet_features": 16,
+            "orsnet_features": 0,
+            "num_cabs": 3,
+            "num_level_cabs": 1,
+            "stem_stride": 4,
+            "activation": "relu",
+        },
+        egn=EGNConfig(
+            filters=64,
+            num_modules=2,
+            key_filters=16,
+            gate="sigmoid",
+            position_residual=True,
+            key_pool=2,
+            block=None,
+        ),
+        ensemble_features=16,
+    ),
     # The smallest network with every part in it, for tests.
     "egnet_testing": Variant(
         "mprnet",

@@ -33,6 +33,12 @@ def test_egn_costs_little(egnet, mprnet):
     assert 1.02 * plain < multiply_adds(egnet, 256, 256) <= 1.08 * plain
 
 
+def test_egnet_mobile_keeps_its_budget():
+    mobile = build("egnet_mobile")
+    assert mobile.count_params() <= 2.5e6
+    assert multiply_adds(mobile, 256, 256) <= 2.5e9
+
+
 def test_equals_arithmetic_by_hand():
     image = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(4, 3, padding="same")(image)
