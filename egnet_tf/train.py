@@ -6,7 +6,9 @@ the last checkpoint of a run that was stopped.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import flags
 
@@ -16,12 +18,20 @@ from egnet_tf.data.pictures import write_picture
 from egnet_tf.figures import column, comparison_sheet
 from egnet_tf.inference import Restorer
 from egnet_tf.metrics import protocol_named
+from egnet_tf.table import aligned
 from egnet_tf.training import Interrupted, RunFolder, recipe, train
 from egnet_tf.training.phases import TITLES
-from egnet_tf.training.strategy import device_strategy
+from egnet_tf.training.strategy import STRATEGIES, device_strategy, is_chief
 
 _RUN = flags.DEFINE_string("run", None, "folder of the run, e.g. runs/gopro")
 flags.mark_flag_as_required("run")
+_STRATEGY = flags.DEFINE_enum(
+    "strategy",
+    "mirrored",
+    STRATEGIES,
+    "one_device: the first GPU or the CPU; mirrored: all GPUs; multi_worker: several "
+    "machines, by TF_CONFIG (docs/training.md)",
+)
 recipe.define_flags(flags.FLAGS)
 
 
@@ -29,36 +39,61 @@ def main() -> None:
     """Trains, then prints the table of the phases and draws the comparison."""
     chosen = recipe.from_flags(flags.FLAGS)
     chosen.phase_steps()
+    # Before TensorFlow computes anything: workers must meet first.
+    strategy = device_strategy(_STRATEGY.value)
+    chief = is_chief(strategy)
     data = {"data_dir": chosen.data_dir or None, "options": chosen.data_options()}
     pairs = open_pairs(chosen.dataset, split="train", seed=chosen.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
     validation = chosen.validation or chosen.dataset
     held_out = open_pairs(validation, split="test", seed=0, **data)
-    run = RunFolder(Path(_RUN.value), chosen)
-    print(
-        f"{chosen.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "
-        f"run {run.path}",
-        flush=True,
-    )
+    run = RunFolder(Path(_RUN.value), chosen, begins=chief)
+    if chief:
+        print(
+            f"{chosen.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "
+            f"{strategy.num_replicas_in_sync} device(s), run {run.path}",
+            flush=True,
+        )
     try:
-        restorer = train(chosen, run, device_strategy(), pairs, held_out)
+        restorer = train(chosen, run, strategy, pairs, held_out)
     except Interrupted:
         print(f"Stopped; all is saved. The same command goes on with {run.path}.")
         return
-    picture = run.path / "compare.png"
-    write_picture(picture, _comparison(restorer, held_out))
-    print(f"\n{_table(run)}\n\n{picture}: blurry, restored, sharp")
+    if chief:
+        picture = run.path / "compare.png"
+        write_picture(picture, _comparison(restorer, held_out))
+        print(f"\n{_table(run)}\n{picture}: blurry, restored, sharp")
+
+
+class EndOfPhase(NamedTuple):
+    """A row of the table: the last validation of a phase."""
+
+    held_out_pairs: str
+    PSNR: float
+    SSIM: float
+    steps: int
+    parameters: int
+    time: str
 
 
 def _table(run: RunFolder) -> str:
-    """The last validation of each phase, below the blurry pictures it started from."""
-    ends = {row["phase"]: row for row in run.metrics()}
-    first = next(iter(ends.values()))
-    rows = [("blurry", first["blurry_psnr"], first["blurry_ssim"])]
-    rows += [(TITLES[name], row["psnr"], row["ssim"]) for name, row in ends.items()]
-    lines = [f"{'held-out pairs':18}{'PSNR (dB)':>10}{'SSIM':>10}"]
-    lines += [f"{name:18}{float(p):10.2f}{float(s):10.4f}" for name, p, s in rows]
-    return "\n".join(lines)
+    """The end of each phase, below the blurry pictures it started from."""
+    rows = run.metrics()
+    ends = {row["phase"]: row for row in rows}
+    blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
+    table = [EndOfPhase("blurry", *blurry, 0, 0, "")]
+    for name, row in ends.items():
+        scores = float(row["psnr"]), float(row["ssim"])
+        # Earlier versions noted neither size nor time.
+        parameters = int(row.get("parameters") or 0)
+        time = timedelta(seconds=int(row.get("seconds") or 0))
+        steps = int(row["step"])
+        table.append(EndOfPhase(TITLES[name], *scores, steps, parameters, str(time)))
+    best = max(rows, key=lambda row: float(row["psnr"]))
+    return (
+        f"{aligned(table)}\n\n{run.best}: the best validation, "
+        f"{float(best['psnr']):.2f} dB ({TITLES[best['phase']]}, step {best['step']})"
+    )
 
 
 def _comparison(restorer: Restorer, held_out: Pairs):

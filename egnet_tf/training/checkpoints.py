@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import time
 from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
 
 from egnet_tf.errors import InputError
+from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.phases import Phase
 
 _KEPT = 3
@@ -20,19 +24,35 @@ class Checkpoints:
         folder: of this phase's checkpoints.
         phase: whose networks are saved.
         optimizer: built, so that its state exists.
+        averages: of the weights, if the run has them.
     """
 
-    def __init__(self, folder: Path, phase: Phase, optimizer):
+    def __init__(
+        self,
+        folder: Path,
+        phase: Phase,
+        optimizer,
+        averages: WeightAverages | None = None,
+    ):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         parts = {"network": phase.network, "optimizer": optimizer, "step": self.step}
         if phase.ensemble is not None:
             parts["ensemble"] = phase.ensemble
+        if averages is not None:
+            parts["averages"] = averages.values
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**parts),
             str(folder),
             max_to_keep=_KEPT,
             step_counter=self.step,
         )
+        self._clock = folder / "seconds"
+        self._spent, self._began = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time that led to the present step, over all processes that went on here."""
+        return self._spent + time.monotonic() - self._began
 
     def restore(self) -> int:
         """Restores the latest checkpoint that is whole.
@@ -51,6 +71,8 @@ class Checkpoints:
                 reason = str(error).strip().split("\n", 1)[0]
                 logging.warning("Damaged checkpoint %s left out (%s)", path, reason)
                 continue
+            with contextlib.suppress(OSError, ValueError):
+                self._spent = float(self._clock.read_text())
             return int(self.step)
         if paths:
             raise InputError(
@@ -70,3 +92,6 @@ class Checkpoints:
         except tf.errors.OpError as error:
             reason = error.message.strip().split("\n", 1)[0]
             raise OSError(f"Cannot save a checkpoint: {reason}") from error
+        temporary = self._clock.with_name(".seconds")
+        temporary.write_text(f"{self.seconds:.1f}\n")
+        os.replace(temporary, self._clock)

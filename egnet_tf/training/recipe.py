@@ -66,6 +66,12 @@ class Recipe:
     )
     crop: int = _flag(256, "side of the training crops in pixels", lower_bound=16)
     batch: int = _flag(1, "crops a step, over all devices", lower_bound=1)
+    accumulate: int = _flag(
+        1,
+        "parts that a device takes its share of the batch in: less memory, the same "
+        "gradient",
+        lower_bound=1,
+    )
     flips: bool = _flag(True, "flip pairs at random, both ways")
     turns: bool = _flag(False, "turn pairs by 90 degrees at random")
     saturation: float = _flag(0.0, "largest relative change of the saturation of pairs")
@@ -83,17 +89,33 @@ class Recipe:
     # === Loss and optimizer ===
     loss: str = _flag("egnet", "loss: the paper's or MPRNet's", choices=list(LOSSES))
     gradient_loss: bool = _flag(True, "the gradient term of the paper's loss (Table 6)")
+    optimizer: str = _flag(
+        "adam",
+        "radam, lookahead, lamb and swa are tensorflow-addons' (extra `addons`)",
+        choices=["adam", "adamw", "lion", "radam", "lookahead", "lamb", "swa"],
+    )
+    weight_decay: float = _flag(0.0, "of adamw and lion, decoupled from the gradient")
     learning_rate: float = _flag(2e-4, "learning rate after the warm-up")
     final_learning_rate: float = _flag(1e-6, "learning rate at the end of a phase")
     warmup_steps: int = _flag(0, "steps from 0 to the learning rate", lower_bound=0)
     clip_norm: float = _flag(0.0, "largest global norm of a gradient, 0 for no limit")
+    ema_decay: float = _flag(
+        0.0,
+        "validate and save a moving average of the weights, e.g. 0.999; 0 for none",
+        upper_bound=0.999999,
+    )
+    skip_non_finite: bool = _flag(
+        False, "leave out updates that are not finite, and name their pictures"
+    )
 
     # === Running ===
     seed: int = _flag(1234, "of weights, data and augmentation")
     validate_every: int = _flag(0, "steps between validations, 0 for phase ends only")
     validation_pairs: int = _flag(0, "pairs of a validation, 0 for all", lower_bound=0)
+    hsic: bool = _flag(True, "HSIC (Table 5) in TensorBoard at each validation")
     checkpoint_every: int = _flag(500, "steps between checkpoints", lower_bound=1)
     recompute: bool = _flag(False, "trade time for memory, block by block")
+    jit_compile: bool = _flag(False, "compile the gradient with XLA")
     precision: str = _flag(
         "float32",
         "of the networks' inner values; weights, outputs and losses stay float32",

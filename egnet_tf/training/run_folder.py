@@ -5,6 +5,8 @@ checkpoints/    one folder a phase, the latest three each
 logs/           TensorBoard
 metrics.csv     one row a validation
 weights/        the networks as last validated, see egnet_tf.models.weights_folder
+best/           the same of the validation with the highest PSNR of all phases: its
+                folder weights/ makes it a model that every command takes
 compare.png     blurry, restored and sharp
 """
 
@@ -18,7 +20,10 @@ from egnet_tf.errors import InputError
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 
-_COLUMNS = ("phase", "step", "psnr", "ssim", "blurry_psnr", "blurry_ssim", "loss")
+_COLUMNS = (
+    *("phase", "step", "psnr", "ssim", "blurry_psnr", "blurry_ssim", "loss"),
+    *("parameters", "seconds"),
+)
 
 
 class RunFolder:
@@ -27,12 +32,13 @@ class RunFolder:
     Args:
         path: of the folder.
         recipe: of the run.
+        begins: whether to begin a new one; of several workers only the chief does.
 
     Raises:
         InputError: the folder holds a run of another recipe, or one that was imported.
     """
 
-    def __init__(self, path: Path, recipe: Recipe):
+    def __init__(self, path: Path, recipe: Recipe, begins: bool = True):
         self.path = path
         written = path / "recipe.flags"
         if written.exists():
@@ -48,6 +54,8 @@ class RunFolder:
                 "Expected another --run: the weights here were imported, not trained; "
                 f"--init_weights={path} begins with them. Received: {path}"
             )
+        if not begins:
+            return
         path.mkdir(parents=True, exist_ok=True)
         temporary = path / ".recipe.flags"
         temporary.write_text(recipe.to_flags())
@@ -59,6 +67,11 @@ class RunFolder:
         return self.path / "weights"
 
     @property
+    def best(self) -> Path:
+        """The model with the highest validation PSNR, see `is_best`."""
+        return self.path / "best"
+
+    @property
     def logs(self) -> Path:
         """The folder of TensorBoard's events."""
         return self.path / "logs"
@@ -67,13 +80,14 @@ class RunFolder:
         """The folder of a phase's checkpoints."""
         return self.path / "checkpoints" / phase
 
+    def is_best(self, phase: str, step: int, psnr: float) -> bool:
+        """Whether no other validation in metrics.csv reached this PSNR."""
+        others = self._metrics_but(phase, step)
+        return all(psnr > float(row["psnr"]) for row in others)
+
     def add_metrics(self, **row) -> None:
         """Adds a row to metrics.csv, in the place of one of the same phase and step."""
-        rows = [
-            kept
-            for kept in self.metrics()
-            if (kept["phase"], kept["step"]) != (row["phase"], str(row["step"]))
-        ]
+        rows = self._metrics_but(row["phase"], row["step"])
         temporary = self.path / ".metrics.csv"
         with temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, _COLUMNS)
@@ -88,3 +102,10 @@ class RunFolder:
             return []
         with path.open(newline="") as file:
             return list(csv.DictReader(file))
+
+    def _metrics_but(self, phase: str, step: int) -> list[dict[str, str]]:
+        return [
+            row
+            for row in self.metrics()
+            if (row["phase"], row["step"]) != (phase, str(step))
+        ]

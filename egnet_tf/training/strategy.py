@@ -1,10 +1,104 @@
-"""On which devices a run trains."""
+"""On which devices a run trains, and what the processes of one run owe each other."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+
 import tensorflow as tf
 
+from egnet_tf.errors import InputError
 
-def device_strategy() -> tf.distribute.Strategy:
-    """All GPUs of this machine in synchrony, or its one CPU."""
-    return tf.distribute.MirroredStrategy()
+STRATEGIES = ("one_device", "mirrored", "multi_worker")
+
+
+def device_strategy(name: str) -> tf.distribute.Strategy:
+    """Makes a strategy; before anything else that TensorFlow computes.
+
+    Args:
+        name: "one_device", the first GPU or the CPU; "mirrored", all GPUs of this
+            machine in synchrony, or its CPU; "multi_worker", the same over several
+            processes, of which each finds its place in the environment variable
+            TF_CONFIG. The last one waits until all processes are there.
+
+    Raises:
+        InputError: TF_CONFIG is missing or unreadable.
+    """
+    if name == "one_device":
+        gpus = tf.config.list_logical_devices("GPU")
+        return tf.distribute.OneDeviceStrategy("/GPU:0" if gpus else "/CPU:0")
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    received = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(received)
+        workers = config["cluster"]["worker"]
+        if not 0 <= int(config["task"]["index"]) < len(workers):
+            raise ValueError("no such worker")
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            "Expected for --strategy=multi_worker the variable TF_CONFIG, "
+            '{"cluster": {"worker": ["host:port", ...]}, '
+            '"task": {"type": "worker", "index": 0}}, with the index of this process. '
+            f"Received: {received or 'none'}"
+        ) from None
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: the first worker, or the only."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    return strategy.cluster_resolver.task_id == 0
+
+
+def agreed(strategy: tf.distribute.Strategy, value: int) -> bool:
+    """Whether all processes have the same number; none returns before all asked.
+
+    Args:
+        strategy: of the run.
+        value: of this process.
+    """
+
+    @tf.function(autograph=False)
+    def extremes(number):
+        def gather():
+            both = tf.stack([number, -number])
+            context = tf.distribute.get_replica_context()
+            return context.all_gather(both[None], axis=0)
+
+        gathered = strategy.run(gather)
+        return strategy.experimental_local_results(gathered)[0]
+
+    if strategy.num_replicas_in_sync == 1:
+        return True
+    numbers = extremes(tf.constant(value, tf.int64)).numpy()
+    return len({tuple(row) for row in numbers}) == 1
+
+
+@contextlib.contextmanager
+def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns the many errors of a worker that is gone into one line.
+
+    Raises:
+        InputError: another worker of this run ended or cannot be reached.
+    """
+    lost = (
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+        tf.errors.InternalError,
+        tf.errors.UnavailableError,
+    )
+    try:
+        yield
+    except lost as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        reason = error.message.strip().split("\n", 1)[0]
+        raise InputError(
+            "Expected all workers to stay: start all of them again with the same "
+            f"command, and the run goes on from its last checkpoint. Received: {reason}"
+        ) from error

@@ -9,19 +9,27 @@ from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
+from absl import logging
 from tqdm import tqdm
 
-from egnet_tf import models
 from egnet_tf.data import Pairs
 from egnet_tf.data.pipeline import readable_errors, training_batches
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
-from egnet_tf.losses import stage_losses
+from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.checkpoints import Checkpoints
+from egnet_tf.training.optimizers import (
+    adopt_final_weights,
+    cosine_schedule,
+    make_optimizer,
+)
 from egnet_tf.training.phases import Phase
 from egnet_tf.training.recipe import Recipe
+from egnet_tf.training.record import PhaseRecord
 from egnet_tf.training.run_folder import RunFolder
-from egnet_tf.training.telemetry import Telemetry
+from egnet_tf.training.strategy import agreed, is_chief, lost_workers_named
+from egnet_tf.training.telemetry import Pace
+from egnet_tf.training.train_step import TrainStep, tensorflow_variables
 from egnet_tf.training.validation import Validator
 
 
@@ -41,7 +49,7 @@ def train(
     Args:
         recipe: what to train.
         run: the folder for everything that is written.
-        strategy: on which devices.
+        strategy: on which devices; of several workers only the chief writes.
         pairs: to train on.
         held_out: to validate on.
 
@@ -49,17 +57,18 @@ def train(
         The trained networks of the last phase, ready to restore.
 
     Raises:
-        InputError: a crop that the network does not take, a file that cannot be
-            read, or a loss that is not finite.
+        InputError: a crop or a batch that cannot be trained with, a file that cannot
+            be read, a loss that is not finite, or another worker that is gone.
         Interrupted: SIGTERM arrived.
+        OSError: the disk is full or cannot be written.
     """
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(recipe.precision)
     first_step = 0
-    with strategy.scope():
-        phase = Phase.initial(recipe)
-    with _sigterm() as stopped:
+    with _sigterm() as stopped, lost_workers_named(strategy):
+        with strategy.scope():
+            phase = Phase.initial(recipe)
         for name, steps in recipe.phase_steps().items():
             with strategy.scope():
                 phase = Phase.begin(name, recipe, phase)
@@ -84,6 +93,10 @@ class PhaseTrainer:
         recipe: how.
         run: where to.
         strategy: on which devices.
+
+    Raises:
+        InputError: the batch cannot be shared by the devices, or the optimizer is not
+            installed.
     """
 
     def __init__(
@@ -96,20 +109,21 @@ class PhaseTrainer:
     ):
         self._phase, self._steps, self._recipe = phase, steps, recipe
         self._run, self._strategy = run, strategy
-        self._telemetry = Telemetry(run.logs / phase.name)
+        self._schedule = cosine_schedule(recipe, steps)
+        self._averages = None
         with strategy.scope():
-            self._optimizer = keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(
-                    0.0 if recipe.warmup_steps else recipe.learning_rate,
-                    max(1, steps - recipe.warmup_steps),
-                    alpha=recipe.final_learning_rate / recipe.learning_rate,
-                    warmup_target=recipe.learning_rate if recipe.warmup_steps else None,
-                    warmup_steps=recipe.warmup_steps,
-                )
+            self._optimizer = make_optimizer(
+                recipe, self._schedule, steps, phase.trained
             )
-            self._optimizer.build(phase.trained)
+            if recipe.ema_decay:
+                self._averages = WeightAverages(
+                    tensorflow_variables(phase.trained), recipe.ema_decay, strategy
+                )
+        self._train_step = TrainStep(
+            phase, recipe, self._optimizer, self._averages, strategy
+        )
         self._checkpoints = Checkpoints(
-            run.checkpoints(phase.name), phase, self._optimizer
+            run.checkpoints(phase.name), phase, self._optimizer, self._averages
         )
 
     def fit(
@@ -128,31 +142,50 @@ class PhaseTrainer:
                 sequence of training samples where they ended.
             stopped: says whether to save and stop.
         """
-        recipe, step = self._recipe, self._checkpoints.restore()
-        if step == self._steps:
-            return
-        if step == 0:
-            self._validate(validator, step, loss=math.nan)
-        batches = self._strategy.experimental_distribute_dataset(
-            training_batches(
-                pairs,
-                crop=recipe.crop,
-                batch=recipe.batch,
-                seed=recipe.seed,
-                first_step=first_step + step,
-                steps=self._steps - step,
-                augment=recipe.augment(),
+        step = self._checkpoints.restore()
+        if not agreed(self._strategy, step):
+            raise InputError(
+                "Expected all workers to go on from one checkpoint: is --run on a disk "
+                f"that all of them share? Received: step {step} in {self._run.path}"
             )
+        if step < self._steps:
+            record = None
+            if is_chief(self._strategy):
+                record = PhaseRecord(
+                    self._phase, self._steps, self._recipe, self._run, validator
+                )
+            batches = self._batches(pairs, first_step + step, self._steps - step)
+            self._train(batches, pairs, record, step, stopped)
+        if self._averages:
+            self._averages.adopt()
+
+    def _train(
+        self,
+        batches: tf.distribute.DistributedDataset,
+        pairs: Pairs,
+        record: PhaseRecord | None,
+        step: int,
+        stopped: Callable[[], bool],
+    ) -> None:
+        """The loop. `record` is None in a worker that is not the chief."""
+        recipe = self._recipe
+        if step == 0 and record:
+            self._validate(record, step, loss=math.nan)
+        pace = Pace(batches, recipe.batch)
+        bar = tqdm(
+            total=self._steps,
+            initial=step,
+            desc=self._phase.name,
+            unit="step",
+            disable=not record,
         )
-        # Without autograph an InputError of the loss arrives as it is.
-        train_step = tf.function(self._train_step, autograph=False)
-        bar = tqdm(total=self._steps, initial=step, desc=self._phase.name, unit="step")
         with bar, readable_errors():
-            for batch in batches:
-                values = {k: float(v) for k, v in train_step(batch).items()}
-                if not math.isfinite(values["loss"]):
-                    raise InputError(self._not_finite(batch, pairs, step))
+            for batch in pace:
+                values = self._train_step(batch, stop=stopped())
+                if not values["finite"]:
+                    self._report_non_finite(batch, pairs, step + 1)
                 step = int(self._checkpoints.step.assign_add(1))
+                last, stop = step == self._steps, values["stop"] > 0
                 speed = recipe.batch * (bar.format_dict["rate"] or 0.0)
                 bar.set_postfix_str(
                     f"loss {values['loss']:.4f}, PSNR {values['psnr']:.2f} dB, "
@@ -160,84 +193,72 @@ class PhaseTrainer:
                     refresh=False,
                 )
                 bar.update()
-                rate = float(self._optimizer.learning_rate)
-                self._telemetry.scalars(
-                    step, **values, learning_rate=rate, images_per_second=speed
-                )
-                last = step == self._steps
-                if last or (
-                    recipe.validate_every and step % recipe.validate_every == 0
-                ):
-                    self._validate(validator, step, values["loss"])
-                if last or step % recipe.checkpoint_every == 0 or stopped():
-                    self._checkpoints.save()
-                if stopped() and not last:
+                if last:
+                    adopt_final_weights(self._optimizer, self._phase.trained)
+                if record:
+                    rate = float(self._schedule(self._updates()))
+                    record.trained(step, values, rate, pace)
+                    if last or _due(step, recipe.validate_every):
+                        self._validate(record, step, values["loss"])
+                    if last or stop or _due(step, recipe.checkpoint_every):
+                        self._checkpoints.save()
+                if stop and not last:
                     raise Interrupted
+        if record:
+            record.close()
 
-    def _train_step(self, batch) -> dict[str, tf.Tensor]:
-        """One step on all devices: the loss terms and the PSNR of the global batch."""
-        replicas = self._strategy.run(self._replica_step, (batch,))
-        return {
-            name: self._strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in replicas.items()
-        }
+    def _batches(
+        self, pairs: Pairs, first_step: int, steps: int
+    ) -> tf.distribute.DistributedDataset:
+        """The training batches, each device's share of one after the other."""
+        recipe, replicas = self._recipe, self._strategy.num_replicas_in_sync
 
-    def _replica_step(self, batch) -> dict[str, tf.Tensor]:
-        """A device's share of a step; its values add up over the devices."""
-        variables = self._phase.trained
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(_tensorflow_variables(variables))
-            restored = self._phase.restore(batch["blurry"])
-            values = stage_losses(restored, batch["sharp"], self._recipe.loss_terms())
-            finest = tf.clip_by_value(models.finest(restored), 0.0, 1.0)
-            values["psnr"] = tf.image.psnr(finest, batch["sharp"], max_val=1.0)
-            # The sum over the devices is then the mean of the global batch.
-            values = {
-                name: tf.reduce_sum(value) / self._recipe.batch
-                for name, value in values.items()
-            }
-        gradients = tape.gradient(values["loss"], variables)
-        context = tf.distribute.get_replica_context()
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        if self._recipe.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._recipe.clip_norm)
-        # The optimizer sums over the devices once more.
-        gradients = [g / context.num_replicas_in_sync for g in gradients]
-        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return values
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            batches = training_batches(
+                pairs,
+                crop=recipe.crop,
+                batch=recipe.batch,
+                seed=recipe.seed,
+                first_step=first_step,
+                steps=steps,
+                augment=recipe.augment(),
+                worker=context.input_pipeline_id,
+                workers=context.num_input_pipelines,
+            )
+            return batches.rebatch(recipe.batch // replicas, drop_remainder=True)
 
-    def _validate(self, validator: Validator, step: int, loss: float) -> None:
-        phase, scores = self._phase, validator()
-        self._run.add_metrics(
-            phase=phase.name, step=step, loss=loss, **scores._asdict()
-        )
-        self._telemetry.scalars(
-            step, validation_psnr=scores.psnr, validation_ssim=scores.ssim
-        )
-        models.save(
-            self._run.weights,
-            models.LoadedModel(
-                phase.variant,
-                phase.network,
-                phase.ensemble,
-                phase.branches,
-                self._recipe.crop,
-            ),
-        )
+        return self._strategy.distribute_datasets_from_function(of_worker)
 
-    def _not_finite(self, batch, pairs: Pairs, step: int) -> str:
+    def _validate(self, record: PhaseRecord, step: int, loss: float) -> None:
+        weights = contextlib.nullcontext()
+        if self._averages:
+            weights = self._averages.in_use()
+        with weights:
+            record.validate(step, loss, self._checkpoints.seconds)
+
+    def _updates(self) -> int:
+        return int(self._optimizer.iterations.numpy())
+
+    def _report_non_finite(self, batch, pairs: Pairs, step: int) -> None:
         shares = self._strategy.experimental_local_results(batch["index"])
         names = sorted({pairs.names[i] for share in shares for i in share.numpy()})
-        return (
-            f"Expected a finite loss; step {step + 1} of the {self._phase.name} phase "
-            f"gave none (learning rate too high, or a bad picture?). "
+        where = f"step {step} of the {self._phase.name} phase"
+        if self._recipe.skip_non_finite:
+            skipped = step - self._updates()
+            logging.warning(
+                "Skipped %s, %d in all: its loss or gradient is not finite. Batch: %s",
+                *(where, skipped, ", ".join(names)),
+            )
+            return
+        raise InputError(
+            f"Expected a finite loss and gradient; {where} gave none (learning rate "
+            "too high, or a bad picture?). "
             f"Received: a batch of {', '.join(names)}"
         )
 
 
-def _tensorflow_variables(variables) -> list[tf.Variable]:
-    # Keras 3 wraps TensorFlow's variables, Keras 2 does not.
-    return [v if isinstance(v, tf.Variable) else v.value for v in variables]
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
 
 
 @contextlib.contextmanager

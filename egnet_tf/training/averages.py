@@ -1,0 +1,64 @@
+"""The moving average of the weights ("EMA") that is validated, saved and exported."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+
+class WeightAverages:
+    """Follows variables while they are trained.
+
+    After update t = 1, 2, ... with the weights w:
+
+        a <- d a + (1 - d) w,   d = min(decay, (1 + t) / (10 + t)),
+
+    so that the first averages are not those of the untrained weights.
+
+    Args:
+        weights: the variables; make this inside the strategy's scope.
+        decay: in (0, 1).
+        strategy: of the run.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[tf.Variable],
+        decay: float,
+        strategy: tf.distribute.Strategy,
+    ):
+        self._weights, self._decay, self._strategy = weights, decay, strategy
+        self.values = [tf.Variable(weight, trainable=False) for weight in weights]
+
+    def update(self, updates: tf.Tensor) -> None:
+        """Takes in the weights as they are now; in cross-replica context.
+
+        Args:
+            updates: t, how often the weights have been updated.
+        """
+        t = tf.cast(updates, tf.float32)
+        kept = tf.minimum(self._decay, (1 + t) / (10 + t))
+        for average, weight in zip(self.values, self._weights, strict=True):
+            self._strategy.extended.update(
+                average,
+                lambda a, w: a.assign_sub((1 - kept) * (a - w)),
+                args=(weight,),
+            )
+
+    def adopt(self) -> None:
+        """Puts the averages in the place of the weights."""
+        for average, weight in zip(self.values, self._weights, strict=True):
+            weight.assign(average.read_value())
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Inside, the networks have the averages; afterwards their weights again."""
+        trained = [weight.numpy() for weight in self._weights]
+        self.adopt()
+        try:
+            yield
+        finally:
+            for weight, value in zip(self._weights, trained, strict=True):
+                weight.assign(value)
