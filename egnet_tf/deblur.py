@@ -13,13 +13,10 @@ from tqdm import tqdm
 
 from egnet_tf import commands
 from egnet_tf.errors import InputError
-from egnet_tf.inference import load
 from egnet_tf.inference.photo import DEFAULT_MAX_PIXELS
 from egnet_tf.inference.photo_jobs import Job, find_jobs, restore_photos
-from egnet_tf.inference.restorer import Restorer, default_memory_limit
 from egnet_tf.inference.video import is_video, restore_video, video_target
-
-_GIB = 2**30
+from egnet_tf.restorer_flags import RestorerFlags
 
 _INPUT = flags.DEFINE_string(
     "input",
@@ -38,36 +35,7 @@ _MODEL = flags.DEFINE_string(
     "A run's folder, a .tflite file, a SavedModel's folder, or the name of a variant "
     "whose weights come with the package.",
 )
-_BRANCHES = flags.DEFINE_list(
-    "branches",
-    None,
-    "Branches of the self-ensemble: half, whole, quarters, flip_horizontal, "
-    "flip_vertical, turn. By default what the model's trained ensemble fuses.",
-)
-_TILE = flags.DEFINE_integer(
-    "tile",
-    None,
-    "Side of the tiles in pixels; 0: whole pictures, whatever memory they take. By "
-    "default whole pictures within the memory limit, else the largest tiles.",
-    lower_bound=0,
-)
-_OVERLAP = flags.DEFINE_integer(
-    "overlap",
-    None,
-    "Pixels that tiles share. By default an eighth of a tile.",
-    lower_bound=0,
-)
-_MEMORY_LIMIT = flags.DEFINE_float(
-    "memory_limit",
-    default_memory_limit() / _GIB,
-    "GiB that the network may take for one picture or tile.",
-    lower_bound=0.0,
-)
-_LOCAL_POOLING = flags.DEFINE_boolean(
-    "local_pooling",
-    False,
-    "Pool over windows of 1.5 x the training crop instead of the picture.",
-)
+_RESTORER = RestorerFlags()
 _BATCH = flags.DEFINE_integer(
     "batch", 8, "Small pictures of equal size restored at once.", lower_bound=1
 )
@@ -112,7 +80,7 @@ def main() -> int:
 
 
 def _restore_photos(jobs: list[Job]) -> dict[Path, str]:
-    restorer = _restorer()
+    restorer = _RESTORER.load(_MODEL.value)
     with tqdm(total=len(jobs), unit="photo", disable=None) as bar:
         return restore_photos(
             restorer,
@@ -129,7 +97,7 @@ def _restore_video(source: Path, target: Path) -> int:
     if _skipped(target):
         print("0 restored, 1 there already, 0 failed")
         return 0
-    restorer = _restorer()
+    restorer = _RESTORER.load(_MODEL.value)
     with tqdm(unit="frame", disable=None) as bar:
 
         def show(_: int, frames: int) -> None:
@@ -143,17 +111,6 @@ def _restore_video(source: Path, target: Path) -> int:
 
 def _skipped(target: Path) -> bool:
     return _SKIP_EXISTING.value and target.exists()
-
-
-def _restorer() -> Restorer:
-    return load(
-        _MODEL.value,
-        branches=_BRANCHES.value,
-        tile=_TILE.value,
-        overlap=_OVERLAP.value,
-        memory_limit=int(_MEMORY_LIMIT.value * _GIB),
-        local_pooling=_LOCAL_POOLING.value,
-    )
 
 
 if __name__ == "__main__":

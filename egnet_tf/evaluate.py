@@ -24,11 +24,10 @@ from tqdm import tqdm
 
 import egnet_tf
 from egnet_tf import metrics
-from egnet_tf.data import open_pairs
-from egnet_tf.data.gopro import BLURS
 from egnet_tf.data.pictures import read_rgb, write_picture
-from egnet_tf.data.sources import DATASETS, SPLITS, DataOptions
+from egnet_tf.data_flags import DataFlags
 from egnet_tf.errors import InputError
+from egnet_tf.restorer_flags import RestorerFlags
 
 # Every scoring worker imports this module: what imports TensorFlow (`commands` too)
 # comes later, where it is needed.
@@ -36,21 +35,16 @@ from egnet_tf.errors import InputError
 _MODEL = flags.DEFINE_string(
     "model", None, "A run's folder, a variant's name or an exported model."
 )
-_DATASET = flags.DEFINE_string("dataset", "samples", f"One of: {', '.join(DATASETS)}.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "The data set's folder.")
-_SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which part of the data set.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of blur that is made on the fly.")
-_GOPRO_BLUR = flags.DEFINE_enum(
-    "gopro_blur", "linear", list(BLURS), "GoPro's folder blur or blur_gamma."
-)
+_DATA = DataFlags()
+_RESTORER = RestorerFlags()
 _PROTOCOL = flags.DEFINE_enum(
     "protocol", "plain", list(metrics.PROTOCOLS), "See docs/evaluation.md."
 )
 _RESTORED = flags.DEFINE_string(
-    "restored", None, "Instead of --model: a folder of restored pictures."
-)
-_SHARP = flags.DEFINE_string(
-    "sharp", None, "With --restored: the folder of sharp pictures of the same names."
+    "restored",
+    None,
+    "Instead of --model: a folder of restored pictures; --sharp is then the folder of "
+    "the sharp pictures of the same names.",
 )
 _COMPARE = flags.DEFINE_list(
     "compare",
@@ -84,7 +78,7 @@ def main() -> int:
             "Expected one of --model, --restored (with --sharp) and --compare. "
             f"Received: {', '.join('--' + job for job in jobs) or 'none of them'}"
         )
-    if (_RESTORED.value is None) != (_SHARP.value is None):
+    if _RESTORED.value is not None and not flags.FLAGS.sharp:
         raise InputError("Expected --restored and --sharp together. Received: one")
     if _SAVE_PICTURES.value and _MODEL.value is None:
         raise InputError("Expected --model with --save_pictures. Received: no model")
@@ -96,27 +90,20 @@ def main() -> int:
 
 
 def _evaluate_model() -> int:
-    model = _MODEL.value
-    pairs = open_pairs(
-        _DATASET.value,
-        data_dir=_DATA_DIR.value,
-        split=_SPLIT.value,
-        seed=_SEED.value,
-        options=DataOptions(gopro_blur=_GOPRO_BLUR.value),
-    )
+    model, chosen = _MODEL.value, _RESTORER.chosen()
+    pairs = _DATA.open()
     about = {
-        "method": model,
+        "method": " ".join([model, *(f"--{k}={_text(v)}" for k, v in chosen.items())]),
         "weights": _digest_of_files(_model_files(model)),
         "egnet_tf": egnet_tf.__version__,
-        "dataset": f"{_DATASET.value} {_SPLIT.value}",
-        "seed": _SEED.value,
-        "gopro_blur": _GOPRO_BLUR.value,
+        "dataset": _DATA.title(),
+        "seed": _DATA.seed.value,
         "names": _digest(pairs.names),
     }
 
     @functools.cache
     def restorer():
-        return egnet_tf.load(model)
+        return _RESTORER.load(model)
 
     def pictures(index: int) -> metrics.Pictures:
         pair = pairs.read(index)
@@ -132,13 +119,17 @@ def _evaluate_model() -> int:
             files = [folder.picture(kind, name) for kind in metrics.Pictures._fields]
             if name in folder.rows and not all(file.exists() for file in files):
                 pictures(index)
-    _report(_score(pairs.names, pictures, folder, about))
-    return 0
+    if len(folder.rows) < len(pairs):
+        restorer()  # Here, where what is wrong with the model is one line.
+    summary = _score(pairs.names, pictures, folder, about)
+    _report(summary)
+    return 1 if summary["unscored"] else 0
 
 
 def _evaluate_folder() -> int:
     restored = Path(_RESTORED.value)
-    match = metrics.match_folders(restored, _SHARP.value)
+    sharp = flags.FLAGS.sharp
+    match = metrics.match_folders(restored, sharp)
     names = tuple(match.pairs)
     about = {
         "method": str(restored),
@@ -147,7 +138,7 @@ def _evaluate_folder() -> int:
             for files in match.pairs.values()
             for file in files
         ),
-        "dataset": _SHARP.value,
+        "dataset": sharp,
         "names": _digest(names),
     }
 
@@ -160,11 +151,12 @@ def _evaluate_folder() -> int:
         "only_restored": [str(file) for file in match.only_restored],
         "only_sharp": [str(file) for file in match.only_sharp],
     }
-    _report(_score(names, pictures, folder, {**about, **unmatched}))
+    summary = _score(names, pictures, folder, {**about, **unmatched})
+    _report(summary)
     _list("restored without a sharp picture, not scored", unmatched["only_restored"])
     _list("sharp without a restored picture, not scored", unmatched["only_sharp"])
     # A mean over a part of the pictures must not pass for one over all.
-    return 1 if match.only_sharp else 0
+    return 1 if match.only_sharp or summary["unscored"] else 0
 
 
 def _compare() -> int:
@@ -190,15 +182,18 @@ def _score(
     folder: metrics.EvaluationFolder,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    protocol = metrics.PROTOCOLS[_PROTOCOL.value]
+    protocol, unscored = metrics.PROTOCOLS[_PROTOCOL.value], {}
     with tqdm(
         total=len(names), initial=len(folder.rows), desc="scoring", unit="picture"
     ) as progress:
-        for _ in metrics.score_pictures(
+        for row in metrics.score_pictures(
             names, pictures, protocol, folder, workers=_WORKERS.value
         ):
+            if isinstance(row, metrics.Unscored):
+                unscored[row.name] = row.reason
             progress.update()
-    summary = metrics.summarize(folder.sort(names), protocol, about)
+    unscored = {name: unscored[name] for name in names if name in unscored}
+    summary = metrics.summarize(folder.sort(names), protocol, about, unscored)
     folder.write_summary(summary)
     print(f"{folder.path / 'scores.csv'}\n{folder.path / 'summary.json'}\n")
     return summary
@@ -206,6 +201,7 @@ def _score(
 
 def _report(summary: Mapping[str, Any]) -> None:
     print(metrics.markdown_table([summary]))
+    _list("not scored", [f"{n}: {reason}" for n, reason in summary["unscored"].items()])
     for kind in ("blurry", "restored"):
         mean = summary[kind] or {"failed": {}, "identical": ()}
         _list(
@@ -224,9 +220,14 @@ def _default_output(model: str) -> Path:
     path = Path(model)
     is_run = (path / "weights").is_dir()
     home = path / "evaluation" if is_run else Path("runs/evaluation", path.stem)
-    split = "" if _SPLIT.value == "test" else f"_{_SPLIT.value}"
-    dataset = re.sub(r"[^\w.-]+", "_", _DATASET.value)
-    return home / f"{dataset}{split}_{_PROTOCOL.value}"
+    title = _DATA.title().replace(" test", "", 1)
+    chosen = (f"{name}={_text(v)}" for name, v in _RESTORER.chosen().items())
+    name = "_".join([title, _PROTOCOL.value, *chosen])
+    return home / re.sub(r"[^\w.=-]+", "_", name)
+
+
+def _text(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value).lower()
 
 
 def _model_files(model: str) -> list[Path]:

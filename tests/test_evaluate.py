@@ -195,6 +195,36 @@ def test_scores_any_methods_pictures_and_names_what_it_could_not(tmp_path):
     assert table(output)[0]["blurry_psnr"] == ""
 
 
+def test_a_damaged_picture_is_named_and_the_others_are_scored(tmp_path):
+    make_results(tmp_path, 3)
+    (tmp_path / "restored" / "01.png").write_bytes(b"no picture")
+    done = evaluate("--restored=restored", "--sharp=sharp", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "not scored (1):\n  01: Expected a picture" in done.stderr
+    assert "| restored | sharp | plain | 2 of 3 |" in done.stdout
+    output = tmp_path / "restored_evaluation" / "plain"
+    assert [row["name"] for row in table(output)] == ["00", "02"]
+    assert list(summary(output)["unscored"]) == ["01"]
+
+
+def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
+    folder = tmp_path / "pairs"
+    make_results(folder, 1)
+    (folder / "restored").rename(folder / "blurry")
+    flags = (f"--model={sharpen}", "--dataset=folder", f"--data_dir={folder}")
+    done = evaluate(*flags, "--branches=whole,turn", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    home = tmp_path / "runs" / "evaluation" / "sharpen"
+    output = home / "folder_plain_branches=whole_turn"
+    assert summary(output)["method"] == f"{sharpen} --branches=whole,turn"
+    image = read_rgb(folder / "blurry" / "00.png")
+    restored = egnet_tf.load(sharpen, branches=["whole", "turn"])(image)
+    sharp = read_rgb(folder / "sharp" / "00.png")
+    expected = PROTOCOLS["plain"].score(restored, sharp).psnr
+    assert float(table(output)[0]["restored_psnr"]) == expected
+
+
 def test_goes_on_where_it_was_killed(tmp_path):
     make_results(tmp_path, 14)
     flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")

@@ -7,7 +7,7 @@ from egnet_tf.metrics.evaluation_folder import EvaluationFolder, Row, read_summa
 from egnet_tf.metrics.protocols import PROTOCOLS, Protocol, Score, protocol_named
 from egnet_tf.metrics.psnr import psnr
 from egnet_tf.metrics.result_folders import Match, match_folders
-from egnet_tf.metrics.scoring import Pictures, score_pictures
+from egnet_tf.metrics.scoring import Pictures, Unscored, score_pictures
 from egnet_tf.metrics.ssim import ssim_volume
 from egnet_tf.metrics.summary import Mean, markdown_table, mean_score, summarize
 
@@ -20,6 +20,7 @@ __all__ = [
     "Protocol",
     "Row",
     "Score",
+    "Unscored",
     "markdown_table",
     "match_folders",
     "mean_score",

@@ -141,9 +141,9 @@ class EvaluationFolder:
         """Rewrites the table in the order of `names`, which it returns.
 
         Rows come in the order in which the scoring finished; a finished table
-        should not depend on that.
+        should not depend on that. Names without a row are left out.
         """
-        rows = [self.rows[name] for name in names]
+        rows = [self.rows[name] for name in names if name in self.rows]
         self._write_rows(rows)
         return rows
 

@@ -28,6 +28,13 @@ class Pictures(NamedTuple):
     blurry: np.ndarray | None = None
 
 
+class Unscored(NamedTuple):
+    """A picture that could not be read, restored or compared, and why."""
+
+    name: str
+    reason: str
+
+
 def score_pictures(
     names: Sequence[str],
     pictures: Callable[[int], Pictures],
@@ -35,7 +42,7 @@ def score_pictures(
     folder: EvaluationFolder,
     *,
     workers: int,
-) -> Iterator[Row]:
+) -> Iterator[Row | Unscored]:
     """Scores the pictures that `folder` does not hold yet.
 
     The pictures are made in this process, one after another, at most two a worker
@@ -50,18 +57,27 @@ def score_pictures(
         workers: number of processes; 1 scores in this one.
 
     Yields:
-        Each new row, after it is on the disk, in the order of completion.
+        Each new row, after it is on the disk, in the order of completion; an
+        `Unscored` for each picture that gets none. The folder does not keep those:
+        the next evaluation tries them again.
 
     Raises:
-        InputError: two pictures cannot be compared; the message names them. Or the
-            system ended a worker.
+        InputError: the system ended a worker.
     """
+
+    def made(index: int) -> Pictures | Unscored:
+        try:
+            return pictures(index)
+        except (InputError, ArithmeticError, MemoryError) as error:
+            return Unscored(names[index], str(error) or "not enough memory")
+
     remaining = [index for index, name in enumerate(names) if name not in folder.rows]
     workers = min(workers, len(remaining))
     if workers <= 1:
         for index in remaining:
-            row = _score(names[index], pictures(index), protocol)
-            folder.append(row)
+            row = _score(names[index], made(index), protocol)
+            if isinstance(row, Row):
+                folder.append(row)
             yield row
         return
     pool = ProcessPoolExecutor(
@@ -70,10 +86,10 @@ def score_pictures(
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
     )
-    pending: set[Future[Row]] = set()
+    pending: set[Future[Row | Unscored]] = set()
     try:
         for index in remaining:
-            pending.add(pool.submit(_score, names[index], pictures(index), protocol))
+            pending.add(pool.submit(_score, names[index], made(index), protocol))
             if len(pending) >= 2 * workers:
                 pending = yield from _collect(pending, folder)
         while pending:
@@ -92,19 +108,24 @@ def _collect(pending: set[Future[Row]], folder: EvaluationFolder):
     done, pending = wait(pending, return_when=FIRST_COMPLETED)
     for future in done:
         row = future.result()
-        folder.append(row)
+        if isinstance(row, Row):
+            folder.append(row)
         yield row
     return pending
 
 
-def _score(name: str, pictures: Pictures, protocol: Protocol) -> Row:
+def _score(
+    name: str, pictures: Pictures | Unscored, protocol: Protocol
+) -> Row | Unscored:
+    if isinstance(pictures, Unscored):
+        return pictures
     try:
         restored = protocol.score(pictures.restored, pictures.sharp)
         blurry = None
         if pictures.blurry is not None:
             blurry = protocol.score(pictures.blurry, pictures.sharp)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        return Unscored(name, str(error))
     return Row(name, restored, blurry)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from egnet_tf.errors import InputError
@@ -54,7 +55,10 @@ def _mean(values: list[float]) -> float:
 
 
 def summarize(
-    rows: Iterable[Row], protocol: Protocol, about: Mapping[str, Any]
+    rows: Iterable[Row],
+    protocol: Protocol,
+    about: Mapping[str, Any],
+    unscored: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What summary.json holds.
 
@@ -63,12 +67,14 @@ def summarize(
         protocol: by which they were scored.
         about: what was scored; goes in as it is. `markdown_table` asks for "method"
             and "dataset", and compares "names" and "seed" where they are there.
+        unscored: names of the pictures that could not be read, restored or compared,
+            with the reason.
 
     Returns:
         JSON values: `about`, the protocol with the versions of its libraries, the
-        number of pictures and the means, "blurry" being None where no blurry pictures
-        were scored. NaN is None and infinity the string "inf", which JSON cannot hold
-        as numbers.
+        number of pictures with those unscored, and the means, "blurry" being None
+        where no blurry pictures were scored. NaN is None and infinity the string
+        "inf", which JSON cannot hold as numbers.
     """
     rows = list(rows)
     blurry = [(row.name, row.blurry) for row in rows if row.blurry is not None]
@@ -78,7 +84,8 @@ def summarize(
         "protocol": protocol.name,
         "description": protocol.description,
         "versions": protocol.versions,
-        "pictures": len(rows),
+        "pictures": len(rows) + len(unscored),
+        "unscored": dict(unscored),
         "blurry": _as_json(mean_score(blurry)) if blurry else None,
         "restored": _as_json(mean_score(restored)),
     }

@@ -8,6 +8,7 @@ from egnet_tf.metrics import (
     PROTOCOLS,
     EvaluationFolder,
     Pictures,
+    Unscored,
     score_pictures,
 )
 
@@ -60,14 +61,23 @@ def test_a_stopped_scoring_goes_on_without_scoring_again(tmp_path, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_pictures_that_cannot_be_compared_are_named(tmp_path, workers):
-    def mismatched(index):
+def test_pictures_that_cannot_be_compared_do_not_keep_others_from_it(tmp_path, workers):
+    def faulty(index):
+        if index == 1:
+            raise InputError("Expected a picture. Received: an empty file")
         found = pictures(index)
         return found if index != 3 else found._replace(sharp=found.sharp[:-1])
 
     folder = open_folder(tmp_path)
-    with pytest.raises(InputError, match=r"picture3: .*Received: "):
-        list(score_pictures(NAMES, mismatched, GOPRO, folder, workers=workers))
+    found = list(score_pictures(NAMES, faulty, GOPRO, folder, workers=workers))
+    unscored = {row.name: row.reason for row in found if isinstance(row, Unscored)}
+    assert set(unscored) == {NAMES[1], NAMES[3]}
+    assert unscored[NAMES[1]] == "Expected a picture. Received: an empty file"
+    assert "Received: " in unscored[NAMES[3]]
+    assert folder.rows.keys() == set(NAMES) - set(unscored)
+    # Nothing remembers them: put right, they are scored.
+    again = list(score_pictures(NAMES, pictures, GOPRO, folder, workers=workers))
+    assert {row.name for row in again} == set(unscored)
 
 
 def test_blurry_pictures_are_optional(tmp_path):
