@@ -1,0 +1,65 @@
+"""Writes what the tilers of the demos are held to: python mobile_demo/golden/write_golden.py
+
+    axes.txt                 of some axes: where the tiles start and their weights
+    <name>_photo.ppm         a small picture of noise
+    <name>_restored.ppm      the same, restored in tiles of 16 by `egnet_tf.Restorer`
+
+The network is a stand-in that the demos' tests repeat: pixel (y, x) of a tile, channel
+c, value v in [0, 1] becomes 1.25 v + ((7 y + 3 x + 5 c) mod 16) / 30 - 0.25. It differs
+from tile to tile over the same pixel, so the blend is seen, and leaves [0, 1], so the
+clipping is.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from egnet_tf.inference.restorer import Restorer
+from egnet_tf.inference.tiling import tile_positions, tile_weights
+
+TILE = 16
+AXES = [(16, 16, 2), (17, 16, 2), (40, 16, 2), (53, 16, 8), (33, 16, 0), (600, 256, 32)]
+# Height and width: several tiles, one tile, padded on one axis, padded many times over.
+PICTURES = {"tiles": (40, 53), "one": (16, 16), "flat": (5, 33), "dot": (1, 2)}
+
+
+class StandIn:
+    """The network of the docstring, a `Runner` of fixed tiles."""
+
+    tile = size_multiple = TILE
+    bytes_per_pixel = 0.0
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores float32 (B, 16, 16, 3)."""
+        y, x, c = np.ogrid[:TILE, :TILE, :3]
+        pattern = ((7 * y + 3 * x + 5 * c) % TILE) / 30 - 0.25
+        return (1.25 * batch + pattern).astype(np.float32)
+
+
+def write(folder: Path) -> None:
+    """Writes all golden files into a folder."""
+    lines = ["# length tile overlap | start | weights of that tile"]
+    for length, tile, overlap in AXES:
+        starts = tile_positions(length, tile, overlap)
+        for start, weights in zip(
+            starts, tile_weights(length, tile, overlap), strict=True
+        ):
+            # Nine digits tell every float32 apart.
+            numbers = " ".join(f"{weight:.9g}" for weight in weights)
+            lines.append(f"{length} {tile} {overlap} | {start} | {numbers}")
+    (folder / "axes.txt").write_text("\n".join(lines) + "\n")
+
+    rng = np.random.default_rng(0)
+    restorer = Restorer(StandIn())
+    for name, (height, width) in PICTURES.items():
+        photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(photo).save(folder / f"{name}_photo.ppm")
+        Image.fromarray(restorer(photo)).save(folder / f"{name}_restored.ppm")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

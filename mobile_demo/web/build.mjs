@@ -1,0 +1,90 @@
+/**
+ * Builds the page into dist/: node build.mjs [--model=path.tflite] [--out=folder]
+ *
+ * All files are local; any web server for static files can serve them.
+ */
+
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const weights = path.join(here, "../../egnet_tf/weights");
+/** JSPI's build is for models that wait for JavaScript; ours do not. */
+const LITERT = ["", "_compat", "_threaded"].flatMap((kind) =>
+  ["js", "wasm"].map((end) => `litert_wasm${kind}_internal.${end}`),
+);
+
+/** The shipped model that runs best in browsers: half-precision weights. */
+async function shippedModel() {
+  const files = (await readdir(weights, { recursive: true }).catch(() => []))
+    .filter((file) => /(^|\/)egnet_mobile[^/]*\.tflite$/.test(file))
+    .sort((a, b) => Number(b.includes("float16")) - Number(a.includes("float16")));
+  if (files.length === 0) {
+    throw new Error(
+      `Expected ${path.join(weights, "egnet_mobile*.tflite")}, or --model=. Received: none`,
+    );
+  }
+  return path.join(weights, files[0]);
+}
+
+/** Builds into a folder, which is emptied first. */
+export async function buildPage({ model, out }) {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(path.join(out, "litert"), { recursive: true });
+  await cp(path.join(here, "static"), out, { recursive: true });
+  await cp(model, path.join(out, "model.tflite"));
+  for (const file of LITERT) {
+    await cp(path.join(here, "node_modules/@litertjs/core/wasm", file), path.join(out, "litert", file));
+  }
+  const bundle = (entry, define = {}) =>
+    build({
+      entryPoints: [path.join(here, "src", entry)],
+      outdir: out,
+      entryNames: "[name]",
+      bundle: true,
+      format: "iife",
+      target: ["chrome92", "firefox105", "safari16.4"],
+      minify: true,
+      legalComments: "linked",
+      logLevel: "warning",
+      define,
+    });
+  await bundle("page/main.ts");
+  await bundle("worker/worker.ts");
+
+  // LiteRT's builds are large, and a browser needs one of them: kept when asked for.
+  const files = await filesIn(out);
+  const shell = files.filter((file) => !file.startsWith("litert/"));
+  const digest = createHash("sha256");
+  for (const file of files) digest.update(file).update(await readFile(path.join(out, file)));
+  await bundle("service_worker/service_worker.ts", {
+    VERSION: JSON.stringify(digest.digest("hex").slice(0, 16)),
+    SHELL: JSON.stringify(["./", ...shell]),
+  });
+}
+
+async function filesIn(folder) {
+  const files = [];
+  for (const name of await readdir(folder, { recursive: true })) {
+    if ((await stat(path.join(folder, name))).isFile()) files.push(name.split(path.sep).join("/"));
+  }
+  return files.sort();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { model: { type: "string" }, out: { type: "string" } } });
+  const model = values.model || (await shippedModel().catch(fail));
+  const out = path.resolve(values.out ?? path.join(here, "dist"));
+  await buildPage({ model, out }).catch(fail);
+  console.log(`Built ${out} with ${model}`);
+}
+
+function fail(error) {
+  console.error(error.message);
+  process.exit(1);
+}

@@ -1,0 +1,205 @@
+/** The network on this device: LiteRT.js on WebGPU or WebAssembly. */
+
+import {
+  type CompiledModel,
+  isWebGPUSupported,
+  loadAndCompile,
+  loadLiteRt,
+  supportsFeature,
+  Tensor,
+  unloadLiteRt,
+} from "@litertjs/core";
+
+import type { RunsOn } from "../shared/protocol.ts";
+
+const LITERT = "litert/";
+const MODEL = "model.tflite";
+/** More threads than this wait for each other on phones, whose cores differ. */
+const MOST_THREADS = 4;
+/**
+ * How far WebGPU may be from WebAssembly on the probe, in [0, 1]. Half precision
+ * stays far below; a driver that computes wrongly is far above.
+ */
+const LARGEST_DIFFERENCE = 0.02;
+
+/** Restores one tile at a time. */
+export class Engine {
+  private constructor(
+    private model: CompiledModel,
+    private readonly content: Uint8Array,
+    /** Side of the tiles in pixels, as the file says. */
+    readonly tile: number,
+    public runsOn: RunsOn,
+  ) {}
+
+  /**
+   * Loads LiteRT and the model and chooses what to run on.
+   *
+   * @param wanted `auto` takes WebGPU if it is there, is hardware and computes right.
+   * @throws Error if the files cannot be loaded or the model is not a tile's.
+   */
+  static async load(wanted: "auto" | "webgpu" | "wasm"): Promise<Engine> {
+    const [threads, content] = await Promise.all([loadRuntime(), fetchBytes(MODEL)]);
+    const cpu: RunsOn = { accelerator: "wasm", threads };
+    const model = await compile(content, cpu);
+    const engine = new Engine(model, content, tileSide(model), cpu);
+    if (wanted === "webgpu" || (wanted === "auto" && (await hasHardwareWebGpu()))) {
+      await engine.moveToWebGpu();
+    }
+    return engine;
+  }
+
+  /**
+   * @param image float32 tile x tile x 3 in [0, 1].
+   * @returns the same, restored, not clipped.
+   */
+  async restore(image: Float32Array): Promise<Float32Array> {
+    try {
+      return await runChecked(this.model, image, this.tile);
+    } catch (error) {
+      if (this.runsOn.accelerator === "wasm") throw error;
+      // Graphics memory runs out and drivers restart: what WebGPU cannot finish,
+      // WebAssembly can.
+      console.warn("WebGPU stopped; going on without it.", error);
+      this.model.delete();
+      this.runsOn = { accelerator: "wasm", threads: this.runsOn.threads };
+      this.model = await compile(this.content, this.runsOn);
+      return runChecked(this.model, image, this.tile);
+    }
+  }
+
+  private async moveToWebGpu(): Promise<void> {
+    if (!isWebGPUSupported()) return;
+    const gpu: RunsOn = { ...this.runsOn, accelerator: "webgpu" };
+    try {
+      const model = await compile(this.content, gpu);
+      const image = probe(this.tile);
+      const expected = await runChecked(this.model, image, this.tile);
+      const received = await runChecked(model, image, this.tile);
+      const difference = largestDifference(expected, received);
+      if (difference > LARGEST_DIFFERENCE) {
+        model.delete();
+        throw new Error(
+          `Expected WebGPU within ${LARGEST_DIFFERENCE} of WebAssembly. ` +
+            `Received: ${difference}`,
+        );
+      }
+      this.model.delete();
+      this.model = model;
+      this.runsOn = gpu;
+    } catch (error) {
+      console.warn("WebGPU is not used.", error);
+    }
+  }
+}
+
+/** Loads LiteRT's WebAssembly; returns with how many threads it runs. */
+async function loadRuntime(): Promise<number> {
+  const directory = new URL(LITERT, self.location.href).href;
+  const load = async (threads: boolean) => {
+    // LiteRT reads `self.Module` once. Its notices are no errors: to the debug log.
+    Object.assign(self, {
+      Module: {
+        locateFile: (file: string) => directory + file,
+        print: (line: string) => console.debug(line),
+        printErr: (line: string) => console.debug(line),
+      },
+    });
+    try {
+      await loadLiteRt(directory, { threads });
+    } catch (error) {
+      // A file that is not there rejects with a bare event.
+      throw error instanceof Error
+        ? error
+        : new Error(`Expected LiteRT's files. Received: none at ${directory}`);
+    }
+  };
+  const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1);
+  if (threads > 1 && self.crossOriginIsolated) {
+    if ((await supportsFeature("threads")) && (await supportsFeature("relaxedSimd"))) {
+      try {
+        await load(true);
+        return threads;
+      } catch (error) {
+        console.warn("Threads are not used.", error);
+        unloadLiteRt();
+      }
+    }
+  }
+  await load(false);
+  return 1;
+}
+
+function compile(content: Uint8Array, { accelerator, threads }: RunsOn): Promise<CompiledModel> {
+  return loadAndCompile(content, { accelerator, cpuOptions: { numThreads: threads } });
+}
+
+async function fetchBytes(file: string): Promise<Uint8Array> {
+  const response = await fetch(file);
+  if (!response.ok) {
+    throw new Error(`Expected the file ${file}. Received: status ${response.status}`);
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function tileSide(model: CompiledModel): number {
+  const [input, ...others] = model.getInputDetails();
+  const [batch, height, width, channels] = input?.shape ?? [];
+  if (
+    others.length > 0 || input?.name !== "image" || input.dtype !== "float32" ||
+    batch !== 1 || height !== width || height === undefined || channels !== 3
+  ) {
+    throw new Error(
+      "Expected a model of one image, float32 (1, S, S, 3). " +
+        `Received: ${input?.name} ${input?.dtype} (${input?.shape})`,
+    );
+  }
+  return height;
+}
+
+async function runChecked(
+  model: CompiledModel,
+  image: Float32Array,
+  tile: number,
+): Promise<Float32Array> {
+  const input = new Tensor(image, [1, tile, tile, 3]);
+  let outputs: Tensor[] = [];
+  try {
+    outputs = await model.run([input]);
+    // Copied: the numbers live in LiteRT's memory, which is freed below.
+    const restored = Float32Array.from((await outputs[0]!.data()) as Float32Array);
+    if (!restored.every(Number.isFinite)) {
+      throw new Error("Expected finite numbers from the network. Received: NaN or infinity");
+    }
+    return restored;
+  } finally {
+    // LiteRT's memory is not garbage collected.
+    for (const tensor of [input, ...outputs]) {
+      if (!tensor.deleted) tensor.delete();
+    }
+  }
+}
+
+/** WebGPU on the processor is slower than WebAssembly. */
+async function hasHardwareWebGpu(): Promise<boolean> {
+  try {
+    const adapter = await navigator.gpu?.requestAdapter();
+    return adapter != null && adapter.info?.isFallbackAdapter !== true;
+  } catch {
+    return false;
+  }
+}
+
+/** A picture with edges, ramps and flat parts, in every channel another. */
+function probe(tile: number): Float32Array {
+  return Float32Array.from({ length: tile * tile * 3 }, (_, i) => {
+    const x = Math.floor(i / 3) % tile;
+    const y = Math.floor(i / 3 / tile);
+    const squares = ((x >> 4) + (y >> 4) + (i % 3)) % 3;
+    return squares === 0 ? x / tile : squares === 1 ? y / tile : 0.25 * (1 + (i % 3));
+  });
+}
+
+function largestDifference(one: Float32Array, other: Float32Array): number {
+  return one.reduce((most, value, i) => Math.max(most, Math.abs(value - other[i]!)), 0);
+}
