@@ -120,6 +120,7 @@ VARIANTS = {
             key_filters=16,
             gate="sigmoid",
             position_residual=True,
+            position_scaled=True,
             key_pool=2,
             block=None,
         ),
