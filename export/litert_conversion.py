@@ -1,41 +1,100 @@
-"""From a tile model to the content of a LiteRT file."""
+"""From a tile model to the content of a LiteRT file, in one of five number formats."""
 
 from __future__ import annotations
 
+import math
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from egnet_tf.quiet_tensorflow import muted_stderr
+from export.dead_ranges import revive
+from export.frozen_graph import SIGNATURE, frozen, image_signature, write_saved_model
+from export.parity import Tolerance
 
-# The largest difference of a value in [0, 1] from the Keras model. float32 differs by
-# the order of its sums; float16 keeps 11 bits of every weight, a relative 5e-4, which
-# adds up through the layers: half of one 8-bit level.
-TOLERANCES = {"float32": 1e-4, "float16": 2e-3}
+TOLERANCES = {
+    # Differs by the order of its sums.
+    "float32": Tolerance(1e-4, 0.001),
+    # 11 bits of every weight, a relative 5e-4, which adds up through the layers.
+    "float16": Tolerance(4e-3, 0.01),
+    # Integers of 8 bits: single values may be off by more than a person would see
+    # anywhere, so the loss in dB is what is limited.
+    "dynamic": Tolerance(math.inf, 0.1),
+    "int8": Tolerance(math.inf, 0.1),
+    "int16x8": Tolerance(math.inf, 0.05),
+}
+"""float32   weights and arithmetic in float32
+float16   weights in float16, arithmetic in float32 or, on GPUs, float16
+dynamic   weights in int8; activations quantised on the fly where that pays
+int8      weights and activations in int8
+int16x8   weights in int8, activations in int16"""
+
+CALIBRATED = ("int8", "int16x8")
+"""The modes whose ranges are measured on photographs."""
 
 
-def convert(model, mode: str) -> bytes:
-    """Converts a tile model to a .tflite file's content.
+class TileConverter:
+    """Converts one tile model, in as many modes as wanted.
 
     Args:
         model: see `export.tile_model`; its input becomes `image` of the file's
             signature, its output `restored`.
-        mode: a key of `TOLERANCES`.
     """
-    # Keras keeps a diary on stdout, the converter on stderr.
-    keras.utils.disable_interactive_logging()
-    with tempfile.TemporaryDirectory() as folder, muted_stderr():
-        # By way of a SavedModel: weights are then frozen, and the signature has the
-        # names that we gave it.
-        archive = keras.export.ExportArchive()
-        archive.track(model)
-        image = tf.TensorSpec(model.inputs[0].shape, tf.float32, name="image")
-        archive.add_endpoint("serve", model.__call__, input_signature=[image])
-        archive.write_out(folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if mode == "float16":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
-        return converter.convert()
+
+    def __init__(self, model: keras.Model):
+        shape = model.inputs[0].shape
+        self._signature = image_signature(
+            frozen(lambda image: model(image)["restored"], tf.TensorSpec(shape))
+        )
+
+    def convert(
+        self, mode: str, crops: np.ndarray | None = None, uint8: bool = False
+    ) -> bytes:
+        """Converts it.
+
+        Args:
+            mode: a key of `TOLERANCES`.
+            crops: uint8 (N, tile, tile, 3) photographs, for a `CALIBRATED` mode.
+            uint8: input and output are bytes from 0 to 255; for int8.
+
+        Returns:
+            The content of a .tflite file.
+        """
+        with tempfile.TemporaryDirectory() as folder, muted_stderr():
+            write_saved_model(Path(folder), {SIGNATURE: self._signature})
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if mode != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if mode == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            if mode in CALIBRATED:
+                converter.representative_dataset = _representative(crops)
+            if mode == "int8":
+                converter.target_spec.supported_ops = [
+                    tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+                    tf.lite.OpsSet.TFLITE_BUILTINS,
+                ]
+            if mode == "int16x8":
+                # Division (of the gradient map) has no 16-bit form: it stays float.
+                converter.target_spec.supported_ops = [
+                    tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+                    tf.lite.OpsSet.TFLITE_BUILTINS,
+                ]
+            if uint8:
+                converter.inference_input_type = tf.uint8
+                converter.inference_output_type = tf.uint8
+            content = converter.convert()
+        return revive(content) if mode == "int8" else content
+
+
+def _representative(crops: np.ndarray) -> Callable:
+    def samples():
+        for crop in crops:
+            yield {"image": crop[None].astype(np.float32) / np.float32(255)}
+
+    return samples

@@ -1,81 +1,112 @@
-"""Compares an exported model with the Keras model it came from, on photographs."""
+"""How far an exported file is from the Keras model it came from."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from egnet_tf.data import open_pairs
-from egnet_tf.errors import InputError
-
-Restore = Callable[[np.ndarray], np.ndarray]
+from egnet_tf.data import Pair
+from egnet_tf.metrics import protocol_named
 
 
-def photo_tiles(tile: int) -> Iterator[np.ndarray]:
-    """The middle of each held-out sample photograph, blurred by camera shake.
+class Parity(NamedTuple):
+    """An exported file beside its Keras model, on photographs.
+
+    PSNR and SSIM are of the protocol `plain` against the sharp photographs, the mean
+    of all windows.
+
+    Attributes:
+        photographs: how many windows of photographs were restored.
+        largest_difference: from Keras, of a value in [0, 1].
+        psnr_to_keras: PSNR of the file's pictures against those of Keras, before
+            rounding, in dB.
+        psnr_blurry: of what goes in.
+        psnr_keras: of what the Keras model restores.
+        psnr: of what the file restores.
+        ssim_keras: likewise.
+        ssim: likewise.
+        db_lost: psnr_keras - psnr.
+    """
+
+    photographs: int
+    largest_difference: float
+    psnr_to_keras: float
+    psnr_blurry: float
+    psnr_keras: float
+    psnr: float
+    ssim_keras: float
+    ssim: float
+    db_lost: float
+
+
+class Tolerance(NamedTuple):
+    """What an exported file may differ by.
+
+    Attributes:
+        difference: the largest difference of a value in [0, 1]; infinite where the
+            loss in dB says it better (integer arithmetic).
+        db_lost: the most dB of PSNR lost against the sharp photographs.
+    """
+
+    difference: float
+    db_lost: float
+
+    def broken_by(self, parity: Parity) -> str:
+        """Says what is above the tolerance; an empty text if nothing is."""
+        # Not `>`: a NaN must not pass.
+        if not parity.largest_difference <= self.difference:
+            return f"a difference of {parity.largest_difference:.2g}"
+        if not parity.db_lost <= self.db_lost:
+            return f"{parity.db_lost:.3f} dB lost"
+        return ""
+
+    def __str__(self) -> str:
+        """As in "at most ..."."""
+        lost = f"{self.db_lost:g} dB lost"
+        if math.isinf(self.difference):
+            return lost
+        return f"a difference of {self.difference:g} and {lost}"
+
+
+def measure(
+    pairs: Sequence[Pair],
+    expected: Sequence[np.ndarray],
+    restored: Sequence[np.ndarray],
+) -> Parity:
+    """Compares what a file restored with what Keras did.
 
     Args:
-        tile: side in pixels.
-
-    Yields:
-        float32 (1, tile, tile, 3) in [0, 1].
+        pairs: the photographs, uint8 (H, W, 3).
+        expected: of Keras, float32 (H, W, 3) in [0, 1].
+        restored: of the file, likewise.
     """
-    pairs = open_pairs("samples", split="test", seed=0)
-    for index in range(len(pairs)):
-        blurry = pairs.read(index).blurry
-        # Mirrored where the photograph is smaller than the tile.
-        missing = [max(0, tile - side) for side in blurry.shape[:2]]
-        blurry = np.pad(blurry, [(0, missing[0]), (0, missing[1]), (0, 0)], "reflect")
-        top, left = ((side - tile) // 2 for side in blurry.shape[:2])
-        window = blurry[top : top + tile, left : left + tile]
-        yield window[None].astype(np.float32) / 255
-
-
-def largest_difference(one: Restore, other: Restore, tile: int) -> float:
-    """The largest difference of a value in [0, 1] over all `photo_tiles`."""
-    return max(
-        float(np.max(np.abs(one(image) - other(image)))) for image in photo_tiles(tile)
+    differences = [
+        np.asarray(r, np.float64) - e for r, e in zip(restored, expected, strict=True)
+    ]
+    squares = sum(float(np.sum(d * d)) for d in differences)
+    mean_square = squares / sum(d.size for d in differences)
+    blurry, keras, file = (
+        [_score(picture, pair.sharp) for picture, pair in zip(of, pairs, strict=True)]
+        for of in ([p.blurry / 255 for p in pairs], expected, restored)
+    )
+    psnr_keras, psnr = (np.mean([s.psnr for s in of]) for of in (keras, file))
+    return Parity(
+        photographs=len(pairs),
+        largest_difference=float(np.max([np.max(np.abs(d)) for d in differences])),
+        psnr_to_keras=-10 * math.log10(mean_square) if mean_square else math.inf,
+        psnr_blurry=float(np.mean([s.psnr for s in blurry])),
+        psnr_keras=float(psnr_keras),
+        psnr=float(psnr),
+        ssim_keras=float(np.mean([s.ssim for s in keras])),
+        ssim=float(np.mean([s.ssim for s in file])),
+        db_lost=float(psnr_keras - psnr),
     )
 
 
-def write_checked(
-    path: Path,
-    content: bytes,
-    open_file: Callable[[Path], Restore],
-    restore: Restore,
-    tile: int,
-    tolerance: float,
-) -> float:
-    """Writes an exported model once it has been run and found to be right.
-
-    Args:
-        path: where to.
-        content: of the file.
-        open_file: makes a function of the written file.
-        restore: what it must compute.
-        tile: side of the tiles in pixels.
-        tolerance: the largest difference of a value in [0, 1].
-
-    Returns:
-        The largest difference on `photo_tiles`.
-
-    Raises:
-        InputError: it is above the tolerance; nothing is written.
-    """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        temporary.write_bytes(content)
-        difference = largest_difference(open_file(temporary), restore, tile)
-        # Not `>`: a NaN must not pass.
-        if not difference <= tolerance:
-            raise InputError(
-                f"Expected {path.name} to differ from Keras by at most {tolerance:g}; "
-                f"nothing written. Received: {difference:g}"
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return difference
+def _score(picture: np.ndarray, sharp: np.ndarray):
+    # NaN becomes 0 here and is seen in the largest difference.
+    levels = np.rint(255 * np.clip(np.nan_to_num(picture), 0, 1)).astype(np.uint8)
+    return protocol_named("plain").score(levels, sharp)

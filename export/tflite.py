@@ -1,9 +1,10 @@
 """Writes LiteRT files: python -m export.tflite --model=runs/quickstart --output=dist.
 
-One file a mode, `<model>_float32.tflite` and `<model>_float16.tflite`: a tile of
-fixed size, batch 1, builtin operators only. Each is run on photographs against the
-Keras model before it is put in its place; a file that differs more than its mode
-allows is not written.
+One file a mode: a tile of fixed size, batch 1, builtin operators only. Each is run on
+photographs, in a process of its own, against the Keras model before it is put in its
+place; a file that is further from it than its mode allows is not written.
+
+--mode=float32 --mode=int8 --uint8 --dataset=gopro --data_dir=GOPRO_Large
 """
 
 from __future__ import annotations
@@ -12,45 +13,77 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands, models
-from egnet_tf.inference.litert_runner import LiteRTRunner
-from export.litert_conversion import TOLERANCES, convert
-from export.parity import write_checked
-from export.tile_model import TILE, tile_model
+from egnet_tf import commands
+from egnet_tf.data import open_pairs
+from egnet_tf.errors import InputError
+from egnet_tf.table import aligned
+from export.checked_export import ToleranceError
+from export.litert_conversion import CALIBRATED, TOLERANCES
+from export.litert_files import LiteRTWriter
+from export.photographs import calibration_crops
+from export.report import row
+from export.source_opening import open_source
+from export.tile_model import TILE
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "folder for the files", required=True)
-_MODES = flags.DEFINE_multi_enum("mode", list(TOLERANCES), list(TOLERANCES), "which")
+_MODES = flags.DEFINE_multi_enum(
+    "mode", ["float32", "float16"], list(TOLERANCES), "number format; may be repeated"
+)
+_UINT8 = flags.DEFINE_bool("uint8", False, "int8: input and output are bytes")
 _TILE = flags.DEFINE_integer("tile", TILE, "side of the tile in pixels", 16)
 _BRANCHES = flags.DEFINE_list(
     "branches",
     ["whole"],
     "of the self-ensemble; half,whole,quarters takes 2.25 times as long on the device",
 )
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    "samples",
+    "photographs: the check takes the test split, int8 and int16x8 measure their "
+    "ranges on the training split",
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
+_CALIBRATION = flags.DEFINE_integer("calibration", 200, "crops for the ranges", 1)
+_CHECKED = flags.DEFINE_integer("checked", 24, "the most tiles of the check", 1)
 
 
 def main() -> None:
-    """Writes a file for each mode and says how large and how exact it is."""
-    folder, source = Path(_OUTPUT.value), Path(_MODEL.value)
-    weights = models.find_weights(_MODEL.value)
-    model = tile_model(weights, _BRANCHES.value, _TILE.value)
-
-    def restore(image):
-        return model.predict_on_batch(image)["restored"]
-
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes a file for each mode and prints how large and how exact it is."""
+    if _UINT8.value and "int8" not in _MODES.value:
+        raise InputError(f"Expected --mode=int8 with --uint8. Received: {_MODES.value}")
+    source = open_source(
+        _MODEL.value,
+        branches=_BRANCHES.value,
+        dataset=_DATASET.value,
+        data_dir=_DATA_DIR.value,
+        size=(_TILE.value, _TILE.value),
+        limit=_CHECKED.value,
+    )
+    writer = LiteRTWriter(source, Path(_OUTPUT.value), _TILE.value)
+    crops = None
+    if set(_MODES.value) & set(CALIBRATED):
+        pairs = open_pairs(_DATASET.value, data_dir=_DATA_DIR.value, split="train")
+        crops = calibration_crops(pairs, _TILE.value, _CALIBRATION.value)
+    written, refused = [], []
     for mode in _MODES.value:
-        path = folder / f"{source.resolve().name}_{mode}.tflite"
-        content = convert(model, mode)
-        difference = write_checked(
-            path, content, LiteRTRunner, restore, _TILE.value, TOLERANCES[mode]
-        )
-        print(
-            f"{path}: {path.stat().st_size / 1e6:.2f} MB, largest difference from "
-            f"Keras {difference:.1e} (at most {TOLERANCES[mode]:g}) on photographs"
-        )
+        try:
+            export = writer.write(
+                mode,
+                crops=crops,
+                crops_from=f"{_DATASET.value}, train",
+                uint8=_UINT8.value and mode == "int8",
+            )
+        except ToleranceError as error:
+            refused.append(str(error))
+        else:
+            written.append(row(export))
+    if written:
+        print(aligned(written))
+    if refused:
+        raise ToleranceError("; ".join(refused))
 
 
 if __name__ == "__main__":

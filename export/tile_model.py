@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -11,20 +10,23 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
+from export.attention import attend_at_once
 
 TILE = 256
 
 
 def tile_model(
-    weights: Path, branches: Sequence[str] = ("whole",), tile: int = TILE
+    loaded: models.LoadedModel,
+    branches: Sequence[str] = ("whole",),
+    tile: int = TILE,
 ) -> keras.Model:
-    """Builds the model of one tile from a folder of weights.
+    """Builds the model of one tile.
 
     The patches of the hierarchy stand apart (batch 1, static slices) and position
     attention sees all queries at once: devices run neither batches nor loops well.
 
     Args:
-        weights: see `egnet_tf.models.load`.
+        loaded: the trained networks.
         branches: of the self-ensemble, fused inside the graph; by default the tile
             is restored once.
         tile: side in pixels.
@@ -34,17 +36,19 @@ def tile_model(
         clipped to [0, 1]}.
 
     Raises:
-        InputError: a tile the network does not take, or unusable weights.
+        InputError: a tile that the network does not take.
     """
-    loaded = models.load(weights, stack_patches=False)
-    ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     multiple = loaded.size_multiple * shrinkage(branches)
     if tile <= 0 or tile % multiple:
         raise InputError(
             f"Expected a tile that is a multiple of {multiple}. Received: {tile}"
         )
+    network = models.build(loaded.variant, stack_patches=False)
+    models.transfer_weights(loaded.network, network)
+    attend_at_once(network)
+    ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
-    restored = _RestoreTile(loaded.network, ensemble, branches, name="restored")(image)
+    restored = _RestoreTile(network, ensemble, branches, name="restored")(image)
     return keras.Model(image, {"restored": restored}, name="tile")
 
 

@@ -13,7 +13,9 @@ from egnet_tf.errors import InputError
 class LiteRTRunner:
     """A `Runner` on a .tflite file with one signature: `image` -> `restored`.
 
-    Both are float32 (1, S, S, 3) with one fixed S: devices want static shapes.
+    Both are (1, S, S, 3) with one fixed S: devices want static shapes. They are
+    float32 in [0, 1], or integers that stand for such numbers: with scale and zero
+    point of the file, number = scale * (integer - zero point).
 
     Args:
         path: the .tflite file.
@@ -47,16 +49,39 @@ class LiteRTRunner:
         self._signature = self._interpreter.get_signature_runner(next(iter(signatures)))
         image = self._signature.get_input_details()["image"]
         batch, height, width, channels = image["shape"]
-        if (batch, channels, image["dtype"]) != (1, 3, np.float32) or height != width:
+        scaled = image["dtype"] == np.float32 or image["quantization"][0] > 0
+        if (batch, channels) != (1, 3) or height != width or not scaled:
             raise InputError(
-                f"Expected the image of {path} to be float32 (1, S, S, 3). "
-                f"Received: {image['dtype'].__name__} {tuple(image['shape'].tolist())}"
+                f"Expected the image of {path} to be (1, S, S, 3), float32 or "
+                f"quantised. Received: {image['dtype'].__name__} "
+                f"{tuple(image['shape'].tolist())}"
             )
+        self._image = image
+        self._restored = self._signature.get_output_details()["restored"]
         self.tile = self.size_multiple = int(height)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
         # Copied: LiteRT's output is a view that the next call overwrites.
-        return np.concatenate(
-            [self._signature(image=image[None])["restored"] for image in batch]
-        )
+        return np.concatenate([self._restore(picture[None]) for picture in batch])
+
+    def _restore(self, picture: np.ndarray) -> np.ndarray:
+        image = _quantised(picture, self._image)
+        return _numbers(self._signature(image=image)["restored"], self._restored)
+
+
+def _quantised(numbers: np.ndarray, tensor: dict) -> np.ndarray:
+    """Numbers in the form that a tensor of the file has."""
+    if tensor["dtype"] == np.float32:
+        return numbers
+    scale, zero_point = tensor["quantization"]
+    limits = np.iinfo(tensor["dtype"])
+    integers = np.rint(numbers / scale) + zero_point
+    return np.clip(integers, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def _numbers(values: np.ndarray, tensor: dict) -> np.ndarray:
+    if tensor["dtype"] == np.float32:
+        return values
+    scale, zero_point = tensor["quantization"]
+    return np.float32(scale) * (values.astype(np.float32) - zero_point)

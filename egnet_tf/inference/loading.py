@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference.restorer import Restorer
+from egnet_tf.inference.runner import Runner
 
 _POOLING_WINDOW = 1.5
 """Side of the local pooling's window in training crops (Chu et al., ECCV 2022)."""
@@ -28,8 +29,9 @@ def load(
         restored = restorer(photo)
 
     Args:
-        model: a run's folder, a SavedModel's folder, a .tflite file, or the name of a
-            variant whose weights come with the package.
+        model: a run's folder, a SavedModel's folder (of one version, or of all: the
+            newest is taken), a .tflite or .onnx file, or the name of a variant whose
+            weights come with the package.
         branches: of the self-ensemble (names from `inference.branches.BRANCHES`). By
             default all that the model's trained ensemble fuses, if it has one. Other
             branches are averaged.
@@ -45,24 +47,14 @@ def load(
     """
     sizes = {"tile": tile, "overlap": overlap, "memory_limit": memory_limit}
     path = Path(model)
-    exported = None
-    if path.suffix == ".tflite":
-        if not path.is_file():
-            raise InputError(f"Expected a .tflite file. Received: {path}")
-        from egnet_tf.inference.litert_runner import LiteRTRunner
-
-        exported = LiteRTRunner
-    elif (path / "saved_model.pb").is_file():
-        from egnet_tf.inference.tensorflow_runners import SavedModelRunner
-
-        exported = SavedModelRunner
+    exported = _exported(path)
     if exported is not None:
         if local_pooling:
             raise InputError(
                 "Expected a run or a variant with local pooling: an exported model's "
                 f"pools are fixed. Received: {path}"
             )
-        return Restorer(exported(path), branches=branches, **sizes)
+        return Restorer(exported(), branches=branches, **sizes)
 
     # Imported here, so that .tflite files need no TensorFlow.
     from egnet_tf import models
@@ -79,6 +71,29 @@ def load(
     return Restorer(runner, ensemble=ensemble, branches=branches, **sizes)
 
 
+def _exported(path: Path) -> Callable[[], Runner] | None:
+    """What opens an exported model; None if the path is none."""
+    # Imported one by one: each needs another library.
+    if path.suffix in (".tflite", ".onnx"):
+        if not path.is_file():
+            raise InputError(f"Expected a {path.suffix} file. Received: {path}")
+        if path.suffix == ".onnx":
+            from egnet_tf.inference.onnx_runner import OnnxRunner
+
+            return lambda: OnnxRunner(path)
+        from egnet_tf.inference.litert_runner import LiteRTRunner
+
+        return lambda: LiteRTRunner(path)
+    versions = [file.parent for file in path.glob("[0-9]*/saved_model.pb")]
+    numbered = [folder for folder in versions if folder.name.isdecimal()]
+    newest = max(numbered, key=lambda folder: int(folder.name), default=path)
+    if not (newest / "saved_model.pb").is_file():
+        return None
+    from egnet_tf.inference.tensorflow_runners import SavedModelRunner
+
+    return lambda: SavedModelRunner(newest)
+
+
 def _weights_folder(path: Path) -> Path:
     from egnet_tf import models
 
@@ -87,7 +102,7 @@ def _weights_folder(path: Path) -> Path:
     if path.exists():
         raise InputError(
             "Expected a run (a folder with weights/), a SavedModel (saved_model.pb), a "
-            f".tflite file or the name of a variant. Received: {path}"
+            f".tflite or .onnx file, or the name of a variant. Received: {path}"
         )
     if len(path.parts) > 1:
         raise InputError(

@@ -1,110 +1,167 @@
-"""The files' operators and shapes, and that a wrong file is not written."""
+"""Every mode's file: its operators, its parity in its own process, its side-car."""
+
+import hashlib
+import json
+from unittest import mock
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from egnet_tf import models
 from egnet_tf.errors import InputError
+from egnet_tf.inference import load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
-from egnet_tf.inference.litert_runner import LiteRTRunner
-from export.litert_conversion import TOLERANCES, convert
-from export.parity import largest_difference, photo_tiles, write_checked
+from export.checked_export import ToleranceError, write_checked
+from export.litert_conversion import CALIBRATED, TOLERANCES
+from export.litert_files import LiteRTWriter
+from export.litert_operators import GPU_DELEGATE, read_contents
+from export.parity import Tolerance
 from export.tile_model import tile_model
 
-TILE = 32
-# Random weights carry values well beyond a picture's range, and float16's relative
-# error of 5e-4 with them: the limit of the command is for trained networks.
-LIMITS = {"float32": TOLERANCES["float32"], "float16": 1e-2}
+TILE = 64
+# Random weights carry values well beyond a picture's range, and the relative errors of
+# float16 and integers with them: the limits of the command are for trained networks.
+RANDOM = {
+    "float32": TOLERANCES["float32"],
+    "float16": Tolerance(1e-2, 0.05),
+    "dynamic": Tolerance(0.2, 0.5),
+    "int8": Tolerance(0.3, 1.0),
+    "int16x8": Tolerance(0.1, 0.5),
+}
+MODES = (*TOLERANCES, "int8_uint8")
 
 
 @pytest.fixture(scope="module")
-def trained(testing_model, tmp_path_factory):
-    """A folder of weights, and the model in it."""
-    folder = tmp_path_factory.mktemp("run") / "weights"
-    models.save(folder, testing_model)
-    return folder, testing_model
+def exports(source, crops, tmp_path_factory):
+    """Each mode's export; made once."""
+    writer = LiteRTWriter(source, tmp_path_factory.mktemp("tflite"), TILE)
+    written = {}
+    with mock.patch.dict(TOLERANCES, RANDOM):
+        for name in MODES:
+            mode, _, uint8 = name.partition("_")
+            written[name] = writer.write(
+                mode, crops=crops, crops_from="samples, train", uint8=bool(uint8)
+            )
+    return written
 
 
-@pytest.fixture(scope="module")
-def tile(trained):
-    return tile_model(trained[0], tile=TILE)
+@pytest.mark.parametrize("name", MODES)
+def test_only_builtin_operators_static_shapes_and_no_variables(exports, name):
+    contents = read_contents(exports[name].path.read_bytes())
+    assert contents.operators["CONV_2D"] > 10
+    assert not contents.custom
+    assert contents.static and contents.largest_rank <= 4
+    for operator in contents.operators:
+        for word in ("VAR_HANDLE", "VARIABLE", "WHILE", "IF", "CUSTOM", "FLEX"):
+            assert operator != word and not operator.endswith(f"_{word}")
 
 
-@pytest.fixture(scope="module", params=list(TOLERANCES))
-def content(request, tile):
-    return request.param, convert(tile, request.param)
+def test_the_gpu_delegate_takes_every_operator(exports):
+    for name in ("float32", "float16"):
+        contents = read_contents(exports[name].path.read_bytes())
+        assert contents.not_on_gpu == ()
+    assert "WHILE" not in GPU_DELEGATE
 
 
-def plain(loaded):
-    """The network as trained, patches stacked and size open."""
-    return lambda image: np.clip(models.finest(loaded.network(image)), 0, 1)
+@pytest.mark.parametrize("name", MODES)
+def test_equals_the_network_it_came_from(exports, name, device_model, blurry):
+    """Against the network itself, stacked and of open size, in this process."""
+    limit = RANDOM[name.partition("_")[0]].difference
+    runner = load(exports[name].path).runner
+    for image in blurry:
+        expected = np.clip(models.finest(device_model.network(image)), 0, 1)
+        difference = np.abs(runner(image) - expected).max()
+        # Against the blurry picture: the comparison is not of two identities.
+        assert difference <= limit < np.abs(image - expected).max()
 
 
-def test_equals_the_network_it_came_from(content, trained, tmp_path):
-    mode, data = content
-    path = tmp_path / "model.tflite"
-    restore, limit = plain(trained[1]), LIMITS[mode]
-    difference = write_checked(path, data, LiteRTRunner, restore, TILE, limit)
-    assert path.read_bytes() == data
-    # Against the blurry picture itself: the comparison is not of two identities.
-    assert difference <= limit < largest_difference(restore, lambda x: x, TILE)
+@pytest.mark.parametrize("name", MODES)
+def test_the_side_car_tells_how_to_use_the_file(exports, name):
+    path = exports[name].path
+    note = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert note["bytes"] == path.stat().st_size
+    assert note["inputs"]["image"]["shape"] == [1, TILE, TILE, 3]
+    wanted = ("uint8", [0, 255]) if "uint8" in name else ("float32", [0, 1])
+    for tensor in (note["inputs"]["image"], note["outputs"]["restored"]):
+        assert (tensor["dtype"], tensor["range"]) == wanted
+    assert ("calibration" in note) == (note["mode"] in CALIBRATED)
+    assert note["parity"]["photographs"] == 6
+    assert note["source"]["branches"] == ["whole"]
 
 
-def test_only_builtin_operators_and_no_variables(content, capfd):
-    tf.lite.experimental.Analyzer.analyze(model_content=content[1])
-    listing = capfd.readouterr().out.upper()
-    assert "CONV_2D" in listing
-    for forbidden in ("FLEX", "CUSTOM", "VAR_HANDLE", "READ_VARIABLE", "WHILE"):
-        assert forbidden not in listing
+def test_bytes_go_in_and_come_out_as_they_are(exports, pairs, blurry):
+    """A uint8 file needs no arithmetic around it: level n is n / 255."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(exports["int8_uint8"].path))
+    signature = interpreter.get_signature_runner()
+    details = signature.get_input_details()["image"]
+    assert details["dtype"] == np.uint8
+    np.testing.assert_allclose(details["quantization"], (1 / 255, 0), atol=1e-6)
+    restored = signature(image=pairs[0].blurry[None])["restored"]
+    scale, zero = signature.get_output_details()["restored"]["quantization"]
+    expected = load(exports["int8"].path).runner(blurry[0])
+    np.testing.assert_allclose(
+        scale * (restored.astype(int) - zero), expected, atol=1.5 / 255
+    )
 
 
-def test_a_float32_file_holds_its_weights(content, tile):
-    mode, data = content
-    if mode == "float32":
-        assert len(data) > 4 * tile.count_params()
-    else:
-        assert len(data) < len(convert(tile, "float32"))
+def test_sizes_fall_from_mode_to_mode(exports, device_model):
+    sizes = {name: export.size for name, export in exports.items()}
+    assert sizes["float32"] > 4 * device_model.network.count_params()
+    assert sizes["float32"] > sizes["float16"]
 
 
-def test_a_different_file_is_not_written(content, tmp_path):
-    _, data = content
-    with pytest.raises(InputError, match=r"nothing written\. Received: "):
+def test_a_file_beyond_its_tolerance_is_not_written(exports, source, tmp_path):
+    content = exports["float32"].path.read_bytes()
+    for limit in (Tolerance(-1.0, 1.0), Tolerance(1.0, -np.inf)):
+        with pytest.raises(ToleranceError, match=r"nothing written\. Received: "):
+            write_checked(
+                tmp_path / "x.tflite",
+                "tflite float32",
+                lambda path: path.write_bytes(content),
+                source,
+                limit,
+                {},
+            )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_run_is_not_written(source, tmp_path):
+    with pytest.raises(InputError, match=r"process of its own.*Received: "):
         write_checked(
-            tmp_path / "x.tflite", data, LiteRTRunner, lambda x: x + 0.1, TILE, 2e-3
-        )
-    with pytest.raises(InputError, match="Received: nan"):
-        write_checked(
-            tmp_path / "x.tflite", data, LiteRTRunner, lambda x: x * np.nan, TILE, 1.0
+            tmp_path / "x.tflite",
+            "tflite float32",
+            lambda path: path.write_bytes(b"no model"),
+            source,
+            Tolerance(1.0, 1.0),
+            {},
         )
     assert not list(tmp_path.iterdir())
 
 
-def test_branches_are_fused_inside_the_graph(trained):
-    folder, loaded = trained
-    model = tile_model(folder, PAPER_BRANCHES, TILE)
-
-    def whole(image):
-        images = branch_images(lambda x: models.finest(loaded.network(x)), image)
-        return np.clip(loaded.ensemble(images), 0, 1)
-
-    def tiled(image):
-        return model.predict_on_batch(image)["restored"]
-
-    assert largest_difference(tiled, whole, TILE) < 1e-5
+def test_bytes_are_for_int8_alone(source, tmp_path):
+    writer = LiteRTWriter.__new__(LiteRTWriter)
+    with pytest.raises(InputError, match="Received: float16"):
+        writer.write("float16", uint8=True)
 
 
-def test_a_tile_the_network_does_not_take_is_refused(trained):
-    with pytest.raises(InputError, match=r"multiple of 8\. Received: 36"):
-        tile_model(trained[0], tile=36)
-    with pytest.raises(InputError, match=r"multiple of 16\. Received: 24"):
-        tile_model(trained[0], PAPER_BRANCHES, 24)
+def test_branches_are_fused_inside_the_graph(device_model, blurry):
+    model = tile_model(device_model, PAPER_BRANCHES, TILE)
+
+    def network(image):
+        return models.finest(device_model.network(image))
+
+    for image in blurry[:2]:
+        images = branch_images(network, image)
+        expected = np.clip(device_model.ensemble(images), 0, 1)
+        restored = model.predict_on_batch(image)["restored"]
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_photo_tiles_are_photographs():
-    tiles = list(photo_tiles(64))
-    assert len(tiles) >= 6
-    for tile in tiles:
-        assert tile.shape == (1, 64, 64, 3) and tile.dtype == np.float32
-        assert 0 <= tile.min() < tile.max() <= 1
-        assert tile.std() > 0.01
+def test_a_tile_the_network_does_not_take_is_refused(device_model):
+    with pytest.raises(InputError, match=r"multiple of 32\. Received: 36"):
+        tile_model(device_model, tile=36)
+    with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):
+        tile_model(device_model, PAPER_BRANCHES, 32)

@@ -1,0 +1,84 @@
+"""The photographs an export is calibrated with and checked on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from egnet_tf.data import Pair, Pairs
+from egnet_tf.errors import InputError
+
+
+def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
+    """Windows of whole pictures, as many as lie side by side, centred.
+
+    A picture smaller than the window is mirrored at its right and bottom first. When
+    there are more windows than wanted, pictures give one after the other in turn.
+
+    Args:
+        pairs: the data set.
+        size: height and width of a window in pixels.
+        limit: the most windows.
+
+    Returns:
+        Pairs of uint8 (height, width, 3).
+
+    Raises:
+        InputError: the data set is empty or a picture cannot be read.
+    """
+    if not len(pairs):
+        raise InputError("Expected a data set with pictures. Received: none")
+    by_picture: list[list[Pair]] = []
+    for index in range(min(len(pairs), limit)):
+        pair = _at_least(pairs.read(index), size)
+        sides = pair.sharp.shape[:2]
+        tops, lefts = (
+            range((side - length * (side // length)) // 2, side - length + 1, length)
+            for side, length in zip(sides, size, strict=True)
+        )
+        by_picture.append(
+            [
+                Pair(*(p[y : y + size[0], x : x + size[1]] for p in pair))
+                for y in tops
+                for x in lefts
+            ]
+        )
+    rounds = max(map(len, by_picture))
+    in_turn = [ws[k] for k in range(rounds) for ws in by_picture if k < len(ws)]
+    return in_turn[:limit]
+
+
+def calibration_crops(pairs: Pairs, side: int, count: int) -> np.ndarray:
+    """Random crops of blurry photographs, for the ranges of a quantised network.
+
+    The one of the highest contrast is stretched until its values go from 0 to 255: the
+    ranges of input and output then hold every picture, also when no other crop has
+    black and white in it.
+
+    Args:
+        pairs: the data set, of its training split.
+        side: of the crops in pixels.
+        count: how many.
+
+    Returns:
+        uint8 (count, side, side, 3); the same for the same arguments.
+    """
+    rng = np.random.default_rng(0)
+    crops = np.stack(
+        [
+            pairs.crop(pairs.draw(number, seed=0), side, rng).blurry
+            for number in range(count)
+        ]
+    )
+    highest = np.argmax([np.ptp(crop) for crop in crops])
+    raised = crops[highest].astype(np.float64) - crops[highest].min()
+    crops[highest] = np.rint(255 * raised / max(raised.max(), 1))
+    return crops
+
+
+def _at_least(pair: Pair, size: tuple[int, int]) -> Pair:
+    missing = [
+        max(0, length - side)
+        for length, side in zip(size, pair.sharp.shape[:2], strict=True)
+    ]
+    padding = [(0, missing[0]), (0, missing[1]), (0, 0)]
+    return Pair(*(np.pad(picture, padding, "reflect") for picture in pair))

@@ -1,0 +1,57 @@
+"""The graph that goes onto a server: pictures of any size, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from egnet_tf import models
+from egnet_tf.inference.branches import branch_images, shrinkage
+
+
+def picture_function(
+    network: keras.Model,
+    size_multiple: int,
+    branches: Sequence[str],
+    ensemble: keras.Model | None,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Makes the function that a server runs.
+
+    Sizes that the network does not take are padded and cropped inside, as
+    `egnet_tf.inference.Restorer` does it: at the right and the bottom, by reflection
+    (`1234 -> 1234 321`), again and again where a picture is smaller than its padding.
+
+    Args:
+        network: float32 (B, H, W, 3) -> stages.
+        size_multiple: what H and W of the network must be multiples of.
+        branches: of the self-ensemble.
+        ensemble: fuses them; None for their mean.
+
+    Returns:
+        A function float32 (B, H, W, 3) in [0, 1], any B, H and W of 1 and more ->
+        restored, of the same shape, clipped to [0, 1].
+    """
+    multiple = size_multiple * shrinkage(branches)
+
+    def restore_branch(image: tf.Tensor) -> tf.Tensor:
+        return models.finest(network(image, training=False))
+
+    def restore(image: tf.Tensor) -> tf.Tensor:
+        height, width = tf.unstack(tf.shape(image)[1:3])
+        padded = _padded(_padded(image, 1, height, multiple), 2, width, multiple)
+        images = branch_images(restore_branch, padded, branches)
+        fused = ensemble(images) if ensemble else tf.add_n(images) / len(images)
+        return tf.clip_by_value(fused[:, :height, :width], 0.0, 1.0)
+
+    return restore
+
+
+def _padded(image: tf.Tensor, axis: int, length: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Mirrors an axis up to the next multiple."""
+    period = tf.maximum(2 * (length - 1), 1)
+    positions = tf.range((length + multiple - 1) // multiple * multiple) % period
+    # A length of 1 has the period 1: all its positions are 0.
+    mirrored = tf.minimum(positions, period - positions)
+    return tf.gather(image, tf.minimum(mirrored, length - 1), axis=axis)

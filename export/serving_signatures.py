@@ -1,0 +1,111 @@
+"""What a SavedModel answers to: floats, or the bytes of picture files.
+
+A request that is wrong gets an error that says what was expected; the server goes on.
+Sizes are read off the head of a picture file before anything is decoded, so that a
+small file that unfolds to a huge picture costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from export.frozen_graph import SIGNATURE
+
+BYTES_SIGNATURE = "deblur_bytes"
+MAX_PIXELS = 2**21
+"""Just above 1920 x 1080."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_SIZE_AT = 16  # Width and height follow, 4 bytes each, the highest first.
+_JPEG = b"\xff\xd8\xff"
+
+
+def serving_signatures(
+    restore: tf.types.experimental.ConcreteFunction, max_pixels: int = MAX_PIXELS
+) -> dict[str, Callable]:
+    """Makes the signatures of a SavedModel.
+
+        serving_default  image float32 (B, H, W, 3) in [0, 1] -> restored, likewise
+        deblur_bytes     image_bytes string (B,): JPEG or PNG files of any sizes
+                         -> restored_bytes string (B,): PNG files
+
+    Names that end in "_bytes" are base64 in the REST protocol of TensorFlow Serving.
+
+    Args:
+        restore: [restored] of an image of any size, see `export.frozen_graph.frozen`.
+        max_pixels: B * H * W of an image, or H * W of a picture file, above which a
+            request is refused.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), name="image")])
+    def serving_default(image):
+        count = tf.size(image, tf.int64) // 3
+        sizes_fit = tf.debugging.Assert(
+            (count > 0) & (count <= max_pixels),
+            [f"Expected 1 to {max_pixels} pixels. Received:", tf.shape(image)],
+        )
+        with tf.control_dependencies([sizes_fit]):
+            lowest, highest = tf.reduce_min(image), tf.reduce_max(image)
+            # NaN is neither above nor below: it is no number in [0, 1] either.
+            in_range = tf.debugging.Assert(
+                (lowest >= 0) & (highest <= 1),
+                ["Expected numbers in [0, 1]. Received:", lowest, "to", highest],
+            )
+        with tf.control_dependencies([in_range]):
+            (restored,) = restore(tf.identity(image))
+        return {"restored": restored}
+
+    def restored_file(encoded):
+        with tf.control_dependencies([_assert_takes(encoded, max_pixels)]):
+            encoded = tf.identity(encoded)
+        picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        (restored,) = restore(tf.cast(picture, tf.float32)[None] / 255.0)
+        levels = tf.cast(tf.round(255.0 * restored[0]), tf.uint8)
+        return tf.io.encode_png(levels)
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "image_bytes")])
+    def deblur_bytes(image_bytes):
+        restored = tf.map_fn(
+            restored_file,
+            image_bytes,
+            parallel_iterations=1,
+            fn_output_signature=tf.string,
+        )
+        return {"restored_bytes": restored}
+
+    return {SIGNATURE: serving_default, BYTES_SIGNATURE: deblur_bytes}
+
+
+def _assert_takes(encoded: tf.Tensor, max_pixels: int) -> tf.Operation:
+    """Asserts that a file is a JPEG or PNG of a size that the server takes."""
+    length = tf.strings.length(encoded)
+    is_png = _starts_with(encoded, _PNG) & (length >= _PNG_SIZE_AT + 8)
+    is_jpeg = _starts_with(encoded, _JPEG)
+    is_picture = tf.debugging.Assert(
+        is_png | is_jpeg,
+        ["Expected a JPEG or PNG file. Received: other data, bytes:", length],
+    )
+    with tf.control_dependencies([is_picture]):
+        sides = tf.cond(
+            is_png,
+            lambda: tf.io.decode_raw(
+                tf.strings.substr(encoded, _PNG_SIZE_AT, 8),
+                tf.int32,
+                little_endian=False,
+            ),
+            lambda: tf.io.extract_jpeg_shape(encoded)[:2],
+        )
+    sides = tf.cast(tf.reshape(sides, [2]), tf.int64)
+    pixels = tf.reduce_prod(sides)
+    return tf.debugging.Assert(
+        tf.reduce_all(sides > 0) & (pixels <= max_pixels),
+        [f"Expected a picture of 1 to {max_pixels} pixels. Received:", pixels],
+    )
+
+
+def _starts_with(encoded: tf.Tensor, prefix: bytes) -> tf.Tensor:
+    # By a pattern: the head of a file shorter than the prefix cannot be cut out.
+    escaped = b"".join(b"\\x%02x" % byte for byte in prefix)
+    return tf.strings.regex_full_match(encoded, b"(?s-u:^%s.*)" % escaped)

@@ -1,0 +1,67 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from egnet_tf import models
+from egnet_tf.data import open_pairs
+from egnet_tf.inference.branches import PAPER_BRANCHES
+from export.checked_export import Source
+from export.photographs import check_pairs
+
+TILE = 64
+
+
+@pytest.fixture(scope="session")
+def pairs():
+    """A few windows of photographs of the tile's size."""
+    return check_pairs(open_pairs("samples", split="test"), (TILE, TILE), 6)
+
+
+@pytest.fixture(scope="session")
+def device_model():
+    """The variant for phones with a few channels, moved off the identity."""
+    mobile = models.variant("egnet_mobile")
+    few = {"num_features": 8, "unet_features": 8, "num_cabs": 1}
+    variant = dataclasses.replace(
+        mobile,
+        options={**mobile.options, **few},
+        egn=dataclasses.replace(mobile.egn, filters=8, num_modules=1, key_filters=4),
+        ensemble_features=4,
+    )
+    keras.utils.set_random_seed(0)
+    network = models.build(variant)
+    rng = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign_add(rng.normal(0, 0.02, variable.shape))
+    ensemble = models.build_ensemble(variant)
+    return models.LoadedModel(variant, network, ensemble, PAPER_BRANCHES, 64)
+
+
+@pytest.fixture(scope="session")
+def run(testing_model, tmp_path_factory):
+    """The folder of a run with the tests' network."""
+    folder = tmp_path_factory.mktemp("runs") / "testing"
+    models.save(folder / "weights", testing_model)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def source(device_model, pairs):
+    """The device's network, without its self-ensemble."""
+    return Source("runs/testing", device_model, ("whole",), pairs, "samples, test")
+
+
+@pytest.fixture(scope="session")
+def crops():
+    """Crops for calibration."""
+    from export.photographs import calibration_crops
+
+    return calibration_crops(open_pairs("samples", split="train"), TILE, 8)
+
+
+@pytest.fixture(scope="session")
+def blurry(pairs):
+    """The blurry windows as a network takes them: float32 (1, 64, 64, 3)."""
+    return [pair.blurry[None].astype(np.float32) / 255 for pair in pairs]
