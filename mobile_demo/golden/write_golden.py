@@ -1,4 +1,4 @@
-"""Writes what the tilers of the demos are held to: python mobile_demo/golden/write_golden.py
+"""Writes what the tilers of the demos are held to: python write_golden.py.
 
     axes.txt                 of some axes: where the tiles start and their weights
     <name>_photo.ppm         a small picture of noise

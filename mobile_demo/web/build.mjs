@@ -33,7 +33,7 @@ async function shippedModel() {
 }
 
 /** Builds into a folder, which is emptied first. */
-export async function buildPage({ model, out }) {
+async function buildPage({ model, out }) {
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, "litert"), { recursive: true });
   await cp(path.join(here, "static"), out, { recursive: true });
@@ -76,15 +76,13 @@ async function filesIn(folder) {
   return files.sort();
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { model: { type: "string" }, out: { type: "string" } } });
-  const model = values.model || (await shippedModel().catch(fail));
-  const out = path.resolve(values.out ?? path.join(here, "dist"));
-  await buildPage({ model, out }).catch(fail);
+const { values } = parseArgs({ options: { model: { type: "string" }, out: { type: "string" } } });
+const out = path.resolve(values.out ?? path.join(here, "dist"));
+try {
+  const model = values.model || (await shippedModel());
+  await buildPage({ model, out });
   console.log(`Built ${out} with ${model}`);
-}
-
-function fail(error) {
+} catch (error) {
   console.error(error.message);
   process.exit(1);
 }

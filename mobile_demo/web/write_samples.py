@@ -1,4 +1,4 @@
-"""Writes the page's sample photos: python mobile_demo/web/write_samples.py
+"""Writes the sample photos of the page: python mobile_demo/web/write_samples.py.
 
 Two of scikit-image's photographs (both CC0: "coffee" by Pikolo Espresso Bar, "chelsea"
 by Stefan van der Walt), blurred by simulated camera shake.

@@ -74,8 +74,12 @@ function heard(message: FromWorker): void {
       break;
     case "problem":
       showProblem(messages.PROBLEMS[message.problem]);
-      view.startOver();
-      setStage("opened", "");
+      if (document.body.dataset["stage"] === "opening") {
+        showStart();
+      } else {
+        view.startOver();
+        setStage("opened", "");
+      }
   }
 }
 

@@ -37,7 +37,7 @@ export const PROBLEMS: Record<Problem, Message> = {
 
 export function runsOnText({ accelerator, threads }: RunsOn): string {
   if (accelerator === "webgpu") return "Runs on WebGPU";
-  return threads === 1 ? "Runs on the processor" : `Runs on the processor, ${threads} threads`;
+  return threads === 1 ? "Runs on CPU" : `Runs on CPU, ${threads} threads`;
 }
 
 export function workingText(done: number, total: number, secondsLeft: number | null): string {

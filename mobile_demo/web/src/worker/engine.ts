@@ -101,6 +101,8 @@ async function loadRuntime(): Promise<number> {
     Object.assign(self, {
       Module: {
         locateFile: (file: string) => directory + file,
+        // Its threads start from this file; it would take ours, where it was loaded.
+        mainScriptUrlOrBlob: directory + "litert_wasm_threaded_internal.js",
         print: (line: string) => console.debug(line),
         printErr: (line: string) => console.debug(line),
       },

@@ -1,0 +1,155 @@
+/** A real browser with the built page, and what the tests do with it. */
+
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+
+const BROWSERS = [
+  process.env["CHROMIUM"] ?? "",
+  "/usr/bin/chromium",
+  "/usr/bin/google-chrome",
+  "/usr/bin/chromium-browser",
+];
+const QUIET = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+/** Generous: the machine may be busy. No test is about time. */
+export const PATIENCE = { timeout: 300_000 };
+
+export interface Options {
+  /** Of the page's address, such as `?accelerator=wasm`. */
+  search?: string;
+  flags?: string[];
+  serviceWorkers?: "allow" | "block";
+  /** Runs before the page's own code. */
+  before?: (context: BrowserContext) => Promise<unknown>;
+}
+
+export class Browser {
+  private constructor(
+    readonly context: BrowserContext,
+    readonly page: Page,
+    /** What the console and the page complained about. */
+    readonly complaints: string[],
+    private readonly profile: string,
+  ) {}
+
+  static async open(server: Server, options: Options = {}): Promise<Browser> {
+    const executablePath = BROWSERS.find((file) => file !== "" && existsSync(file));
+    assert.ok(executablePath, "Expected Chromium (or CHROMIUM=path). Received: none");
+    const profile = mkdtempSync(path.join(tmpdir(), "deblur-"));
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath,
+      headless: true,
+      args: [...QUIET, ...(options.flags ?? ["--disable-gpu"])],
+      serviceWorkers: options.serviceWorkers ?? "allow",
+      viewport: { width: 360, height: 740 },
+      acceptDownloads: true,
+    });
+    await options.before?.(context);
+    const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE.timeout);
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(`${error}`));
+    page.on("crash", () => complaints.push("The page crashed."));
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/${options.search ?? ""}`);
+    return new Browser(context, page, complaints, profile);
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+    rmSync(this.profile, { recursive: true, force: true });
+  }
+
+  /** Waits until the network can be run; returns what it runs on. */
+  async ready(): Promise<string> {
+    await this.page.waitForSelector('#engine[data-state="ready"]');
+    return (await this.page.textContent("#engine-text"))!;
+  }
+
+  async choose(file: string): Promise<void> {
+    await this.page.setInputFiles("#choose", file);
+  }
+
+  async stage(name: "opened" | "working" | "restored"): Promise<void> {
+    await this.page.waitForFunction((stage) => document.body.dataset["stage"] === stage, name);
+  }
+
+  async restore(file: string): Promise<void> {
+    await this.choose(file);
+    await this.page.waitForFunction(
+      (name) => document.getElementById("name")!.textContent === name,
+      path.basename(file),
+    );
+    await this.stage("restored");
+  }
+
+  status(): Promise<string | null> {
+    return this.page.textContent("#status");
+  }
+
+  /** Saves the restored photo as a person would. */
+  async save(format: "JPEG" | "PNG"): Promise<{ name: string; file: Buffer }> {
+    await this.page.selectOption("#format", { label: format });
+    const [download] = await Promise.all([
+      this.page.waitForEvent("download"),
+      this.page.click("#save"),
+    ]);
+    return { name: download.suggestedFilename(), file: readFileSync(await download.path()) };
+  }
+
+  /** The size and the RGB bytes of a picture file, as this browser decodes it. */
+  async decode(file: Buffer): Promise<{ width: number; height: number; rgb: Buffer }> {
+    const decoded = await this.page.evaluate(async (base64) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes]));
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d")!;
+      context.drawImage(bitmap, 0, 0);
+      const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+      let rgb = "";
+      for (let i = 0; i < data.length; i += 4) {
+        rgb += String.fromCharCode(data[i]!, data[i + 1]!, data[i + 2]!);
+      }
+      return { width, height, rgb: btoa(rgb) };
+    }, file.toString("base64"));
+    return { ...decoded, rgb: Buffer.from(decoded.rgb, "base64") };
+  }
+
+  /** Bytes that the page's process holds in memory. */
+  async memory(): Promise<number> {
+    const session = await this.context.browser()!.newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    const renderers = processInfo.filter(({ type }) => type === "renderer");
+    const resident = renderers.map(({ id }) => {
+      const pages = readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1];
+      return Number(pages) * 4096;
+    });
+    return Math.max(...resident);
+  }
+}
+
+/** The largest and the mean difference of two pictures' bytes. */
+export function differences(one: Buffer, other: Buffer): { largest: number; mean: number } {
+  assert.equal(one.length, other.length);
+  let [largest, sum] = [0, 0];
+  for (let i = 0; i < one.length; i++) {
+    const difference = Math.abs(one[i]! - other[i]!);
+    largest = Math.max(largest, difference);
+    sum += difference;
+  }
+  return { largest, mean: sum / one.length };
+}

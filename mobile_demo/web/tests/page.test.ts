@@ -1,0 +1,284 @@
+/** The built page in a real browser, against egnet_tf on the same model. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { serve } from "../static_server.mjs";
+import { Browser, differences } from "./browser.ts";
+
+const DIST = path.resolve("dist");
+const PYTHON = process.env["PYTHON"] ?? "python3";
+const photos = mkdtempSync(path.join(tmpdir(), "deblur-photos-"));
+const photo = (name: string) => path.join(photos, name);
+const expected = (name: string) => readFileSync(photo(`${name}.rgb`));
+
+before(() => {
+  assert.ok(existsSync(path.join(DIST, "model.tflite")), "Expected a built page in dist/. Received: none");
+  const run = (script: string, ...args: string[]) =>
+    execFileSync(PYTHON, [path.resolve("tests", script), ...args], { stdio: "inherit" });
+  run("photos.py", photos);
+  run("reference.py", path.join(DIST, "model.tflite"), photos);
+});
+
+after(() => rmSync(photos, { recursive: true, force: true }));
+
+describe("a photo", () => {
+  let server: Server;
+  let browser: Browser;
+
+  before(async () => {
+    server = await serve(DIST);
+    browser = await Browser.open(server);
+  });
+
+  after(async () => {
+    await browser.close();
+    server.close();
+  });
+
+  test("the page says what it runs on: threads, where it is isolated", async () => {
+    assert.match(await browser.ready(), /^Runs on CPU, \d threads$/);
+  });
+
+  test("is restored exactly as by egnet_tf with the same model", async () => {
+    await browser.restore(photo("photo.png"));
+    const { name, file } = await browser.save("PNG");
+    assert.equal(name, "photo-deblurred.png");
+    const { width, height, rgb } = await browser.decode(file);
+    assert.deepEqual([width, height], [600, 400]);
+    const { largest } = differences(rgb, expected("photo"));
+    assert.ok(largest <= 1, `${largest} of 255`);
+  });
+
+  test("is saved as a JPEG that looks the same", async () => {
+    const { name, file } = await browser.save("JPEG");
+    assert.equal(name, "photo-deblurred.jpg");
+    assert.deepEqual([...file.subarray(0, 3)], [0xff, 0xd8, 0xff]);
+    assert.match((await browser.status())!, /Saved as photo-deblurred\.jpg/);
+    const { mean } = differences((await browser.decode(file)).rgb, expected("photo"));
+    assert.ok(mean < 2, `${mean} of 255`);
+  });
+
+  test("smaller than a tile is padded as by egnet_tf", async () => {
+    await browser.restore(photo("small.png"));
+    const { width, height, rgb } = await browser.decode((await browser.save("PNG")).file);
+    assert.deepEqual([width, height], [60, 90]);
+    assert.ok(differences(rgb, expected("small")).largest <= 1);
+  });
+
+  test("is turned upright as its EXIF orientation says", async () => {
+    await browser.restore(photo("turned.jpg"));
+    assert.equal(await browser.page.textContent("#size"), "250 × 400");
+    const { width, height, rgb } = await browser.decode((await browser.save("PNG")).file);
+    assert.deepEqual([width, height], [250, 400]);
+    // Two JPEG decoders, each within its rights: a level here and there.
+    const { mean } = differences(rgb, expected("turned"));
+    assert.ok(mean < 0.5, `${mean} of 255`);
+  });
+
+  test("shows its progress tile by tile", async () => {
+    await browser.page.evaluate(() => {
+      const heard: string[] = [];
+      Object.assign(window, { heard });
+      const status = document.getElementById("status")!;
+      new MutationObserver(() => heard.push(status.textContent!)).observe(status, { childList: true });
+    });
+    await browser.restore(photo("photo.png"));
+    const heard = await browser.page.evaluate(() => (window as unknown as { heard: string[] }).heard);
+    const tiles = heard.map((text) => Number(/tile (\d) of 6/.exec(text)?.[1])).filter(Boolean);
+    assert.deepEqual([...new Set(tiles)], [1, 2, 3, 4, 5, 6]);
+    assert.deepEqual(tiles, [...tiles].sort());
+    assert.match(heard.at(-1)!, /^Done in/);
+  });
+
+  test("can be stopped, and started again", async () => {
+    await browser.choose(photo("wide.png"));
+    await browser.page.waitForFunction(() => /tile 2 of/.test(document.getElementById("status")!.textContent!));
+    await browser.page.click("#cancel");
+    await browser.stage("opened");
+    assert.equal(await browser.status(), "Stopped.");
+    assert.equal(await browser.page.isVisible("#save"), false);
+    await browser.page.click("#restore");
+    await browser.stage("working");
+    // Another photo in the middle of it wins.
+    await browser.restore(photo("small.png"));
+    const { rgb } = await browser.decode((await browser.save("PNG")).file);
+    assert.ok(differences(rgb, expected("small")).largest <= 1);
+  });
+
+  test("can be compared and zoomed with the keyboard alone", async () => {
+    const { page } = browser;
+    const slider = page.getByRole("slider", { name: /Compare/ });
+    await slider.focus();
+    const value = async () => Number(await slider.inputValue());
+    assert.equal(await value(), 50);
+    await page.keyboard.press("ArrowRight");
+    assert.equal(await value(), 51);
+    await page.keyboard.press("Home");
+    assert.equal(await value(), 0);
+    assert.equal(await slider.getAttribute("aria-valuetext"), "100 percent restored");
+    const zoomOut = page.getByRole("button", { name: "Zoom out" });
+    assert.equal(await zoomOut.isDisabled(), true);
+    await page.keyboard.press("+");
+    await page.waitForFunction(() => !document.querySelector<HTMLButtonElement>('[data-zoom="out"]')!.disabled);
+    await page.keyboard.press("0");
+    await page.waitForFunction(() => document.querySelector<HTMLButtonElement>('[data-zoom="out"]')!.disabled);
+  });
+
+  test("shows every one of its pixels when it is zoomed, also a large one", async () => {
+    await browser.restore(photo("wide.png"));
+    const { page } = browser;
+    await page.getByRole("slider", { name: /Compare/ }).fill("0");
+    await page.getByRole("group", { name: /^Photo/ }).focus();
+    for (let i = 0; i < 30; i++) await page.keyboard.press("+");
+    // The middle of the photo is the middle of the view, eight screen pixels a pixel.
+    const restored = expected("wide");
+    const at = ((128 * 2400) + 1200) * 3;
+    const wanted = [...restored.subarray(at, at + 3)];
+    await page.waitForFunction((rgb) => {
+      const canvas = document.querySelector<HTMLCanvasElement>("#view canvas")!;
+      const middle = canvas.getContext("2d")!.getImageData(canvas.width / 2 + 4, canvas.height / 2 + 4, 1, 1);
+      return rgb.every((value, i) => Math.abs(value - middle.data[i]!) <= 1);
+    }, wanted);
+  });
+
+  test("that is none gets a clear answer, and the page goes on", async () => {
+    writeFileSync(photo("broken.jpeg"), readFileSync(photo("turned.jpg")).subarray(0, 40));
+    await browser.choose(photo("broken.jpeg"));
+    const alert = browser.page.getByRole("alert");
+    await alert.getByText("This file cannot be opened as a photo.").waitFor();
+    assert.equal(await browser.page.isVisible("#choose ~ svg"), true);
+    await alert.getByRole("button", { name: "Dismiss" }).click();
+    await browser.restore(photo("tile.png"));
+    assert.equal(await alert.isVisible(), false);
+  });
+
+  test("that is too large gets a clear answer", async () => {
+    await browser.choose(photo("huge.gif"));
+    const alert = browser.page.getByRole("alert");
+    await alert.getByText("This photo is too large for this device.").waitFor();
+    assert.match((await alert.textContent())!, /72 megapixels \(9000 × 8000\), and about \d+ fit/);
+  });
+
+  test("after photo leaves no memory behind", async () => {
+    await browser.ready();
+    const run = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        await browser.page.click("#back");
+        await browser.restore(photo("tile.png"));
+      }
+    };
+    await browser.restore(photo("tile.png"));
+    await run(10);
+    const before = await browser.memory();
+    await run(30);
+    const grown = ((await browser.memory()) - before) / 2 ** 20;
+    // A tile's input and output alone, kept, would be 45 MiB.
+    assert.ok(grown < 30, `grew by ${grown.toFixed(1)} MiB from ${(before / 2 ** 20).toFixed(0)}`);
+  });
+
+  test("can be restored without a network, after a reload", async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await browser.page.reload();
+    assert.match(await browser.ready(), /^Runs on CPU/);
+    await browser.page.click('[data-sample*="cat"]');
+    await browser.stage("restored");
+  });
+
+  test("made the page complain about nothing", () => {
+    assert.deepEqual(browser.complaints, []);
+  });
+});
+
+describe("the page", () => {
+  let server: Server;
+  let browser: Browser | null = null;
+
+  before(async () => {
+    server = await serve(DIST, { isolated: false });
+  });
+
+  const close = async () => {
+    await browser?.close();
+    browser = null;
+  };
+
+  after(async () => {
+    await close();
+    server.close();
+  });
+
+  test("runs on one thread where the host cannot isolate it, and isolates itself", async () => {
+    browser = await Browser.open(server);
+    assert.equal(await browser.ready(), "Runs on CPU");
+    await browser.restore(photo("tile.png"));
+    const { rgb } = await browser.decode((await browser.save("PNG")).file);
+    assert.ok(differences(rgb, expected("tile")).largest <= 1);
+    await browser.page.reload();
+    assert.match(await browser.ready(), /^Runs on CPU, \d threads$/);
+    assert.deepEqual(browser.complaints, []);
+    await close();
+  });
+
+  test("runs on WebGPU and is right to two levels", async () => {
+    browser = await Browser.open(server, {
+      search: "?accelerator=webgpu",
+      flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+    });
+    assert.equal(await browser.ready(), "Runs on WebGPU");
+    await browser.restore(photo("tile.png"));
+    const { rgb } = await browser.decode((await browser.save("PNG")).file);
+    const { largest } = differences(rgb, expected("tile"));
+    assert.ok(largest <= 2, `${largest} of 255`);
+    await close();
+  });
+
+  test("leaves WebGPU alone that is only the processor", async () => {
+    browser = await Browser.open(server, {
+      flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+    });
+    assert.match(await browser.ready(), /^Runs on CPU/);
+    await close();
+  });
+
+  test("says so where the browser is too old", async () => {
+    browser = await Browser.open(server, {
+      before: (context) => context.addInitScript("delete window.OffscreenCanvas"),
+    });
+    await browser.page.getByRole("alert").getByText("This browser is too old").waitFor();
+    assert.deepEqual(browser.complaints, []);
+    await close();
+  });
+
+  test("says so where memory ends", async () => {
+    browser = await Browser.open(server, {
+      serviceWorkers: "block",
+      before: (context) =>
+        context.route("**/worker.js", async (route) => {
+          const response = await route.fetch();
+          const refuse = "self.createImageBitmap = () => Promise.reject(new DOMException('', 'InvalidStateError'));";
+          await route.fulfill({ response, body: refuse + (await response.text()) });
+        }),
+    });
+    await browser.ready();
+    await browser.choose(photo("tile.png"));
+    await browser.page.getByRole("alert").getByText("There is too little memory for this photo.").waitFor();
+    assert.equal(await browser.page.isVisible("#start"), true);
+    await close();
+  });
+
+  test("says so where the network cannot be loaded", async () => {
+    browser = await Browser.open(server, {
+      serviceWorkers: "block",
+      before: (context) => context.route("**/litert/*", (route) => route.fulfill({ status: 404 })),
+    });
+    await browser.page.getByRole("alert").getByText("The network could not be run.").waitFor();
+    await close();
+  });
+});
