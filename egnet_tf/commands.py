@@ -20,8 +20,8 @@ def run(main: Callable[[], int | None], subject: str | None = None) -> None:
 
     Args:
         main: the command.
-        subject: name of the flag that may be given without its name, as in
-            `deblur photo.jpg`.
+        subject: name of the flag that may be given without its name, before or
+            after the others, as in `deblur photo.jpg`. A list takes several words.
 
     A mistake in the flags, an `InputError` and an error of the operating system
     (missing file, full disk, no permission) become one line on stderr and exit
@@ -31,9 +31,14 @@ def run(main: Callable[[], int | None], subject: str | None = None) -> None:
 
     def parse(argv: list[str]) -> list[str]:
         try:
+            flags.FLAGS.set_gnu_getopt()
             words = flags.FLAGS([argv[0], *expanded(argv[1:])])[1:]
-            if subject and len(words) == 1 and flags.FLAGS[subject].value is None:
-                flags.FLAGS[subject].value = words.pop()
+            if subject and words and flags.FLAGS[subject].value is None:
+                flag = flags.FLAGS[subject]
+                if isinstance(flag.parser, flags.ListParser):
+                    flag.value, words = words, []
+                elif len(words) == 1:
+                    flag.value = words.pop()
             if words:
                 raise InputError(
                     f"Expected flags (--name=value). Received: {' '.join(words)}"

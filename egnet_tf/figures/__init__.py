@@ -1,7 +1,26 @@
-"""Pictures for people: comparison sheets and gradient maps."""
+"""Pictures for people: comparisons, gradient maps, features, ensemble weights."""
 
-from egnet_tf.figures.comparison import comparison_sheet
+from egnet_tf.figures.comparison import (
+    Panel,
+    Zoom,
+    comparison_figure,
+    comparison_sheet,
+    largest_differences,
+)
+from egnet_tf.figures.ensemble import ensemble_figure
+from egnet_tf.figures.features import feature_figure
 from egnet_tf.figures.gradient import gradient_figure, visible_gradient_map
 from egnet_tf.figures.sheet import column
 
-__all__ = ["column", "comparison_sheet", "gradient_figure", "visible_gradient_map"]
+__all__ = [
+    "Panel",
+    "Zoom",
+    "column",
+    "comparison_figure",
+    "comparison_sheet",
+    "ensemble_figure",
+    "feature_figure",
+    "gradient_figure",
+    "largest_differences",
+    "visible_gradient_map",
+]

@@ -6,7 +6,12 @@ from egnet_tf.models.egn import EGNConfig, Enhancer, egn
 from egnet_tf.models.egnet import egnet
 from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
-from egnet_tf.models.probe import last_features
+from egnet_tf.models.probe import (
+    Enhanced,
+    egn_features,
+    ensemble_weights,
+    last_features,
+)
 from egnet_tf.models.self_ensemble import self_ensemble
 from egnet_tf.models.stages import finest
 from egnet_tf.models.variants import (
@@ -29,6 +34,7 @@ from egnet_tf.models.weights_folder import (
 __all__ = [
     "VARIANTS",
     "EGNConfig",
+    "Enhanced",
     "Enhancer",
     "LoadedModel",
     "Variant",
@@ -36,7 +42,9 @@ __all__ = [
     "build_ensemble",
     "dmphn",
     "egn",
+    "egn_features",
     "egnet",
+    "ensemble_weights",
     "find_weights",
     "finest",
     "last_features",

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from egnet_tf.models import build, finest, last_features
+from egnet_tf.models import (
+    build,
+    build_ensemble,
+    egn_features,
+    ensemble_weights,
+    finest,
+    last_features,
+)
 
 NARROW = {
     "egnet_testing": "stage3_tail",
@@ -26,3 +33,36 @@ def test_the_last_convolution_makes_the_restored_picture_of_them(
 def test_features_behind_a_strided_stem(pictures):
     image = pictures(2, 32, 64, 3)
     assert last_features(build("egnet_tiny"))(image).shape == (2, 8, 16, 40)
+
+
+def test_features_around_egn_are_those_of_the_whole_picture(randomise, pictures):
+    network = randomise(build("egnet_testing"), stddev=0.3)
+    image = np.asarray(pictures(1, 32, 48, 3))
+    found = egn_features(network, image)
+    assert list(found) == [1, 2]
+    for stage, (before, after) in found.items():
+        assert before.shape == after.shape == (8, 12, before.shape[-1])
+        egn = network.get_layer(f"egn_stage{stage}")
+        # Stage 1 works on the upper and the lower half.
+        parts = np.split(before, 2) if stage == 1 else [before]
+        views = np.split(image, 2, axis=1) if stage == 1 else [image]
+        pairs = zip(parts, views, strict=True)
+        expected = [egn([part[None], view])[0] for part, view in pairs]
+        largest = np.abs(after).max()
+        np.testing.assert_allclose(after, np.concatenate(expected), atol=1e-5 * largest)
+        assert np.abs(after - before).max() > 1e-2 * largest
+    # Looking changes nothing.
+    np.testing.assert_array_equal(egn_features(network, image)[1].after, found[1].after)
+
+
+def test_without_egn_there_is_nothing_to_see(pictures):
+    assert egn_features(build("dmphn"), np.asarray(pictures(1, 16, 16, 3))) == {}
+
+
+def test_ensemble_weights_give_the_weighted_sum(randomise, pictures):
+    ensemble = randomise(build_ensemble("egnet_testing"), stddev=0.3)
+    branches = list(pictures(3, 1, 8, 12, 3))
+    weights = np.asarray(ensemble_weights(ensemble)(branches))
+    assert weights.shape == (1, 8, 12, 3) and np.ptp(weights) > 0.01
+    expected = np.einsum("bhwn,nbhwc->bhwc", weights, np.stack(branches))
+    np.testing.assert_allclose(ensemble(branches), expected, atol=1e-5)
