@@ -1,0 +1,1 @@
+"""Results for readers: tables with published numbers beside, and the report's page."""
