@@ -1,0 +1,66 @@
+package org.egnet.deblur.core
+
+import kotlin.math.max
+import kotlin.math.min
+
+// Between the pixels of a bitmap (packed ARGB) and the numbers of the network (RGB in
+// [0, 1]).
+
+/**
+ * Packs a picture into the network's tile, padded at the right and the bottom by
+ * reflection (`1234 -> 1234 321`), again and again where it is smaller than that.
+ *
+ * @param argb height x width packed pixels; transparent parts become white, as on paper.
+ * @param packed gets tile x tile x 3 values in [0, 1].
+ */
+fun packTile(argb: IntArray, height: Int, width: Int, tile: Int, packed: FloatArray) {
+    val rows = reflectedIndices(height, tile)
+    val columns = reflectedIndices(width, tile)
+    var to = 0
+    for (y in 0 until tile) {
+        val row = rows[y] * width
+        for (x in 0 until tile) {
+            val pixel = argb[row + columns[x]]
+            val alpha = pixel ushr 24
+            packed[to++] = onWhite(pixel shr 16 and 0xff, alpha) / 255f
+            packed[to++] = onWhite(pixel shr 8 and 0xff, alpha) / 255f
+            packed[to++] = onWhite(pixel and 0xff, alpha) / 255f
+        }
+    }
+}
+
+/** Of each pixel of a padded axis, the pixel of the picture that it repeats. */
+fun reflectedIndices(length: Int, padded: Int): IntArray {
+    val period = max(2 * (length - 1), 1)
+    return IntArray(padded) {
+        val phase = it % period
+        if (length == 1) 0 else min(phase, period - phase)
+    }
+}
+
+/**
+ * Unpacks rows of the network's numbers into pixels, clipped and rounded (halves to
+ * even), opaque.
+ *
+ * @param rgb rows x stride x 3; of each row the first `width` pixels are taken.
+ */
+fun unpackRows(rgb: FloatArray, rows: Int, width: Int, stride: Int): IntArray {
+    val argb = IntArray(rows * width)
+    var to = 0
+    for (y in 0 until rows) {
+        var from = y * stride * 3
+        repeat(width) {
+            val red = toByte(rgb[from++])
+            val green = toByte(rgb[from++])
+            val blue = toByte(rgb[from++])
+            argb[to++] = (0xff shl 24) or (red shl 16) or (green shl 8) or blue
+        }
+    }
+    return argb
+}
+
+private fun onWhite(value: Int, alpha: Int): Int =
+    if (alpha == 255) value else (value * alpha + 255 * (255 - alpha) + 127) / 255
+
+private fun toByte(value: Float): Int =
+    Math.rint((value.coerceIn(0f, 1f) * 255f).toDouble()).toInt()

@@ -1,0 +1,67 @@
+package org.egnet.deblur.core
+
+import kotlin.math.max
+import kotlin.math.min
+
+/** A network that restores one tile. */
+interface TileNetwork {
+    /** Side of the tiles in pixels. */
+    val tile: Int
+
+    /** Restores RGB, tile x tile x 3 in [0, 1]; not clipped. */
+    fun restore(image: FloatArray): FloatArray
+}
+
+/** A photo that is read window by window. */
+interface PhotoSource {
+    val height: Int
+    val width: Int
+
+    /** Reads packed ARGB pixels, rows first. */
+    fun read(top: Int, left: Int, height: Int, width: Int): IntArray
+}
+
+/** Where the restored photo goes. */
+fun interface PhotoSink {
+    /** Writes opaque packed ARGB pixels, rows first, `width` a row. */
+    fun write(top: Int, left: Int, width: Int, argb: IntArray)
+}
+
+/**
+ * Restores a photo tile by tile, exactly as `egnet_tf.Restorer` does; one row of tiles
+ * is all that is held of it.
+ *
+ * @param sink gets each tile at once, without the blend, and the finished rows later.
+ * @param onTile (done, total), before the first tile and after each; what it throws, to
+ *   cancel, ends the restoration.
+ */
+fun restorePhoto(
+    photo: PhotoSource,
+    network: TileNetwork,
+    sink: PhotoSink,
+    onTile: (done: Int, total: Int) -> Unit,
+) {
+    val tile = network.tile
+    val (height, width) = photo.height to photo.width
+    // Overlap as egnet_tf.Restorer: an eighth of the tile.
+    val grid = TileGrid(max(height, tile), max(width, tile), tile, tile / 8)
+    val insideHeight = min(tile, height)
+    val insideWidth = min(tile, width)
+    val image = FloatArray(tile * tile * 3)
+    var done = 0
+    onTile(0, grid.tiles)
+    grid.blendedStrips(
+        restoredTile = { top, left ->
+            val argb = photo.read(top, left, insideHeight, insideWidth)
+            packTile(argb, insideHeight, insideWidth, tile, image)
+            val restored = network.restore(image)
+            sink.write(top, left, insideWidth, unpackRows(restored, insideHeight, insideWidth, tile))
+            onTile(++done, grid.tiles)
+            restored
+        },
+        onStrip = { top, rows, strip ->
+            val inside = min(rows, height - top)
+            sink.write(top, 0, width, unpackRows(strip, inside, width, grid.width))
+        },
+    )
+}

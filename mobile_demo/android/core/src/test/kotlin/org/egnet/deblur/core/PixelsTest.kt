@@ -1,0 +1,46 @@
+package org.egnet.deblur.core
+
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+
+class PixelsTest {
+    @Test
+    fun `small pictures are reflected again and again`() {
+        assertArrayEquals(intArrayOf(0, 1, 2, 3, 2, 1, 0, 1, 2), reflectedIndices(4, 9))
+        assertArrayEquals(intArrayOf(0, 0, 0), reflectedIndices(1, 3))
+        assertArrayEquals(intArrayOf(0, 1, 0, 1), reflectedIndices(2, 4))
+    }
+
+    @Test
+    fun `every byte survives packing and unpacking`() {
+        val argb = IntArray(256) { (0xff shl 24) or (it shl 16) or (255 - it shl 8) or (it * 7 and 0xff) }
+        val packed = FloatArray(16 * 16 * 3)
+        packTile(argb, 16, 16, 16, packed)
+        assertArrayEquals(argb, unpackRows(packed, 16, 16, 16))
+    }
+
+    @Test
+    fun `what is transparent becomes white`() {
+        val packed = FloatArray(3)
+        packTile(intArrayOf(0x00123456), 1, 1, 1, packed)
+        assertArrayEquals(floatArrayOf(1f, 1f, 1f), packed)
+        packTile(intArrayOf(0x80000000.toInt()), 1, 1, 1, packed)
+        assertEquals(127 / 255f, packed[0])
+    }
+
+    @Test
+    fun `values are clipped, and halves rounded to even`() {
+        val rgb = floatArrayOf(-0.1f, 1.1f, 0.5f, 2.5f / 255f, 3.5f / 255f, 1f)
+        // 0.5 x 255 = 127.5.
+        val expected = intArrayOf(0xff00ff80.toInt(), 0xff0204ff.toInt())
+        assertArrayEquals(expected, unpackRows(rgb, 1, 2, 2))
+    }
+
+    @Test
+    fun `padding is left out`() {
+        val rgb = FloatArray(2 * 3 * 3) { (it / 3) / 255f }
+        val pixels = unpackRows(rgb, 2, 1, 3).map { it and 0xff }
+        assertEquals(listOf(0, 3), pixels)
+    }
+}

@@ -1,0 +1,51 @@
+package org.egnet.deblur.core
+
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertSame
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Test
+
+class TrustedNetworkTest {
+    private val safe = StandIn()
+    private val image = FloatArray(Golden.TILE * Golden.TILE * 3) { it % 7 / 7f }
+
+    @Test
+    fun `a network that agrees is used`() {
+        val fast = StandIn(error = 0.01f)
+        val trusted = TrustedNetwork(safe) { fast }
+        assertSame(fast, trusted.current)
+        assertArrayEquals(fast.restore(image), trusted.restore(image))
+    }
+
+    @Test
+    fun `one that computes wrongly is not`() {
+        for (error in listOf(0.03f, Float.NaN, Float.POSITIVE_INFINITY)) {
+            assertSame(safe, TrustedNetwork(safe) { StandIn(error) }.current)
+        }
+    }
+
+    @Test
+    fun `one that cannot be opened is not`() {
+        val trusted = TrustedNetwork(safe) { throw IllegalStateException("no GPU") }
+        assertSame(safe, trusted.current)
+    }
+
+    @Test
+    fun `one that fails on the way is left, and its tile restored`() {
+        var calls = 0
+        val failing = object : StandIn() {
+            override fun restore(image: FloatArray) =
+                if (++calls == 2) throw IllegalStateException("lost") else super.restore(image)
+        }
+        val trusted = TrustedNetwork<StandIn>(safe) { failing }
+        assertSame(failing, trusted.current)
+        assertArrayEquals(safe.restore(image), trusted.restore(image))
+        assertSame(safe, trusted.current)
+    }
+
+    @Test
+    fun `a safe network without finite numbers is an error`() {
+        val trusted = TrustedNetwork(StandIn(Float.NaN)) { throw IllegalStateException() }
+        assertThrows(IllegalStateException::class.java) { trusted.restore(image) }
+    }
+}
