@@ -7,6 +7,10 @@ attention  position attention by blocks against the whole matrix at once
 recompute  memory of a training step with and without --recompute
 layout     run time of mprnet before and after two changes of its graph
 input      how fast training crops come out of files of different forms
+tflite     run time and memory of exported files beside their Keras model:
+           --what=tflite --model=runs/quickstart --files=runs/quickstart/export
+photo      memory of deblurring a photo from file to file, by its size
+seams      steps across the borders of tiles against the picture restored whole
 
 docs/cost.md says what was measured with it, and on what machine.
 """
@@ -24,8 +28,12 @@ from egnet_tf.benchmarks.attention import measure_attention
 from egnet_tf.benchmarks.layout import measure_layout
 from egnet_tf.benchmarks.model import measure_model
 from egnet_tf.benchmarks.networks import parse_size
+from egnet_tf.benchmarks.photo import measure_photo
 from egnet_tf.benchmarks.recompute import measure_recompute
+from egnet_tf.benchmarks.seams import measure_seams
+from egnet_tf.benchmarks.tflite import find_files, measure_files
 from egnet_tf.data.input_benchmark import FORMS, measure_input
+from egnet_tf.data.pictures import read_rgb
 from egnet_tf.errors import InputError
 from egnet_tf.table import aligned, write_csv
 
@@ -34,7 +42,7 @@ _PRECISIONS = ("float32", "mixed_bfloat16")
 _WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["model", "attention", "recompute", "layout", "input"],
+    ["model", "attention", "recompute", "layout", "input", "tflite", "photo", "seams"],
     "What to measure.",
     required=True,
 )
@@ -66,6 +74,23 @@ _BLOCK = flags.DEFINE_integer(
 _FORMS = flags.DEFINE_list(
     "forms", ["png", "shards"], f"input: forms of the files, of {', '.join(FORMS)}."
 )
+_MODEL = flags.DEFINE_string(
+    "model",
+    None,
+    "tflite, photo, seams: a run's folder or a variant; for tflite what the files came "
+    "from.",
+)
+_FILES = flags.DEFINE_list(
+    "files", [], "tflite: .tflite files of one tile size, or folders with them."
+)
+_MEGAPIXELS = flags.DEFINE_list(
+    "megapixels", ["12", "50"], "photo: sizes of the photos."
+)
+_MEMORY_LIMIT = flags.DEFINE_float(
+    "memory_limit", 1.0, "photo: GiB, as of deblur.", lower_bound=0.0
+)
+_PHOTO = flags.DEFINE_string("photo", None, "seams: a picture.")
+_TILES = flags.DEFINE_list("tiles", ["256"], "seams: sides of the tiles in pixels.")
 _OUTPUT = flags.DEFINE_string("output", None, "A CSV file for the same rows.")
 
 
@@ -108,6 +133,34 @@ def _measured() -> Iterator[NamedTuple]:
                     yield from measure_layout(variant, size, _REPETITIONS.value)
         case "input":
             yield from measure_input(forms=_FORMS.value)
+        case "tflite":
+            yield from measure_files(
+                _model(), find_files(_FILES.value), _REPETITIONS.value
+            )
+        case "photo":
+            sizes = _numbers(_MEGAPIXELS, float)
+            yield from measure_photo(_model(), sizes, int(_MEMORY_LIMIT.value * 2**30))
+        case "seams":
+            if _PHOTO.value is None:
+                raise InputError("Expected --photo for --what=seams. Received: none")
+            yield from measure_seams(
+                _model(), read_rgb(_PHOTO.value), _numbers(_TILES, int)
+            )
+
+
+def _model() -> str:
+    if _MODEL.value is None:
+        raise InputError(f"Expected --model for --what={_WHAT.value}. Received: none")
+    return _MODEL.value
+
+
+def _numbers(flag: flags.FlagHolder, kind: type) -> list:
+    try:
+        return [kind(word) for word in flag.value]
+    except ValueError:
+        raise InputError(
+            f"Expected numbers in --{flag.name}. Received: {','.join(flag.value)}"
+        ) from None
 
 
 def _precisions(default: Sequence[str]) -> Sequence[str]:

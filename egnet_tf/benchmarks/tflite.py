@@ -1,0 +1,115 @@
+"""Run time and memory of .tflite files beside the Keras model they came from."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from egnet_tf import models
+from egnet_tf.benchmarks.memory import peak_memory
+from egnet_tf.benchmarks.networks import Size, forward
+from egnet_tf.benchmarks.timing import median_ratio, run_times
+from egnet_tf.errors import InputError
+from egnet_tf.inference.litert_runner import LiteRTRunner
+
+_KERAS = "Keras"
+
+
+class FileCost(NamedTuple):
+    """One row of the result.
+
+    Attributes:
+        file: its name, or "Keras".
+        tile: side in pixels.
+        megabytes: of the file; for Keras of the weights.
+        seconds: of one tile, the median.
+        times_keras: seconds / seconds of Keras, the median over the rounds.
+        peak_megabytes: of a process that opens it and restores one tile, above its
+            start.
+    """
+
+    file: str
+    tile: int
+    megabytes: float
+    seconds: float
+    times_keras: float
+    peak_megabytes: float
+
+
+def measure_files(
+    model: str, files: Sequence[Path], repetitions: int = 10
+) -> list[FileCost]:
+    """Times files of one tile size and their Keras model in turns; a row for each.
+
+    LiteRT runs through its default delegate on all cores, Keras in a compiled graph.
+
+    Args:
+        model: a run's folder, or a variant with shipped weights.
+        files: .tflite files of that model, restoring a tile once.
+        repetitions: timed runs of each.
+
+    Raises:
+        InputError: no such model or file, or files of different tiles.
+    """
+    weights = models.find_weights(model)
+    runners = {path.name: LiteRTRunner(path) for path in files}
+    tiles = {runner.tile for runner in runners.values()}
+    if len(tiles) != 1:
+        raise InputError(
+            "Expected .tflite files of one tile size. Received: "
+            f"{', '.join(map(str, sorted(tiles))) or 'no files'}"
+        )
+    (tile,) = tiles
+    image = np.random.default_rng(0).random((1, tile, tile, 3), np.float32)
+    network = models.load(weights).network
+    works: dict[str, Callable[[], object]] = {
+        _KERAS: forward(network, Size(tile, tile)),
+        **{name: lambda r=runner: r(image) for name, runner in runners.items()},
+    }
+    times = run_times(works, repetitions)
+    peaks = {
+        _KERAS: peak_memory(_restore_with_keras, weights, tile),
+        **{path.name: peak_memory(_restore_with_file, path, tile) for path in files},
+    }
+    sizes = {_KERAS: 4 * network.count_params()}
+    sizes.update({path.name: path.stat().st_size for path in files})
+    return [
+        FileCost(
+            name,
+            tile,
+            sizes[name] / 1e6,
+            statistics.median(times[name]),
+            median_ratio(times[name], times[_KERAS]),
+            peaks[name] / 1e6,
+        )
+        for name in works
+    ]
+
+
+def find_files(paths: Sequence[str]) -> list[Path]:
+    """The .tflite files among files and in folders.
+
+    Raises:
+        InputError: there are none.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        found += sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+    if not found:
+        raise InputError(
+            f"Expected .tflite files, or folders with some. Received: "
+            f"{', '.join(paths) or 'none'}"
+        )
+    return found
+
+
+def _restore_with_keras(weights: Path, tile: int) -> None:
+    forward(models.load(weights).network, Size(tile, tile))()
+
+
+def _restore_with_file(path: Path, tile: int) -> None:
+    LiteRTRunner(path)(np.full((1, tile, tile, 3), 0.5, np.float32))

@@ -1,0 +1,1 @@
+"""TensorFlow Serving: its configuration, and clients for both of its protocols."""

@@ -1,0 +1,86 @@
+"""A client of TensorFlow Serving's REST protocol."""
+
+from __future__ import annotations
+
+import base64
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from export.serving.errors import ServerError
+
+_TRY_AGAIN = (429, 502, 503, 504)  # Busy or starting: the request itself is right.
+
+
+class RestClient:
+    """Deblurs picture files by POST <server>/v1/models/<model>:predict.
+
+    Args:
+        server: such as "http://localhost:8501".
+        model: its name on the server.
+        label: of the version, such as "stable"; None for the newest.
+        timeout: seconds of silence after which a request is given up.
+        retries: further attempts when the server cannot be reached or is busy; the
+            pauses between them double, from half a second.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        model: str,
+        label: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 3,
+    ):
+        version = f"/labels/{label}" if label else ""
+        self._address = f"{server.rstrip('/')}/v1/models/{model}{version}:predict"
+        self._timeout = timeout
+        self._session = requests.Session()
+        policy = Retry(
+            total=retries,
+            backoff_factor=0.5,
+            status_forcelist=_TRY_AGAIN,
+            allowed_methods=None,  # Also POST: restoring twice does no harm.
+            raise_on_status=False,
+        )
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=policy))
+
+    def deblur(self, picture: bytes) -> bytes:
+        """Sends a JPEG or PNG file, returns the restored picture as a PNG file.
+
+        Raises:
+            ServerError: no server, no such model, or a picture it does not take.
+        """
+        instance = {"image_bytes": {"b64": base64.b64encode(picture).decode()}}
+        request = {"signature_name": "deblur_bytes", "instances": [instance]}
+        try:
+            answer = self._session.post(
+                self._address, json=request, timeout=self._timeout
+            )
+        except requests.RequestException as error:
+            raise ServerError(
+                f"Expected an answer of {self._address}. Received: {error}"
+            ) from error
+        if not answer.ok:
+            raise ServerError(
+                f"Expected {self._address} to take the picture. Received: "
+                f"{answer.status_code} {_message(answer)}"
+            )
+        try:
+            (restored,) = answer.json()["predictions"]
+            # The only output: its name is left out.
+            return base64.b64decode(restored["b64"], validate=True)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerError(
+                f"Expected one base64 prediction of {self._address}. Received: "
+                f"{answer.text[:100]}"
+            ) from error
+
+
+def _message(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["error"])[:500]
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]

@@ -1,0 +1,376 @@
+"""The clients against servers that speak the protocols, and what the servers survive.
+
+No `tensorflow_model_server` here: REST is a KServe server (V1 protocol) in a process
+of its own, gRPC a PredictionService of the official stubs, both over the exported
+SavedModel.
+"""
+
+import base64
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from concurrent import futures
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from PIL import Image
+
+from egnet_tf import models
+from export import serving
+from export.checked_export import Source
+from export.saved_model_folder import write_version
+from export.serving.errors import ServerError
+
+grpc = pytest.importorskip("grpc")
+requests = pytest.importorskip("requests")
+pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
+
+MAX_PIXELS = 10_000
+CONFIGURATION = Path(serving.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def version(device_model, pairs, tmp_path_factory):
+    """Folder of an exported version."""
+    source = Source("device", device_model, ("whole",), pairs, "samples, test")
+    return write_version(source, tmp_path_factory.mktemp("egnet"), MAX_PIXELS).path
+
+
+@pytest.fixture(scope="module")
+def picture():
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
+    return np.asarray(small.resize((61, 47), Image.Resampling.BICUBIC))
+
+
+def file_of(pixels, kind="png"):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def expected(device_model, picture):
+    """What the network itself makes of the picture, as levels."""
+    image = np.pad(picture, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(
+        255
+    )
+    restored = np.asarray(models.finest(device_model.network(image)))[0, :47, :61]
+    return np.rint(255 * np.clip(restored, 0, 1)).astype(int)
+
+
+def assert_restored(png, expected, picture):
+    restored = np.asarray(Image.open(io.BytesIO(png))).astype(int)
+    assert np.abs(restored - expected).max() <= 1
+    assert np.abs(restored - picture).max() > 1
+
+
+# === The signatures, by TensorFlow alone ===
+
+
+def test_loads_without_this_package(version):
+    script = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        f"loaded = tf.saved_model.load({str(version)!r})\n"
+        "run = loaded.signatures['serving_default']\n"
+        "shape = run(image=tf.zeros((2, 19, 70, 3)))['restored'].shape\n"
+        "assert shape == (2, 19, 70, 3), shape\n"
+        "assert not run.variables\n"
+        "assert not {'keras', 'egnet_tf'} & set(sys.modules), sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    # TensorFlow imports Keras when it is asked for; loading does not ask.
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+
+
+def test_any_size_and_batch_equal_the_network(version, device_model):
+    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
+    rng = np.random.default_rng(1)
+    for shape in ((1, 1, 1, 3), (2, 5, 33, 3), (1, 64, 96, 3)):
+        image = rng.random(shape, np.float32)
+        bottom, right = (-side % 32 for side in shape[1:3])
+        padded = np.pad(image, [(0, 0), (0, bottom), (0, right), (0, 0)], "reflect")
+        expected = np.asarray(models.finest(device_model.network(padded)))
+        expected = np.clip(expected[:, : shape[1], : shape[2]], 0, 1)
+        restored = restore(image=tf.constant(image))["restored"]
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_files_of_different_sizes_in_one_request(version, picture, expected):
+    deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
+    grey = np.full((20, 30, 3), 128, np.uint8)
+    files = [file_of(picture), file_of(grey, "jpeg")]
+    first, second = deblur(image_bytes=tf.constant(files))["restored_bytes"].numpy()
+    assert_restored(first, expected, picture)
+    assert Image.open(io.BytesIO(second)).size == (30, 20)
+
+
+def test_warm_up_records_replay(version):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    loaded = tf.saved_model.load(str(version))
+    seen = set()
+    for record in tf.data.TFRecordDataset(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        ((key, value),) = request.inputs.items()
+        signature = loaded.signatures[request.model_spec.signature_name]
+        signature(**{key: tf.constant(tf.make_ndarray(value))})
+        seen.add(request.model_spec.signature_name)
+    assert seen == {"serving_default", "deblur_bytes"}
+
+
+def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
+    source = Source("device", device_model, ("whole",), pairs[:1], "samples, test")
+    assert version.name == "1"
+    assert write_version(source, version.parent, MAX_PIXELS).path.name == "2"
+    assert sorted(p.name for p in version.parent.iterdir()) == ["1", "2"]
+    assert (version / "saved_model.pb.json").is_file()
+
+
+def test_the_model_configuration_is_one():
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = model_server_config_pb2.ModelServerConfig()
+    text_format.Parse((CONFIGURATION / "models.config").read_text(), config)
+    (model,) = config.model_config_list.config
+    assert model.name == "egnet" and model.base_path == "/models/egnet"
+    versions = set(model.model_version_policy.specific.versions)
+    assert {"stable", "canary"} == set(model.version_labels)
+    assert set(model.version_labels.values()) <= versions
+
+
+# === gRPC ===
+
+
+@pytest.fixture(scope="module")
+def grpc_server(version):
+    """Address of a PredictionService over the SavedModel."""
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    loaded = tf.saved_model.load(str(version))
+
+    class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):  # noqa: N802
+            spec = request.model_spec
+            if spec.name != "egnet" or spec.version_label not in ("", "stable"):
+                context.abort(grpc.StatusCode.NOT_FOUND, "Servable not found")
+            inputs = {
+                k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()
+            }
+            try:
+                outputs = loaded.signatures[spec.signature_name](**inputs)
+            except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:1000])
+            answer = predict_pb2.PredictResponse()
+            for name, value in outputs.items():
+                answer.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+            return answer
+
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        Service(), server
+    )
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    yield f"localhost:{port}"
+    server.stop(None)
+
+
+def bad_files(picture):
+    """100 wrong picture files, each with a word of its error."""
+    png, jpeg = file_of(picture), file_of(picture, "jpeg")
+    huge = np.zeros((200, 200, 3), np.uint8)
+    rng = np.random.default_rng(2)
+    kinds = [
+        lambda: (b"", "JPEG or PNG"),
+        lambda: (b"<html>not a picture</html>", "JPEG or PNG"),
+        lambda: (rng.bytes(200), "JPEG or PNG"),
+        lambda: (file_of(picture, "gif"), "JPEG or PNG"),
+        lambda: (png[: int(rng.integers(30, len(png) // 2))], ""),
+        lambda: (jpeg[: int(rng.integers(3, 20))], ""),
+        lambda: (png[:16] + bytes(8) + png[24:], "pixels"),
+        lambda: (png[:16] + b"\x7f\xff\xff\xff" * 2 + png[24:], "pixels"),
+        lambda: (file_of(huge), "pixels"),
+        lambda: (file_of(huge, "jpeg"), "pixels"),
+    ]
+    return [kinds[i % len(kinds)]() for i in range(100)]
+
+
+def test_grpc_survives_bad_requests_between_good_ones(grpc_server, picture, expected):
+    from export.serving.grpc_client import GrpcClient
+
+    client = GrpcClient(grpc_server, "egnet", "stable", retries=0)
+    for number, (bad, word) in enumerate(bad_files(picture)):
+        with pytest.raises(ServerError, match=f"INVALID_ARGUMENT.*{word}"):
+            client.deblur(bad)
+        if number % 10 == 0:
+            assert_restored(client.deblur(file_of(picture)), expected, picture)
+    assert_restored(client.deblur(file_of(picture, "png")), expected, picture)
+    with pytest.raises(ServerError, match="NOT_FOUND"):
+        GrpcClient(grpc_server, "other", retries=0).deblur(file_of(picture))
+
+
+@pytest.mark.parametrize(
+    ("image", "word"),
+    [
+        (np.full((1, 8, 8, 3), np.nan, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), 1.5, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), -0.5, np.float32), r"\[0, 1\]"),
+        (np.zeros((1, 0, 0, 3), np.float32), "pixels"),
+        (np.zeros((0, 8, 8, 3), np.float32), "pixels"),
+        (np.zeros((1, 200, 200, 3), np.float32), "pixels"),
+        (np.zeros((8, 8, 3), np.float32), ""),
+        (np.zeros((1, 8, 8, 4), np.float32), ""),
+    ],
+)
+def test_bad_floats_are_refused(version, image, word):
+    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
+    with pytest.raises((tf.errors.InvalidArgumentError, TypeError), match=word):
+        restore(image=tf.constant(image))
+
+
+# === REST ===
+
+
+@pytest.fixture(scope="module")
+def rest_server(version, tmp_path_factory):
+    """Address of a KServe server of a process of its own."""
+    pytest.importorskip("kserve", reason="the REST server of these tests")
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("kserve") / "log.txt"
+    script = Path(__file__).with_name("kserve_server.py")
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, script, version, str(port)],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+    address = f"http://localhost:{port}"
+    try:
+        while True:
+            assert process.poll() is None, log.read_text()[-3000:]
+            try:
+                requests.get(f"{address}/v1/models/egnet", timeout=5)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_rest_survives_bad_requests_between_good_ones(rest_server, picture, expected):
+    from export.serving.rest_client import RestClient
+
+    client = RestClient(rest_server, "egnet", retries=0)
+    address = f"{rest_server}/v1/models/egnet:predict"
+    for number, (bad, word) in enumerate(bad_files(picture)):
+        with pytest.raises(ServerError, match=f"(?s)400.*{word}"):
+            client.deblur(bad)
+        if number % 10 == 0:
+            assert_restored(client.deblur(file_of(picture)), expected, picture)
+    for body in (
+        '{"signature_name": "deblur_bytes", "instances": [{"b64": "no base64!"}]}',
+        '{"signature_name": "deblur_bytes", "instances": ["text"]}',
+        '{"signature_name": "no_such", "instances": [1]}',
+        '{"instances": [[[0.5, 0.5, 0.5]]]}',
+        '{"instances": [[[[0.5, NaN, 0.5]]]]}',
+        '{"instances": []}',
+        "{}",
+        "no JSON",
+    ):
+        answer = requests.post(address, data=body, timeout=60)
+        assert 400 <= answer.status_code < 600 and answer.json()["error"]
+    assert_restored(client.deblur(file_of(picture)), expected, picture)
+    plain = requests.post(
+        address, json={"instances": [(picture / 255).tolist()]}, timeout=60
+    )
+    (restored,) = plain.json()["predictions"]
+    np.testing.assert_allclose(255 * np.array(restored), expected, atol=0.51)
+
+
+def test_the_command_restores_a_photo_by_either_protocol(
+    rest_server, grpc_server, picture, expected, tmp_path
+):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(file_of(picture))
+    for server in (rest_server, f"grpc://{grpc_server}"):
+        command = [sys.executable, "-m", "export.serving.client", str(photo)]
+        subprocess.run([*command, f"--server={server}"], check=True)
+        restored = (tmp_path / "photo_restored.png").read_bytes()
+        assert_restored(restored, expected, picture)
+
+
+def test_a_sideways_photo_is_sent_upright(picture, tmp_path):
+    """EXIF's orientation is not read by the server's decoder."""
+    from export.serving.picture_file import picture_file
+
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Turn by 90 degrees to see it upright.
+    Image.fromarray(picture).save(path, exif=exif)
+    sent = Image.open(io.BytesIO(picture_file(path)))
+    assert sent.format == "PNG" and sent.size == (47, 61)
+    Image.fromarray(picture).save(path)
+    assert picture_file(path) == path.read_bytes()
+
+
+def test_no_server_is_one_line(tmp_path, picture):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(file_of(picture))
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "export.serving.client", str(photo)]
+    options = [f"--server=http://localhost:{port}", "--retries=0"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Expected an answer of")
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png"]
+
+
+def test_the_rest_client_tries_again_while_the_server_is_busy(picture):
+    """A server that answers 503 twice, then a picture."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    from export.serving.rest_client import RestClient
+
+    answers = [503, 503, 200]
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            status = answers.pop(0)
+            body = base64.b64encode(b"restored").decode()
+            text = f'{{"predictions": [{{"b64": "{body}"}}]}}'.encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("localhost", 0), Busy)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://localhost:{server.server_port}"
+        client = RestClient(address, "egnet", retries=3)
+        assert client.deblur(file_of(picture)) == b"restored"
+        assert not answers
+    finally:
+        server.shutdown()
