@@ -21,7 +21,12 @@ from egnet_tf.metrics import protocol_named
 from egnet_tf.table import aligned
 from egnet_tf.training import Interrupted, RunFolder, recipe, train
 from egnet_tf.training.phases import TITLES
-from egnet_tf.training.strategy import STRATEGIES, device_strategy, is_chief
+from egnet_tf.training.strategy import (
+    STRATEGIES,
+    agreed,
+    device_strategy,
+    worker_index,
+)
 
 _RUN = flags.DEFINE_string("run", None, "folder of the run, e.g. runs/gopro")
 flags.mark_flag_as_required("run")
@@ -41,7 +46,7 @@ def main() -> None:
     chosen.phase_steps()
     # Before TensorFlow computes anything: workers must meet first.
     strategy = device_strategy(_STRATEGY.value)
-    chief = is_chief(strategy)
+    chief = worker_index(strategy) == 0
     data = {"data_dir": chosen.data_dir or None, "options": chosen.data_options()}
     pairs = open_pairs(chosen.dataset, split="train", seed=chosen.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
@@ -63,6 +68,8 @@ def main() -> None:
         picture = run.path / "compare.png"
         write_picture(picture, _comparison(restorer, held_out))
         print(f"\n{_table(run)}\n{picture}: blurry, restored, sharp")
+    # A worker that leaves before the chief has written all looks lost to it.
+    agreed(strategy, 0)
 
 
 class EndOfPhase(NamedTuple):

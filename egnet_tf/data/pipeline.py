@@ -5,8 +5,8 @@ everything about itself: which pair (`Pairs.draw`), and, through its own random
 generator, which window, blur and augmentation. So a run that continues at step s
 sees the very batches that an uninterrupted one would have seen.
 
-Memory: one decoded pair and one crop per processor, two waiting batches, and what
-the data set itself says it keeps.
+Memory: two decoded pairs or crops per processor, four batches (two wait, one becomes
+float, one is put together), and what the data set itself says it keeps.
 """
 
 from __future__ import annotations
@@ -101,6 +101,9 @@ def training_batches(
             "index": batch["index"],
         }
 
+    # Of itself TensorFlow would convert up to a batch per processor ahead.
+    options = tf.data.Options()
+    options.experimental_optimization.map_parallelization = False
     first, last = first_step * share, (first_step + steps) * share
     return (
         tf.data.Dataset.range(first, last)
@@ -108,6 +111,7 @@ def training_batches(
         .batch(share, drop_remainder=True)
         .map(to_float)
         .prefetch(_WAITING_BATCHES)
+        .with_options(options)
     )
 
 

@@ -43,8 +43,9 @@ def make_optimizer(recipe: Recipe, schedule, steps: int, variables: Sequence):
     name = recipe.optimizer
     if name in ("adamw", "lion"):
         kinds = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
-        optimizer = kinds[name](schedule, weight_decay=recipe.weight_decay or None)
-        optimizer.exclude_from_weight_decay([v for v in variables if v.ndim < 2])
+        optimizer = kinds[name](schedule, weight_decay=recipe.weight_decay)
+        kept = [v for v in variables if len(v.shape) < 2]
+        optimizer.exclude_from_weight_decay(kept)
     elif recipe.weight_decay:
         raise InputError(
             "Expected --optimizer=adamw or --optimizer=lion with a weight decay. "

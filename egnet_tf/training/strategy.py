@@ -47,11 +47,16 @@ def device_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: the first worker, or the only."""
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+    """How many processes train together."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return True
-    return strategy.cluster_resolver.task_id == 0
+        return 1
+    return len(strategy.cluster_resolver.cluster_spec().job_tasks("worker"))
+
+
+def worker_index(strategy: tf.distribute.Strategy) -> int:
+    """Which of them this is; 0 is the chief, the only one that writes."""
+    return 0 if num_workers(strategy) == 1 else strategy.cluster_resolver.task_id
 
 
 def agreed(strategy: tf.distribute.Strategy, value: int) -> bool:
@@ -72,7 +77,7 @@ def agreed(strategy: tf.distribute.Strategy, value: int) -> bool:
         gathered = strategy.run(gather)
         return strategy.experimental_local_results(gathered)[0]
 
-    if strategy.num_replicas_in_sync == 1:
+    if num_workers(strategy) == 1:
         return True
     numbers = extremes(tf.constant(value, tf.int64)).numpy()
     return len({tuple(row) for row in numbers}) == 1
@@ -95,7 +100,7 @@ def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except lost as error:
-        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        if num_workers(strategy) == 1:
             raise
         reason = error.message.strip().split("\n", 1)[0]
         raise InputError(

@@ -110,7 +110,8 @@ class TrainStep:
             gradients, _ = tf.clip_by_global_norm(
                 gradients, self._recipe.clip_norm, use_norm=norm
             )
-        return {**values, "stop": stop}, gradients, norm
+        # Each device's own tensor, or it could not be summed.
+        return {**values, "stop": tf.identity(stop)}, gradients, norm
 
     def _accumulated(self, blurry: tf.Tensor, sharp: tf.Tensor):
         """Sums over micro-batches, one after the other: the memory of a single one."""

@@ -27,7 +27,12 @@ from egnet_tf.training.phases import Phase
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.record import PhaseRecord
 from egnet_tf.training.run_folder import RunFolder
-from egnet_tf.training.strategy import agreed, is_chief, lost_workers_named
+from egnet_tf.training.strategy import (
+    agreed,
+    lost_workers_named,
+    num_workers,
+    worker_index,
+)
 from egnet_tf.training.telemetry import Pace
 from egnet_tf.training.train_step import TrainStep, tensorflow_variables
 from egnet_tf.training.validation import Validator
@@ -150,7 +155,7 @@ class PhaseTrainer:
             )
         if step < self._steps:
             record = None
-            if is_chief(self._strategy):
+            if worker_index(self._strategy) == 0:
                 record = PhaseRecord(
                     self._phase, self._steps, self._recipe, self._run, validator
                 )
@@ -161,7 +166,7 @@ class PhaseTrainer:
 
     def _train(
         self,
-        batches: tf.distribute.DistributedDataset,
+        batches: Iterator[dict],
         pairs: Pairs,
         record: PhaseRecord | None,
         step: int,
@@ -207,27 +212,27 @@ class PhaseTrainer:
         if record:
             record.close()
 
-    def _batches(
-        self, pairs: Pairs, first_step: int, steps: int
-    ) -> tf.distribute.DistributedDataset:
+    def _batches(self, pairs: Pairs, first_step: int, steps: int) -> Iterator[dict]:
         """The training batches, each device's share of one after the other."""
-        recipe, replicas = self._recipe, self._strategy.num_replicas_in_sync
-
-        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            batches = training_batches(
-                pairs,
-                crop=recipe.crop,
-                batch=recipe.batch,
-                seed=recipe.seed,
-                first_step=first_step,
-                steps=steps,
-                augment=recipe.augment(),
-                worker=context.input_pipeline_id,
-                workers=context.num_input_pipelines,
+        recipe, strategy = self._recipe, self._strategy
+        shares = training_batches(
+            pairs,
+            crop=recipe.crop,
+            batch=recipe.batch,
+            seed=recipe.seed,
+            first_step=first_step,
+            steps=steps,
+            augment=recipe.augment(),
+            worker=worker_index(strategy),
+            workers=num_workers(strategy),
+        ).rebatch(recipe.batch // strategy.num_replicas_in_sync, drop_remainder=True)
+        # Not a dataset of the strategy: among several workers, those ask each other
+        # before every batch whether all have one.
+        share = iter(shares)
+        for _ in range(steps):
+            yield strategy.experimental_distribute_values_from_function(
+                lambda _: next(share)
             )
-            return batches.rebatch(recipe.batch // replicas, drop_remainder=True)
-
-        return self._strategy.distribute_datasets_from_function(of_worker)
 
     def _validate(self, record: PhaseRecord, step: int, loss: float) -> None:
         weights = contextlib.nullcontext()

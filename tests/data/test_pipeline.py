@@ -1,3 +1,6 @@
+import os
+import time
+
 import numpy as np
 import pytest
 
@@ -91,6 +94,32 @@ def test_workers_share_the_global_batch():
     assert_same(whole, joined)
     with pytest.raises(InputError, match="Received: 4"):
         batches(Noise(), workers=3)
+
+
+def test_no_more_is_read_ahead_than_promised():
+    """However long the training, and however slow: what bounds the memory."""
+
+    class Counted(Noise):
+        reads = 0
+
+        def read(self, index):
+            self.reads += 1  # Threads may lose a count, never add one.
+            return super().read(index)
+
+    pairs, batch = Counted(), 4
+    dataset = training_batches(
+        pairs, crop=16, batch=batch, seed=0, first_step=0, steps=10_000
+    )
+    iterator = iter(dataset)
+    for taken in range(1, 4):
+        next(iterator)
+        before = -1
+        while before != pairs.reads:  # Until nothing more is read.
+            before = pairs.reads
+            time.sleep(0.5)
+        # Two batches wait, one becomes float, one is put together; each thread has a
+        # crop ready and reads the next one.
+        assert pairs.reads <= (taken + 4) * batch + 2 * os.cpu_count()
 
 
 def test_a_damaged_file_is_reported_in_one_line(tmp_path):

@@ -1,0 +1,130 @@
+"""Runs of the smallest network, for tests that need processes of their own.
+
+python small_runs.py devices FOLDER   the same run on one device and on two
+python small_runs.py kills FOLDER     a run left alone, and one killed ten times
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.models import VARIANTS, Variant
+from egnet_tf.models.egn import EGNConfig
+from egnet_tf.training import Recipe, RunFolder, train, trainer
+
+VARIANTS["small"] = Variant(
+    "mimo_unet",
+    options={"num_features": 2, "num_blocks": 1},
+    egn=EGNConfig(filters=4, num_modules=1, key_filters=2),
+    ensemble_features=2,
+)
+RECIPE = {
+    "variant": "small",
+    "loss": "mprnet",  # MS-SSIM would need larger crops.
+    "crop": 16,
+    "batch": 4,
+    "clip_norm": 0.5,
+    "warmup_steps": 2,
+    "ema_decay": 0.9,
+    "hsic": False,
+}
+KILLS = 10
+
+
+class Pictures(Pairs):
+    """Random smooth pictures; the blurry ones are paler."""
+
+    def __init__(self):
+        self.names = tuple("abcde")
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(0, 256, (5, 6, 8, 3), np.uint8)
+        self._sharp = coarse.repeat(4, axis=1).repeat(4, axis=2)
+
+    def read(self, index):
+        sharp = self._sharp[index]
+        return Pair(sharp // 2 + 60, sharp)
+
+
+def run(folder, strategy, **options):
+    recipe = Recipe(**RECIPE | options)
+    train(recipe, RunFolder(folder, recipe), strategy, Pictures(), Pictures())
+
+
+def devices(folder):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    steps = dict.fromkeys(
+        ("backbone_steps", "egn_steps", "joint_steps", "ensemble_steps"), 4
+    )
+    one = tf.distribute.OneDeviceStrategy("/CPU:0")
+    run(folder / "one", one, **steps)
+    both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    run(folder / "two", both, accumulate=2, **steps)
+
+
+def kills(folder):
+    """Each attempt is a fork: TensorFlow is imported once, and begins anew in each."""
+    rng = np.random.default_rng(0)
+    moments = [(int(rng.integers(0, 8)), rng.uniform(0, 0.3)) for _ in range(KILLS)]
+    assert attempt(folder / "alone", None) == 0
+    killed = [attempt(folder / "killed", moment) for moment in moments]
+    assert killed == [-signal.SIGKILL] * KILLS, killed
+    assert attempt(folder / "killed", None) == 0
+
+
+def attempt(folder, moment):
+    """Trains in a fork, and kills it: so many seconds after so many steps."""
+    steps, seconds = moment or (0, 0)
+    progress, done = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            one_run(folder, done)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(done)
+    if moment:
+        for _ in range(steps):
+            if not os.read(progress, 1):
+                break  # It ended before.
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(progress)
+    return os.waitstatus_to_exitcode(status)
+
+
+def one_run(folder, done):
+    step = trainer.TrainStep.__call__
+
+    def reported(self, *args, **kwargs):
+        values = step(self, *args, **kwargs)
+        os.write(done, b".")
+        return values
+
+    trainer.TrainStep.__call__ = reported
+    run(
+        folder,
+        tf.distribute.OneDeviceStrategy("/CPU:0"),
+        backbone_steps=60,
+        egn_steps=10,
+        checkpoint_every=3,
+        validate_every=20,
+        validation_pairs=1,
+    )
+
+
+if __name__ == "__main__":
+    # Rewriting the graphs costs more time than such networks take to run.
+    quick = {"disable_meta_optimizer": True}
+    tf.config.optimizer.set_experimental_options(quick)
+    {"devices": devices, "kills": kills}[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,74 @@
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+from egnet_tf.training.optimizers import (
+    adopt_final_weights,
+    cosine_schedule,
+    make_optimizer,
+)
+from egnet_tf.training.recipe import Recipe
+
+
+def run(variables, gradients, **options):
+    """Trains variables on one gradient each, a few steps; gives their last values."""
+    recipe = Recipe(**{"learning_rate": 0.1, "final_learning_rate": 0.1} | options)
+    steps = 4
+    schedule = cosine_schedule(recipe, steps)
+    optimizer = make_optimizer(recipe, schedule, steps, variables)
+    for _ in range(steps):
+        optimizer.apply_gradients(
+            [(tf.constant(g), v) for g, v in zip(gradients, variables, strict=True)]
+        )
+    adopt_final_weights(optimizer, variables)
+    return [variable.numpy() for variable in variables]
+
+
+def kernel_and_bias():
+    return [tf.Variable([[2.0, -3.0]]), tf.Variable([1.0])]
+
+
+def test_the_learning_rate_warms_up_and_falls_by_half_a_cosine():
+    recipe = Recipe(learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=10)
+    schedule = cosine_schedule(recipe, 110)
+    for step, part in ((0, 0), (60, 0.5), (110, 1)):
+        expected = 1e-5 + (1e-3 - 1e-5) * (1 + math.cos(math.pi * part)) / 2
+        if step == 0:
+            expected = 0
+        assert float(schedule(step)) == pytest.approx(expected, rel=1e-4)
+    assert float(schedule(5)) == pytest.approx(5e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "lion"])
+def test_constant_gradients_move_by_the_learning_rate(name):
+    # Under constant gradients a step of Adam and of Lion is the rate times the sign.
+    kernel, bias = run(kernel_and_bias(), [[[0.5, -0.5]], [0.5]], optimizer=name)
+    np.testing.assert_allclose(kernel, [[2 - 0.4, -3 + 0.4]], atol=1e-4)
+    np.testing.assert_allclose(bias, [1 - 0.4], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adamw", "lion"])
+def test_only_kernels_decay(name):
+    zeros = [[[0.0, 0.0]], [0.0]]
+    kernel, bias = run(kernel_and_bias(), zeros, optimizer=name, weight_decay=0.2)
+    np.testing.assert_allclose(kernel, np.array([[2, -3]]) * 0.98**4, rtol=1e-5)
+    np.testing.assert_array_equal(bias, [1])
+    with pytest.raises(InputError, match="Received: --optimizer=adam --weight_decay"):
+        run(kernel_and_bias(), zeros, weight_decay=0.2)
+
+
+@pytest.mark.parametrize("name", ["radam", "lookahead", "lamb", "swa"])
+def test_the_optimizers_of_addons_or_where_to_get_them(name):
+    gradients = [[[0.5, -0.5]], [0.5]]
+    try:
+        import tensorflow_addons  # noqa: F401
+    except ImportError:
+        with pytest.raises(InputError, match=rf"extra `addons` for --optimizer={name}"):
+            run(kernel_and_bias(), gradients, optimizer=name)
+        return
+    kernel, bias = run(kernel_and_bias(), gradients, optimizer=name)
+    # Whatever its length, a step goes down the gradient.
+    assert kernel[0, 0] < 2 and kernel[0, 1] > -3 and bias[0] < 1

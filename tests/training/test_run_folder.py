@@ -1,0 +1,45 @@
+import pytest
+
+from egnet_tf.errors import InputError
+from egnet_tf.training.recipe import Recipe
+from egnet_tf.training.run_folder import RunFolder
+
+RECIPE = Recipe(backbone_steps=4)
+
+
+def add(run, step, psnr, phase="backbone"):
+    run.add_metrics(phase=phase, step=step, psnr=psnr, ssim=0.5, seconds=3)
+
+
+def test_the_best_validation_is_that_of_the_highest_psnr(tmp_path):
+    run = RunFolder(tmp_path / "run", RECIPE)
+    assert run.is_best("backbone", 0, 20.0)
+    add(run, 0, 20.0)
+    assert not run.is_best("backbone", 2, 19.0)
+    add(run, 2, 19.0)
+    assert not run.is_best("egn", 0, 20.0)
+    assert run.is_best("egn", 0, 20.1)
+    # A step that is validated again, after a kill, is not measured against itself.
+    assert run.is_best("backbone", 0, 20.0)
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path):
+    """Its recipe and its table lack the flags and columns that came later."""
+    path = tmp_path / "run"
+    path.mkdir()
+    kept = ("--backbone_steps", "--variant", "--learning_rate")
+    lines = [x for x in RECIPE.to_flags().splitlines() if x.startswith(kept)]
+    (path / "recipe.flags").write_text("\n".join(lines))
+    (path / "metrics.csv").write_text("phase,step,psnr\nbackbone,0,20.5\n")
+    run = RunFolder(path, RECIPE)
+    add(run, 2, 21.0)
+    first, second = run.metrics()
+    assert (first["psnr"], first["seconds"]) == ("20.5", "")
+    assert (second["psnr"], second["seconds"]) == ("21.0", "3")
+    with pytest.raises(InputError, match=r"--ema_decay: 0.0 -> 0.5"):
+        RunFolder(path, Recipe(backbone_steps=4, ema_decay=0.5))
+
+
+def test_only_the_chief_begins_a_folder(tmp_path):
+    RunFolder(tmp_path / "run", RECIPE, begins=False)
+    assert not (tmp_path / "run").exists()

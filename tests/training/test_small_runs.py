@@ -1,0 +1,59 @@
+"""Devices and kills, with the smallest network, each in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SMALL_RUNS = Path(__file__).with_name("small_runs.py")
+
+
+def small_runs(what, folder):
+    done = subprocess.run(
+        [sys.executable, SMALL_RUNS, what, folder], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def weights(run):
+    """The arrays of a run's weights, by name."""
+    arrays = {}
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    for path in sorted((run / "weights").glob("*.h5")):
+        with h5py.File(path) as file:
+            file.visititems(lambda name, x, path=path: add(f"{path.name}/{name}", x))
+    assert len(arrays) > 20
+    return arrays
+
+
+def test_two_devices_train_the_weights_of_one(tmp_path):
+    """All phases, the same global batch; two devices take it in two parts each."""
+    small_runs("devices", tmp_path)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for key, array in one.items():
+        np.testing.assert_allclose(two[key], array, atol=1e-5, err_msg=key)
+
+
+def test_killed_ten_times_a_run_ends_bit_for_bit_as_one_left_alone(tmp_path):
+    small_runs("kills", tmp_path)
+    alone, killed = weights(tmp_path / "alone"), weights(tmp_path / "killed")
+    assert alone.keys() == killed.keys()
+    for key, array in alone.items():
+        np.testing.assert_array_equal(killed[key], array, err_msg=key)
+    best = [weights(tmp_path / name / "best") for name in ("alone", "killed")]
+    for key, array in best[0].items():
+        np.testing.assert_array_equal(best[1][key], array, err_msg=key)
+    tables = [
+        (tmp_path / name / "metrics.csv").read_text().splitlines()
+        for name in ("alone", "killed")
+    ]
+    # All columns but the seconds.
+    rows = [[line.rpartition(",")[0] for line in table] for table in tables]
+    assert rows[0] == rows[1] and len(rows[0]) == 7
