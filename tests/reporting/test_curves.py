@@ -20,20 +20,20 @@ def test_ticks_are_round_and_surround_the_values(low, high):
 
 
 def test_a_line_lies_where_the_ticks_say():
-    svg = curves({"a": [(0, 10.0), (50, 20.0), (100, 15.0)]}, "step", "PSNR (dB)")
+    svg = curves({"a": [(0, 210.0), (50, 220.0), (100, 215.0)]}, "step", "PSNR (dB)")
     root = ElementTree.fromstring(svg)
     texts = {text.text: text.attrib for text in root.iter("text")}
     (line,) = root.iter("polyline")
     points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
     for (x, y), (step, value) in zip(
-        points, [("0", "10"), (None, "20"), ("100", None)], strict=True
+        points, [("0", "210"), (None, "220"), ("100", None)], strict=True
     ):
         if step:
             assert x == pytest.approx(float(texts[step]["x"]), abs=0.2)
         if value:  # The text stands four units below its line.
             assert y == pytest.approx(float(texts[value]["y"]) - 4, abs=0.2)
     assert points[1][1] < points[2][1] < points[0][1]
-    assert "a: 10 at first, 15 at last" in root.get("aria-label")
+    assert "a: 210 at first, 215 at last" in root.get("aria-label")
 
 
 def test_what_is_not_finite_is_left_out_and_nothing_is_no_picture():

@@ -1,0 +1,95 @@
+"""Whether tiles show: steps across their borders, against the whole picture's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import load
+from egnet_tf.inference.tiling import tile_positions
+
+
+class SeamCost(NamedTuple):
+    """One row of the result. Steps are differences of neighbouring pixels, of 255.
+
+    Attributes:
+        tile: side in pixels.
+        overlap: pixels that neighbours share.
+        tiles: how many.
+        step: the largest across a line where a tile begins or ends.
+        whole_step: the largest across the same lines when restored whole.
+        excess: the largest by which one step is larger than the same of the whole.
+        psnr: of the tiled picture to the one restored whole, in dB.
+    """
+
+    tile: int
+    overlap: int
+    tiles: int
+    step: float
+    whole_step: float
+    excess: float
+    psnr: float
+
+
+def measure_seams(
+    model: str, photo: np.ndarray, tiles: Sequence[int]
+) -> list[SeamCost]:
+    """Restores a photo whole and in tiles; a row for each side of the tiles.
+
+    Args:
+        model: what `egnet_tf.load` takes, of no fixed tile.
+        photo: uint8 (H, W, 3).
+        tiles: sides in pixels.
+
+    Raises:
+        InputError: no such model, a tile that it does not take, or one that holds the
+            whole photo.
+    """
+    # Float, so that no step hides in the rounding.
+    image = photo.astype(np.float32) / 255
+    whole = load(model, tile=0)(image)
+    rows = []
+    for side in tiles:
+        restorer = load(model, tile=side)
+        plan = restorer.plan(*image.shape[:2])
+        if plan.tiles == 1:
+            raise InputError(
+                f"Expected tiles smaller than the photo, {image.shape[:2]}. "
+                f"Received: {side}"
+            )
+        tiled = restorer(image)
+        steps = [
+            (np.abs(_steps(tiled, axis, lines)), np.abs(_steps(whole, axis, lines)))
+            for axis in (0, 1)
+            if (lines := seam_lines(image.shape[axis], plan.tile[axis], plan.overlap))
+        ]
+        error = float(np.mean((tiled.astype(np.float64) - whole) ** 2))
+        rows.append(
+            SeamCost(
+                side,
+                plan.overlap,
+                plan.tiles,
+                255 * max(float(of_tiles.max()) for of_tiles, _ in steps),
+                255 * max(float(of_whole.max()) for _, of_whole in steps),
+                255 * max(float((one - other).max()) for one, other in steps),
+                -10 * math.log10(error) if error else math.inf,
+            )
+        )
+    return rows
+
+
+def seam_lines(length: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin or end on an axis: line n is between pixels n - 1 and n."""
+    if length <= tile:
+        return []
+    starts = tile_positions(length, tile, overlap)
+    return sorted({*starts[1:], *(start + tile for start in starts[:-1])})
+
+
+def _steps(image: np.ndarray, axis: int, lines: Sequence[int]) -> np.ndarray:
+    after = np.take(image, lines, axis=axis)
+    return after - np.take(image, [line - 1 for line in lines], axis=axis)
