@@ -54,5 +54,5 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 $(VENV)/installed_dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,dev-export]'
 	@touch $@

