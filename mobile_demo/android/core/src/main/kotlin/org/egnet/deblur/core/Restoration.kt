@@ -4,12 +4,14 @@ import kotlin.math.max
 import kotlin.math.min
 
 /** A network that restores one tile. */
-interface TileNetwork {
+interface TileNetwork : AutoCloseable {
     /** Side of the tiles in pixels. */
     val tile: Int
 
     /** Restores RGB, tile x tile x 3 in [0, 1]; not clipped. */
     fun restore(image: FloatArray): FloatArray
+
+    override fun close() = Unit
 }
 
 /** A photo that is read window by window. */

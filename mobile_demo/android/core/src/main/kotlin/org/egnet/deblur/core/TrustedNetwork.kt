@@ -14,9 +14,18 @@ import kotlin.math.max
  */
 class TrustedNetwork<N : TileNetwork>(private val safe: N, openFast: () -> N) : TileNetwork {
     private var fast: N? = try {
-        openFast().takeIf(::agrees)
+        openFast()
     } catch (_: Exception) {
         null
+    }
+
+    init {
+        val agrees = try {
+            fast?.let(::agrees) ?: false
+        } catch (_: Exception) {
+            false
+        }
+        if (!agrees) leaveFast()
     }
 
     override val tile: Int get() = safe.tile
@@ -30,12 +39,22 @@ class TrustedNetwork<N : TileNetwork>(private val safe: N, openFast: () -> N) : 
         } catch (_: Exception) {
             // Graphics memory runs out and drivers restart: the safe one goes on.
         }
-        fast = null
+        leaveFast()
         val restored = safe.restore(image)
         check(isFinite(restored)) {
             "Expected finite numbers from the network. Received: NaN or infinity"
         }
         return restored
+    }
+
+    override fun close() {
+        leaveFast()
+        safe.close()
+    }
+
+    private fun leaveFast() {
+        fast?.close()
+        fast = null
     }
 
     private fun agrees(candidate: N): Boolean {

@@ -1,6 +1,7 @@
 package org.egnet.deblur.core
 
 import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Test
@@ -22,6 +23,20 @@ class TrustedNetworkTest {
         for (error in listOf(0.03f, Float.NaN, Float.POSITIVE_INFINITY)) {
             assertSame(safe, TrustedNetwork(safe) { StandIn(error) }.current)
         }
+    }
+
+    @Test
+    fun `what is left is closed`() {
+        val closed = mutableListOf<String>()
+        class Closing(val name: String, error: Float) : StandIn(error) {
+            override fun close() {
+                closed += name
+            }
+        }
+        val trusted = TrustedNetwork(Closing("safe", 0f)) { Closing("fast", 1f) }
+        assertEquals(listOf("fast"), closed)
+        trusted.close()
+        assertEquals(listOf("fast", "safe"), closed)
     }
 
     @Test

@@ -1,0 +1,37 @@
+package org.egnet.deblur
+
+import android.content.Intent
+import android.net.Uri
+import android.os.Bundle
+import androidx.activity.ComponentActivity
+import androidx.activity.compose.setContent
+import androidx.activity.enableEdgeToEdge
+import androidx.activity.viewModels
+import androidx.core.content.IntentCompat
+import org.egnet.deblur.ui.DeblurScreen
+import org.egnet.deblur.ui.DeblurTheme
+
+class MainActivity : ComponentActivity() {
+    private val viewModel: DeblurViewModel by viewModels()
+
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        enableEdgeToEdge()
+        setContent {
+            DeblurTheme { DeblurScreen(viewModel) }
+        }
+        // Not again when the phone was turned.
+        if (savedInstanceState == null) openShared(intent)
+    }
+
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        openShared(intent)
+    }
+
+    private fun openShared(intent: Intent) {
+        if (intent.action != Intent.ACTION_SEND) return
+        IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
+            ?.let(viewModel::open)
+    }
+}

@@ -1,0 +1,112 @@
+package org.egnet.deblur
+
+import android.app.ActivityManager
+import android.content.ContentResolver
+import android.content.Context
+import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.graphics.ColorSpace
+import android.graphics.ImageDecoder
+import android.graphics.Paint
+import android.graphics.Rect
+import android.net.Uri
+import java.io.IOException
+import kotlin.math.max
+import kotlin.math.roundToInt
+import org.egnet.deblur.core.Area
+import org.egnet.deblur.core.PhotoSink
+import org.egnet.deblur.core.PhotoSource
+
+/** The photo has more pixels than the free memory holds. */
+class TooLargeException : RuntimeException()
+
+/**
+ * A photo, the restored one that grows beside it, and small pictures of both for the
+ * screen, which cannot draw bitmaps of any size.
+ */
+class Photo(private val blurry: Bitmap) : PhotoSource, PhotoSink {
+    override val height: Int get() = blurry.height
+    override val width: Int get() = blurry.width
+
+    private val previewScale = minOf(1f, PREVIEW_SIDE / max(width, height).toFloat())
+    private var restored: Bitmap? = null
+    private val paint = Paint(Paint.FILTER_BITMAP_FLAG)
+
+    val blurryPreview: Bitmap = view(blurry, Area(0, 0, width, height), previewScale)
+    val restoredPreview: Bitmap =
+        Bitmap.createBitmap(blurryPreview.width, blurryPreview.height, Bitmap.Config.ARGB_8888)
+
+    /** Whether the previews show fewer pixels than the photo has. */
+    val hasDetail: Boolean get() = previewScale < 1
+
+    override fun read(top: Int, left: Int, height: Int, width: Int) =
+        IntArray(height * width).also { blurry.getPixels(it, 0, width, left, top, width, height) }
+
+    override fun write(top: Int, left: Int, width: Int, argb: IntArray) {
+        val bitmap = checkNotNull(restored)
+        val rows = argb.size / width
+        bitmap.setPixels(argb, 0, width, left, top, width, rows)
+        val source = Rect(left, top, left + width, top + rows)
+        fun scaled(length: Int) = (length * previewScale).roundToInt()
+        val target = Rect(scaled(left), scaled(top), scaled(left + width), scaled(top + rows))
+        Canvas(restoredPreview).drawBitmap(bitmap, source, target, paint)
+    }
+
+    /** Makes room for the restored photo. */
+    fun startOver() {
+        if (restored == null) restored = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
+        restoredPreview.eraseColor(0)
+    }
+
+    /** An area of both photos, scaled. */
+    fun detail(area: Area, scale: Float): Pair<Bitmap, Bitmap?> =
+        view(blurry, area, scale) to restored?.let { view(it, area, scale) }
+
+    /** Writes the restored photo as a JPEG. */
+    fun save(resolver: ContentResolver, uri: Uri) {
+        val written = resolver.openOutputStream(uri, "w")?.use {
+            checkNotNull(restored).compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it)
+        }
+        if (written != true) throw IOException("Expected a file to write to. Received: $uri")
+    }
+
+    private fun view(bitmap: Bitmap, area: Area, scale: Float): Bitmap {
+        val target = Bitmap.createBitmap(
+            max(1, (area.width * scale).roundToInt()),
+            max(1, (area.height * scale).roundToInt()),
+            Bitmap.Config.ARGB_8888,
+        )
+        val source = Rect(area.left, area.top, area.left + area.width, area.top + area.height)
+        Canvas(target).drawBitmap(bitmap, source, Rect(0, 0, target.width, target.height), paint)
+        return target
+    }
+
+    companion object {
+        private const val PREVIEW_SIDE = 2048f
+        private const val JPEG_QUALITY = 95
+
+        /** The photo and the restored one take four bytes a pixel each; decoding, more. */
+        private const val BYTES_PER_PIXEL = 12L
+
+        /**
+         * Decodes a photo, upright, in sRGB.
+         *
+         * @throws IOException if it is none.
+         * @throws TooLargeException if it does not fit into the free memory.
+         */
+        fun open(context: Context, uri: Uri): Photo {
+            val memory = ActivityManager.MemoryInfo()
+            context.getSystemService(ActivityManager::class.java).getMemoryInfo(memory)
+            val free = memory.availMem - memory.threshold
+            val source = ImageDecoder.createSource(context.contentResolver, uri)
+            val bitmap = ImageDecoder.decodeBitmap(source) { decoder, info, _ ->
+                val pixels = info.size.width.toLong() * info.size.height
+                if (pixels * BYTES_PER_PIXEL > free) throw TooLargeException()
+                // In main memory: the pixels are read one by one.
+                decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE
+                decoder.setTargetColorSpace(ColorSpace.get(ColorSpace.Named.SRGB))
+            }
+            return Photo(bitmap)
+        }
+    }
+}
