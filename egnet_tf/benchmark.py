@@ -91,6 +91,9 @@ _MEMORY_LIMIT = flags.DEFINE_float(
 )
 _PHOTO = flags.DEFINE_string("photo", None, "seams: a picture.")
 _TILES = flags.DEFINE_list("tiles", ["256"], "seams: sides of the tiles in pixels.")
+_OVERLAP = flags.DEFINE_integer(
+    "overlap", None, "seams: as of deblur, an eighth of a tile.", lower_bound=0
+)
 _OUTPUT = flags.DEFINE_string("output", None, "A CSV file for the same rows.")
 
 
@@ -144,7 +147,10 @@ def _measured() -> Iterator[NamedTuple]:
             if _PHOTO.value is None:
                 raise InputError("Expected --photo for --what=seams. Received: none")
             yield from measure_seams(
-                _model(), read_rgb(_PHOTO.value), _numbers(_TILES, int)
+                _model(),
+                read_rgb(_PHOTO.value),
+                _numbers(_TILES, int),
+                _OVERLAP.value,
             )
 
 

@@ -19,8 +19,9 @@ class RestorerFlags:
         self._branches = flags.DEFINE_list(
             "branches",
             None,
-            "Branches of the self-ensemble: half, whole, quarters, flip_horizontal, "
-            "flip_vertical, turn. By default what the model's trained ensemble fuses.",
+            "Branches of the self-ensemble: half, whole, quarters, flips (which are "
+            "flip_horizontal, flip_vertical, turn). By default what the model's "
+            "trained ensemble fuses.",
         )
         self._tile = flags.DEFINE_integer(
             "tile",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.errors import InputError
-from egnet_tf.inference import load
+from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.tiling import tile_positions
 
 
@@ -36,7 +36,7 @@ class SeamCost(NamedTuple):
 
 
 def measure_seams(
-    model: str, photo: np.ndarray, tiles: Sequence[int]
+    model: str, photo: np.ndarray, tiles: Sequence[int], overlap: int | None = None
 ) -> list[SeamCost]:
     """Restores a photo whole and in tiles; a row for each side of the tiles.
 
@@ -44,6 +44,7 @@ def measure_seams(
         model: what `egnet_tf.load` takes, of no fixed tile.
         photo: uint8 (H, W, 3).
         tiles: sides in pixels.
+        overlap: see `Restorer`.
 
     Raises:
         InputError: no such model, a tile that it does not take, or one that holds the
@@ -51,10 +52,11 @@ def measure_seams(
     """
     # Float, so that no step hides in the rounding.
     image = photo.astype(np.float32) / 255
-    whole = load(model, tile=0)(image)
+    of_whole = load(model, tile=0)
+    whole = of_whole(image)
     rows = []
     for side in tiles:
-        restorer = load(model, tile=side)
+        restorer = Restorer(of_whole.runner, tile=side, overlap=overlap)
         plan = restorer.plan(*image.shape[:2])
         if plan.tiles == 1:
             raise InputError(
@@ -73,8 +75,8 @@ def measure_seams(
                 side,
                 plan.overlap,
                 plan.tiles,
-                255 * max(float(of_tiles.max()) for of_tiles, _ in steps),
-                255 * max(float(of_whole.max()) for _, of_whole in steps),
+                255 * max(float(one.max()) for one, _ in steps),
+                255 * max(float(other.max()) for _, other in steps),
                 255 * max(float((one - other).max()) for one, other in steps),
                 -10 * math.log10(error) if error else math.inf,
             )

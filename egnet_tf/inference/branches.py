@@ -78,18 +78,19 @@ BRANCHES = {
     "turn": _reversal(1, 2),
 }
 PAPER_BRANCHES = ("half", "whole", "quarters")
+_GROUPS = {"flips": ("flip_horizontal", "flip_vertical", "turn")}
 
 
 def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names as a tuple.
+    """Returns the names as a tuple, "flips" as both flips and the turn they make.
 
     Raises:
         InputError: a name is unknown or stands twice, or there is none.
     """
-    names = tuple(names)
+    names = tuple(n for name in names for n in _GROUPS.get(name, (name,)))
     if not names or len(set(names)) < len(names) or not set(names) <= set(BRANCHES):
         raise InputError(
-            f"Expected different branches among {', '.join(BRANCHES)}. "
+            f"Expected different branches among {', '.join([*BRANCHES, *_GROUPS])}. "
             f"Received: {', '.join(names) or 'none'}"
         )
     return names

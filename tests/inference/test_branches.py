@@ -78,3 +78,8 @@ def test_shrinkage_is_what_the_smallest_branch_needs():
 def test_other_lists_of_branches_are_refused(names):
     with pytest.raises(InputError, match="Received: "):
         checked_branches(names)
+
+
+def test_flips_are_both_flips_and_their_turn():
+    names = ("whole", "flip_horizontal", "flip_vertical", "turn")
+    assert checked_branches(["whole", "flips"]) == names
