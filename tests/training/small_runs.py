@@ -1,6 +1,6 @@
 """Runs of the smallest network, for tests that need processes of their own.
 
-python small_runs.py devices FOLDER   the same run on one device and on two
+python small_runs.py devices FOLDER   the same step and run on one device and on two
 python small_runs.py kills FOLDER     a run left alone, and one killed ten times
 """
 
@@ -8,28 +8,34 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
+from conftest import OneConvolution
 
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.models import VARIANTS, Variant
 from egnet_tf.models.egn import EGNConfig
-from egnet_tf.training import Recipe, RunFolder, train, trainer
+from egnet_tf.training import Recipe, RunFolder, train
+from egnet_tf.training.train_step import TrainStep
 
-VARIANTS["small"] = Variant(
+# In the place of the tests' network, half as large and a third of its layers.
+VARIANTS["egnet_testing"] = Variant(
     "mimo_unet",
     options={"num_features": 2, "num_blocks": 1},
     egn=EGNConfig(filters=4, num_modules=1, key_filters=2),
     ensemble_features=2,
 )
 RECIPE = {
-    "variant": "small",
+    "variant": "egnet_testing",
     "loss": "mprnet",  # MS-SSIM would need larger crops.
     "crop": 16,
     "batch": 4,
     "clip_norm": 0.5,
+    "learning_rate": 1e-3,
     "warmup_steps": 2,
     "ema_decay": 0.9,
     "hsic": False,
@@ -64,9 +70,43 @@ def devices(folder):
         ("backbone_steps", "egn_steps", "joint_steps", "ensemble_steps"), 4
     )
     one = tf.distribute.OneDeviceStrategy("/CPU:0")
-    run(folder / "one", one, **steps)
     both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    np.savez(folder / "steps.npz", one=descended(one), two=descended(both))
+    run(folder / "one", one, **steps)
     run(folder / "two", both, accumulate=2, **steps)
+
+
+def descended(strategy):
+    """The weights of one convolution after three clipped steps down the gradient.
+
+    Under Adam the scale of a gradient would not show.
+    """
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    pictures = rng.random((3, 2, 4, 16, 16, 3), np.float32)
+    recipe = Recipe(batch=4, loss="mprnet", clip_norm=0.01, skip_non_finite=True)
+    with strategy.scope():
+        image = keras.Input((16, 16, 3))
+        output = keras.layers.Conv2D(3, 3, padding="same")(image)
+        phase = OneConvolution(keras.Model(image, output))
+        optimizer = keras.optimizers.SGD(1.0)
+        optimizer.build(phase.trained)
+    step = TrainStep(phase, recipe, optimizer, None, strategy)
+    share = 4 // strategy.num_replicas_in_sync
+    for blurry, sharp in pictures:
+
+        def of_device(context, blurry=blurry, sharp=sharp):
+            first = context.replica_id_in_sync_group * share
+            part = slice(first, first + share)
+            return {
+                "blurry": tf.constant(blurry[part]),
+                "sharp": tf.constant(sharp[part]),
+            }
+
+        batch = strategy.experimental_distribute_values_from_function(of_device)
+        values = step(batch, stop=False)
+        assert values["gradient_norm"] > 0.02, "nothing to clip"
+    return np.concatenate([np.ravel(v.numpy()) for v in phase.trained])
 
 
 def kills(folder):
@@ -85,12 +125,12 @@ def attempt(folder, moment):
     progress, done = os.pipe()
     child = os.fork()
     if not child:
-        code = 1
         try:
             one_run(folder, done)
-            code = 0
-        finally:
-            os._exit(code)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
     os.close(done)
     if moment:
         for _ in range(steps):
@@ -104,14 +144,14 @@ def attempt(folder, moment):
 
 
 def one_run(folder, done):
-    step = trainer.TrainStep.__call__
+    step = TrainStep.__call__
 
     def reported(self, *args, **kwargs):
         values = step(self, *args, **kwargs)
         os.write(done, b".")
         return values
 
-    trainer.TrainStep.__call__ = reported
+    TrainStep.__call__ = reported
     run(
         folder,
         tf.distribute.OneDeviceStrategy("/CPU:0"),

@@ -35,6 +35,8 @@ def weights(run):
 def test_two_devices_train_the_weights_of_one(tmp_path):
     """All phases, the same global batch; two devices take it in two parts each."""
     small_runs("devices", tmp_path)
+    with np.load(tmp_path / "steps.npz") as steps:
+        np.testing.assert_allclose(steps["two"], steps["one"], atol=1e-6)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert one.keys() == two.keys()
     for key, array in one.items():
