@@ -7,12 +7,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference import memory
 from egnet_tf.inference.onnx_runner import BYTES_PER_PIXEL
 from egnet_tf.quiet_tensorflow import muted_stderr
-from export.attention import attend_at_once
 from export.checked_export import Export, Source, write_checked
 from export.frozen_graph import frozen
 from export.parity import Tolerance
@@ -89,15 +87,11 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
 
 
 def _any_size(source: Source):
-    # A second network: taking the loop out of this one would change the source's.
-    network = models.build(source.loaded.variant)
-    models.transfer_weights(source.loaded.network, network)
-    attend_at_once(network)
-    multiple = source.loaded.size_multiple
-    return frozen(
-        picture_function(network, multiple, source.branches, source.ensemble),
-        tf.TensorSpec((None, None, None, 3)),
+    loaded = source.loaded
+    restore = picture_function(
+        loaded.network, loaded.size_multiple, source.branches, source.ensemble
     )
+    return frozen(restore, tf.TensorSpec((None, None, None, 3)))
 
 
 def _one_size(source: Source, tile: int):

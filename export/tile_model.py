@@ -10,7 +10,7 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
-from export.attention import attend_at_once
+from egnet_tf.layers import PositionAttention
 
 TILE = 256
 
@@ -45,11 +45,23 @@ def tile_model(
         )
     network = models.build(loaded.variant, stack_patches=False)
     models.transfer_weights(loaded.network, network)
-    attend_at_once(network)
+    _attend_at_once(network)
     ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
     restored = _RestoreTile(network, ensemble, branches, name="restored")(image)
     return keras.Model(image, {"restored": restored}, name="tile")
+
+
+def _attend_at_once(network: keras.Model) -> None:
+    """Takes the loop over blocks of queries out of position attention.
+
+    The numbers are the same, and a tile is small enough for the whole matrix.
+    """
+    for layer in network.layers:
+        if isinstance(layer, PositionAttention):
+            layer.block = None
+        elif isinstance(layer, keras.Model):
+            _attend_at_once(layer)
 
 
 class _RestoreTile(keras.layers.Layer):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from egnet_tf import models
+from egnet_tf.benchmarks.tflite import find_files, measure_files
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
@@ -165,3 +166,19 @@ def test_a_tile_the_network_does_not_take_is_refused(device_model):
         tile_model(device_model, tile=36)
     with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):
         tile_model(device_model, PAPER_BRANCHES, 32)
+
+
+def test_the_benchmark_has_a_row_for_keras_and_each_file(
+    exports, device_model, tmp_path
+):
+    models.save(tmp_path / "run" / "weights", device_model)
+    path = exports["int8"].path
+    keras, file = measure_files(str(tmp_path / "run"), [path], repetitions=2)
+    assert (keras.file, keras.times_keras) == ("Keras", 1.0)
+    assert (file.file, file.tile) == (path.name, TILE)
+    assert file.megabytes == path.stat().st_size / 1e6
+    assert min(file.seconds, keras.seconds, file.times_keras) > 0
+    assert min(file.peak_megabytes, keras.peak_megabytes) > 0
+    assert path in find_files([str(path.parent)])
+    with pytest.raises(InputError, match="Received: "):
+        find_files([str(tmp_path)])
