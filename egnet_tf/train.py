@@ -38,6 +38,7 @@ _STRATEGY = flags.DEFINE_enum(
     "machines, by TF_CONFIG (docs/training.md)",
 )
 recipe.define_flags(flags.FLAGS)
+flags.adopt_module_key_flags(recipe)  # --help shows them, not only --helpfull.
 
 
 def main() -> None:

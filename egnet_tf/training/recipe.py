@@ -91,10 +91,10 @@ class Recipe:
     gradient_loss: bool = _flag(True, "the gradient term of the paper's loss (Table 6)")
     optimizer: str = _flag(
         "adam",
-        "radam, lookahead, lamb and swa are tensorflow-addons' (extra `addons`)",
+        "the last four are tensorflow-addons' and need the extra `addons`",
         choices=["adam", "adamw", "lion", "radam", "lookahead", "lamb", "swa"],
     )
-    weight_decay: float = _flag(0.0, "of adamw and lion, decoupled from the gradient")
+    weight_decay: float = _flag(0.0, "weight decay of adamw and lion, decoupled from the gradient")
     learning_rate: float = _flag(2e-4, "learning rate after the warm-up")
     final_learning_rate: float = _flag(1e-6, "learning rate at the end of a phase")
     warmup_steps: int = _flag(0, "steps from 0 to the learning rate", lower_bound=0)
@@ -109,7 +109,7 @@ class Recipe:
     )
 
     # === Running ===
-    seed: int = _flag(1234, "of weights, data and augmentation")
+    seed: int = _flag(1234, "of the weights, the data and their augmentation")
     validate_every: int = _flag(0, "steps between validations, 0 for phase ends only")
     validation_pairs: int = _flag(0, "pairs of a validation, 0 for all", lower_bound=0)
     hsic: bool = _flag(True, "HSIC (Table 5) in TensorBoard at each validation")
@@ -118,7 +118,7 @@ class Recipe:
     jit_compile: bool = _flag(False, "compile the gradient with XLA")
     precision: str = _flag(
         "float32",
-        "of the networks' inner values; weights, outputs and losses stay float32",
+        "type of the networks' inner values; weights, outputs, losses stay float32",
         choices=["float32", "mixed_bfloat16"],
     )
 
