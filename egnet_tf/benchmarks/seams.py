@@ -22,7 +22,10 @@ class SeamCost(NamedTuple):
         tiles: how many.
         step: the largest across a line where a tile begins or ends.
         whole_step: the largest across the same lines when restored whole.
-        excess: the largest by which one step is larger than the same of the whole.
+        excess: the largest by which one step is larger than the same of the whole:
+            seams, and edges of the picture that tiles restore a little stronger.
+        excess_elsewhere: the same of all other lines, where there are only the edges.
+            Seams show if there is more of it at the lines of tiles than elsewhere.
         psnr: of the tiled picture to the one restored whole, in dB.
     """
 
@@ -32,6 +35,7 @@ class SeamCost(NamedTuple):
     step: float
     whole_step: float
     excess: float
+    excess_elsewhere: float
     psnr: float
 
 
@@ -64,20 +68,26 @@ def measure_seams(
                 f"Received: {side}"
             )
         tiled = restorer(image)
-        steps = [
-            (np.abs(_steps(tiled, axis, lines)), np.abs(_steps(whole, axis, lines)))
-            for axis in (0, 1)
-            if (lines := seam_lines(image.shape[axis], plan.tile[axis], plan.overlap))
-        ]
+        at_seams, elsewhere = [], []
+        for axis, length in enumerate(image.shape[:2]):
+            lines = seam_lines(length, plan.tile[axis], plan.overlap)
+            others = sorted(set(range(1, length)) - set(lines))
+            for chosen, steps in ((lines, at_seams), (others, elsewhere)):
+                if chosen:
+                    pair = (_steps(picture, axis, chosen) for picture in (tiled, whole))
+                    steps.append(tuple(pair))
         error = float(np.mean((tiled.astype(np.float64) - whole) ** 2))
         rows.append(
             SeamCost(
                 side,
                 plan.overlap,
                 plan.tiles,
-                255 * max(float(one.max()) for one, _ in steps),
-                255 * max(float(other.max()) for _, other in steps),
-                255 * max(float((one - other).max()) for one, other in steps),
+                255 * max(float(one.max()) for one, _ in at_seams),
+                255 * max(float(other.max()) for _, other in at_seams),
+                *(
+                    255 * max(float((one - other).max()) for one, other in steps)
+                    for steps in (at_seams, elsewhere)
+                ),
                 -10 * math.log10(error) if error else math.inf,
             )
         )
@@ -94,4 +104,4 @@ def seam_lines(length: int, tile: int, overlap: int) -> list[int]:
 
 def _steps(image: np.ndarray, axis: int, lines: Sequence[int]) -> np.ndarray:
     after = np.take(image, lines, axis=axis)
-    return after - np.take(image, [line - 1 for line in lines], axis=axis)
+    return np.abs(after - np.take(image, [line - 1 for line in lines], axis=axis))

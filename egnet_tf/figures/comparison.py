@@ -86,12 +86,14 @@ def comparison_figure(
     blocks = []
     for group in groups:
         drawn = []
+        # Of the whole pictures: alone, a flat crop would show its noise as edges.
+        maps = [visible_gradient_map(p.picture) for p in group] if gradients else []
         for zoom, colour in zip(zooms, _cycled(_FRAMES, len(zooms)), strict=True):
             crops = [_cut(panel.picture, zoom) for panel in group]
             drawn.append(_framed_row(crops, cell, colour))
             if gradients:
-                maps = [visible_gradient_map(crop) for crop in crops]
-                drawn.append(_framed_row(maps, cell, colour))
+                crops = [_cut(gradient, zoom) for gradient in maps]
+                drawn.append(_framed_row(crops, cell, colour))
         texts = [
             f"{panel.title}\n{panel.note}"
             if any(p.note for p in group)
