@@ -3,7 +3,10 @@ VENV ?= .venv
 RUN := runs/quickstart
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint
+WEB := mobile_demo/web
+SHIPPED := $(shell find egnet_tf -path '*/weights/*' -name 'egnet_mobile*.tflite')
+
+.PHONY: demo test lint web web-test android-test
 
 # Train a small EGNet on sample photographs, then evaluate, export and use it.
 demo: $(VENV)/installed
@@ -41,6 +44,35 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed_dev
 	$(BIN)/python -m pytest
+	$(MAKE) web-test android-test
+
+# Builds the page for phones with the shipped model, or with MODEL=path, and serves it
+# on http://localhost:8080.
+web: $(WEB)/node_modules/.package-lock.json
+	node $(WEB)/build.mjs $(if $(MODEL),--model=$(MODEL))
+	node $(WEB)/serve.mjs
+
+# The page in a real browser, against egnet_tf. Where no trained model is shipped, with
+# an untrained one: both sides run the same file.
+web-test: $(VENV)/installed_dev $(WEB)/node_modules/.package-lock.json
+	mobile_demo/debian_tools.sh chromium
+	@set -eu; model="$(MODEL)"; \
+	if [ -z "$$model$(SHIPPED)" ]; then \
+	  model=$(WEB)/build/untrained.tflite; mkdir -p $(WEB)/build; \
+	  $(BIN)/python tests/mobile_demo/untrained_model.py $$model; \
+	fi; \
+	node $(WEB)/build.mjs $${model:+--model=$$model}
+	PYTHON=$(abspath $(BIN)/python) npm --prefix $(WEB) test
+
+# What can be checked of the Android app without an Android SDK.
+android-test:
+	mobile_demo/debian_tools.sh node npm java junit5 aapt framework
+	mobile_demo/android/ci/test.sh
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	mobile_demo/debian_tools.sh node npm
+	npm ci --silent --no-audit --no-fund --prefix $(WEB)
+	@touch $@
 
 lint: $(VENV)/installed_dev
 	$(BIN)/ruff check
