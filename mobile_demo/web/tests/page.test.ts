@@ -90,7 +90,7 @@ describe("a photo", () => {
     });
     await browser.restore(photo("photo.png"));
     const heard = await browser.page.evaluate(() => (window as unknown as { heard: string[] }).heard);
-    const tiles = heard.map((text) => Number(/tile (\d) of 6/.exec(text)?.[1])).filter(Boolean);
+    const tiles = heard.map((text) => Number(/Tile (\d) of 6/.exec(text)?.[1])).filter(Boolean);
     assert.deepEqual([...new Set(tiles)], [1, 2, 3, 4, 5, 6]);
     assert.deepEqual(tiles, [...tiles].sort());
     assert.match(heard.at(-1)!, /^Done in/);
@@ -98,7 +98,7 @@ describe("a photo", () => {
 
   test("can be stopped, and started again", async () => {
     await browser.choose(photo("wide.png"));
-    await browser.page.waitForFunction(() => /tile 2 of/.test(document.getElementById("status")!.textContent!));
+    await browser.page.waitForFunction(() => /Tile 2 of/.test(document.getElementById("status")!.textContent!));
     await browser.page.click("#cancel");
     await browser.stage("opened");
     assert.equal(await browser.status(), "Stopped.");

@@ -41,7 +41,7 @@ export function runsOnText({ accelerator, threads }: RunsOn): string {
 }
 
 export function workingText(done: number, total: number, secondsLeft: number | null): string {
-  const tile = `Deblurring, tile ${Math.min(done + 1, total)} of ${total}`;
+  const tile = `Tile ${Math.min(done + 1, total)} of ${total}`;
   return secondsLeft === null ? tile : `${tile}, ${timeText(secondsLeft)} left`;
 }
 
