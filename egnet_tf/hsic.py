@@ -19,8 +19,8 @@ from absl import flags
 from tqdm import tqdm
 
 from egnet_tf import commands, models
-from egnet_tf.data import Pairs, open_pairs
-from egnet_tf.data.sources import DATASETS, SPLITS
+from egnet_tf.data import Pairs
+from egnet_tf.data_flags import DataFlags
 from egnet_tf.errors import InputError
 from egnet_tf.metrics.hsic import dependence_on_pictures
 from egnet_tf.table import aligned, write_csv
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 _MODEL = flags.DEFINE_list(
     "model", None, "Runs' folders, or variants with shipped weights.", required=True
 )
-_DATASET = flags.DEFINE_string("dataset", "samples", f"One of: {', '.join(DATASETS)}.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "The data set's folder.")
-_SPLIT = flags.DEFINE_enum("split", "test", SPLITS, "Which part of the data set.")
+_DATA = DataFlags()
 _PICTURES = flags.DEFINE_integer(
     "pictures", 0, "How many pictures, the first ones; 0 for all.", lower_bound=0
 )
@@ -46,7 +44,6 @@ _SAMPLES = flags.DEFINE_integer(
 _PATCH = flags.DEFINE_integer(
     "patch", 5, "Side of the patches around them in pixels, odd.", lower_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of windows, positions and simulated blur.")
 _OUTPUT = flags.DEFINE_string("output", None, "A CSV file with a row a picture.")
 
 
@@ -71,12 +68,7 @@ class ModelRow(NamedTuple):
 
 def main() -> None:
     """Measures every model on the same windows and positions."""
-    pairs = open_pairs(
-        _DATASET.value,
-        data_dir=_DATA_DIR.value,
-        split=_SPLIT.value,
-        seed=_SEED.value,
-    )
+    pairs = _DATA.open()
     count = min(_PICTURES.value or len(pairs), len(pairs))
     rows: list[PictureRow] = []
     table = []
@@ -113,7 +105,8 @@ def _measured(
     model: str, network: keras.Model, pairs: Pairs, count: int
 ) -> Iterator[PictureRow]:
     for index in range(count):
-        rng = np.random.default_rng([_SEED.value, index])
+        # The seed of the data chooses windows and positions, too.
+        rng = np.random.default_rng([_DATA.seed.value, index])
         blurry, sharp = pairs.crop(index, _CROP.value, rng)
         features = network(blurry[None].astype(np.float32) / 255, training=False)
         found = dependence_on_pictures(
