@@ -50,7 +50,6 @@ async function buildPage({ model, out }) {
       format: "iife",
       target: ["chrome92", "firefox105", "safari16.4"],
       minify: true,
-      legalComments: "linked",
       logLevel: "warning",
       define,
     });

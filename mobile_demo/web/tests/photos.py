@@ -12,6 +12,7 @@ photo = Image.open(sample)
 
 photo.save(folder / "photo.png")
 photo.crop((150, 50, 406, 306)).save(folder / "tile.png")
+photo.crop((100, 50, 580, 306)).save(folder / "two_tiles.png")
 photo.crop((0, 0, 60, 90)).save(folder / "small.png")
 
 # A phone held upright: stored lying, to be turned by 90 degrees.

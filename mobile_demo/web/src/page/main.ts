@@ -21,6 +21,7 @@ let photo = 0;
 let photoName = "";
 let started = 0;
 let detailRequest = 0;
+let awake: Promise<WakeLockSentinel> | null = null;
 const view = new CompareView(element("view"), (area, width, height) =>
   ask({ type: "detail", photo, request: ++detailRequest, area, width, height }),
 );
@@ -98,7 +99,6 @@ async function open(file: Blob, name: string): Promise<void> {
   if (id !== photo) return;
   const most = mostPixels();
   if (size === null || size.width * size.height > most) {
-    ask({ type: "cancel", photo: id });
     showStart();
     showProblem(size === null ? messages.NOT_A_PHOTO : messages.tooLarge(size.width, size.height, most));
     return;
@@ -122,6 +122,8 @@ function restore(): void {
 
 function showStart(): void {
   ++photo;
+  ask({ type: "close" });
+  void keepAwake(false);
   view.close();
   show("start");
 }
@@ -143,7 +145,9 @@ function show(screen: "start" | "work"): void {
 
 function setStage(stage: Stage, text: string): void {
   document.body.dataset["stage"] = stage;
+  status.setAttribute("aria-live", "polite");
   status.textContent = text;
+  void keepAwake(stage === "working");
   const working = stage === "opening" || stage === "working";
   const held = document.activeElement;
   progress.hidden = !working;
@@ -160,7 +164,25 @@ function showProgress(done: number, total: number): void {
   const seconds = (performance.now() - started) / 1000;
   const left = done === 0 ? null : (seconds / done) * (total - done);
   progress.value = done / total;
+  // Not read out tile by tile: who asks hears the progress bar.
+  status.setAttribute("aria-live", "off");
   status.textContent = messages.workingText(done, total, left);
+}
+
+/** A phone that goes to sleep stops in the middle. */
+async function keepAwake(working: boolean): Promise<void> {
+  const held = awake;
+  try {
+    if (working) {
+      awake ??= navigator.wakeLock?.request("screen") ?? null;
+      await awake;
+    } else {
+      awake = null;
+      await (await held)?.release();
+    }
+  } catch (error) {
+    console.debug("The screen may go dark.", error);
+  }
 }
 
 function showEngine(state: "ready" | "failed", text: string): void {
@@ -212,7 +234,6 @@ function listen(): void {
     });
   }
   element("back").addEventListener("click", () => {
-    ask({ type: "cancel", photo });
     showStart();
     element("choose").focus();
   });

@@ -22,6 +22,8 @@ export type Problem = "engine" | "memory";
 export type ToWorker =
   | { type: "start"; accelerator: "auto" | "webgpu" | "wasm" }
   | { type: "open"; photo: number; file: Blob; previewSide: number }
+  /** The photo is left; its memory is wanted back. */
+  | { type: "close" }
   | { type: "restore"; photo: number }
   | { type: "cancel"; photo: number }
   | { type: "detail"; photo: number; request: number; area: Rectangle; width: number; height: number }

@@ -36,6 +36,10 @@ async function answer(message: ToWorker): Promise<void> {
         current = message.photo;
         await open(message.photo, message.file, message.previewSide);
         return;
+      case "close":
+        current = -1;
+        await leave();
+        return;
       case "cancel":
         stop = true;
         return;
@@ -60,17 +64,22 @@ async function answer(message: ToWorker): Promise<void> {
     }
   } catch (error) {
     console.warn(error);
-    const about = message.type === "start" ? null : message.photo;
+    const about = "photo" in message ? message.photo : null;
     const problem = engineFailed ? "engine" : problemOf(message, error);
     say({ type: "problem", photo: about, problem, detail: `${error}` });
   }
 }
 
-async function open(id: number, file: Blob, previewSide: number): Promise<void> {
+/** Stops what is being restored and frees the photo. */
+async function leave(): Promise<void> {
   stop = true;
   await restoring.catch(() => {});
   photo?.close();
   photo = null;
+}
+
+async function open(id: number, file: Blob, previewSide: number): Promise<void> {
+  await leave();
   const { tile } = await engine!;
   if (id !== current) return;
   const opened = await Photo.open(file, tile, previewSide);
