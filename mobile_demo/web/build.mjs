@@ -32,6 +32,18 @@ async function shippedModel() {
   return path.join(weights, files[0]);
 }
 
+/** Where the export has left a description beside the model, it must be what the page gives. */
+async function checkDescription(model) {
+  const text = await readFile(`${model}.json`, "utf8").catch(() => null);
+  if (text === null) return;
+  const { dtype, range } = JSON.parse(text).inputs.image;
+  if (dtype !== "float32" || `${range}` !== "0,1") {
+    throw new Error(
+      `Expected a model whose image is float32 in 0,1: ${model}. Received: ${dtype} in ${range}`,
+    );
+  }
+}
+
 /** Builds into a folder, which is emptied first. */
 async function buildPage({ model, out }) {
   await rm(out, { recursive: true, force: true });
@@ -79,6 +91,7 @@ const { values } = parseArgs({ options: { model: { type: "string" }, out: { type
 const out = path.resolve(values.out ?? path.join(here, "dist"));
 try {
   const model = values.model || (await shippedModel());
+  await checkDescription(model);
   await buildPage({ model, out });
   console.log(`Built ${out} with ${model}`);
 } catch (error) {
