@@ -7,7 +7,7 @@ attention  position attention by blocks against the whole matrix at once
 recompute  memory of a training step with and without --recompute
 layout     run time of mprnet before and after two changes of its graph
 input      how fast training crops come out of files of different forms
-tflite     run time and memory of exported files beside their Keras model:
+tflite     run time and memory of exported files, .onnx too, beside their Keras model:
            --what=tflite --model=runs/quickstart --files=runs/quickstart/export
 photo      memory of deblurring a photo from file to file, by its size
 seams      steps across the borders of tiles against the picture restored whole
@@ -81,7 +81,7 @@ _MODEL = flags.DEFINE_string(
     "from.",
 )
 _FILES = flags.DEFINE_list(
-    "files", [], "tflite: .tflite files of one tile size, or folders with them."
+    "files", [], "tflite: .tflite and .onnx files of one tile, or folders with them."
 )
 _MEGAPIXELS = flags.DEFINE_list(
     "megapixels", ["12", "50"], "photo: sizes of the photos."

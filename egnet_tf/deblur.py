@@ -32,8 +32,8 @@ _OUTPUT = flags.DEFINE_string(
 _MODEL = flags.DEFINE_string(
     "model",
     "egnet_mobile",
-    "A run's folder, a .tflite file, a SavedModel's folder, or the name of a variant "
-    "whose weights come with the package.",
+    "A run's folder, a .tflite or .onnx file, a SavedModel's folder, or the name of a "
+    "variant whose weights come with the package.",
 )
 _RESTORER = RestorerFlags()
 _BATCH = flags.DEFINE_integer(

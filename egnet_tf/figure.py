@@ -146,8 +146,8 @@ def _method(entry: str) -> tuple[str, Callable[[str, np.ndarray], np.ndarray]]:
     """Title, and what finds or makes its picture from the scene's name and picture."""
     title, _, where = entry.rpartition("=")
     path = Path(where)
-    is_model = (path / "weights").is_dir() or (path / "saved_model.pb").is_file()
-    if path.suffix == ".tflite" or is_model or not path.exists():
+    is_model = (path / "weights").is_dir() or any(path.rglob("saved_model.pb"))
+    if path.suffix in (".tflite", ".onnx") or is_model or not path.exists():
         restorer = _RESTORER.load(where)
         return title or path.stem, lambda _, blurry: restorer(blurry)
     return title or path.stem, lambda name, _: _picture_of(path, name)

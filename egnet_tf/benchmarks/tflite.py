@@ -1,4 +1,4 @@
-"""Run time and memory of .tflite files beside the Keras model they came from."""
+"""Run time and memory of exported files beside the Keras model they came from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.benchmarks.networks import Size, forward
 from egnet_tf.benchmarks.timing import median_ratio, run_times
 from egnet_tf.errors import InputError
-from egnet_tf.inference.litert_runner import LiteRTRunner
+from egnet_tf.inference import load
 
 _KERAS = "Keras"
+_SUFFIXES = (".onnx", ".tflite")
 
 
 class FileCost(NamedTuple):
@@ -45,23 +46,25 @@ def measure_files(
 ) -> list[FileCost]:
     """Times files of one tile size and their Keras model in turns; a row for each.
 
-    LiteRT runs through its default delegate on all cores, Keras in a compiled graph.
+    LiteRT runs through its default delegate on all cores, ONNX by onnxruntime on the
+    CPU, Keras in a compiled graph.
 
     Args:
         model: a run's folder, or a variant with shipped weights.
-        files: .tflite files of that model, restoring a tile once.
+        files: .tflite or .onnx files of that model, restoring a tile once. Those of
+            any size are given tiles of the others' size, 256 if there are no others.
         repetitions: timed runs of each.
 
     Raises:
         InputError: no such model or file, or files of different tiles.
     """
     weights = models.find_weights(model)
-    runners = {path.name: LiteRTRunner(path) for path in files}
-    tiles = {runner.tile for runner in runners.values()}
+    runners = {path.name: load(path).runner for path in files}
+    tiles = {runner.tile for runner in runners.values() if runner.tile} or {256}
     if len(tiles) != 1:
         raise InputError(
-            "Expected .tflite files of one tile size. Received: "
-            f"{', '.join(map(str, sorted(tiles))) or 'no files'}"
+            "Expected files of one tile size. Received: "
+            f"{', '.join(map(str, sorted(tiles)))}"
         )
     (tile,) = tiles
     image = np.random.default_rng(0).random((1, tile, tile, 3), np.float32)
@@ -91,17 +94,18 @@ def measure_files(
 
 
 def find_files(paths: Sequence[str]) -> list[Path]:
-    """The .tflite files among files and in folders.
+    """The exported files among files and in folders.
 
     Raises:
         InputError: there are none.
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        found += sorted(path.glob("*.tflite")) if path.is_dir() else [path]
+        inside = (file for file in path.glob("*") if file.suffix in _SUFFIXES)
+        found += sorted(inside) if path.is_dir() else [path]
     if not found:
         raise InputError(
-            f"Expected .tflite files, or folders with some. Received: "
+            "Expected .tflite or .onnx files, or folders with some. Received: "
             f"{', '.join(paths) or 'none'}"
         )
     return found
@@ -112,4 +116,4 @@ def _restore_with_keras(weights: Path, tile: int) -> None:
 
 
 def _restore_with_file(path: Path, tile: int) -> None:
-    LiteRTRunner(path)(np.full((1, tile, tile, 3), 0.5, np.float32))
+    load(path).runner(np.full((1, tile, tile, 3), 0.5, np.float32))
