@@ -2,9 +2,12 @@
 
 python small_runs.py devices FOLDER   the same step and run on one device and on two
 python small_runs.py kills FOLDER     a run left alone, and one killed ten times
+python small_runs.py addons FOLDER    runs with optimizers that hold others, and the
+                                      same gone on from the middle
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -119,6 +122,18 @@ def kills(folder):
     assert attempt(folder / "killed", None) == 0
 
 
+def addons(folder):
+    strategy = tf.distribute.OneDeviceStrategy("/CPU:0")
+    for name in ("lookahead", "swa"):
+        options = {"optimizer": name, "backbone_steps": 8, "checkpoint_every": 4}
+        run(folder / name, strategy, **options)
+        again = folder / f"{name}_again"
+        shutil.copytree(folder / name, again)
+        for path in (again / "checkpoints" / "backbone").glob("ckpt-8*"):
+            path.unlink()
+        run(again, strategy, **options)
+
+
 def attempt(folder, moment):
     """Trains in a fork, and kills it: so many seconds after so many steps."""
     steps, seconds = moment or (0, 0)
@@ -167,4 +182,5 @@ if __name__ == "__main__":
     # Rewriting the graphs costs more time than such networks take to run.
     quick = {"disable_meta_optimizer": True}
     tf.config.optimizer.set_experimental_options(quick)
-    {"devices": devices, "kills": kills}[sys.argv[1]](Path(sys.argv[2]))
+    jobs = {"devices": devices, "kills": kills, "addons": addons}
+    jobs[sys.argv[1]](Path(sys.argv[2]))

@@ -1,11 +1,13 @@
 """Devices and kills, with the smallest network, each in a process of its own."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
 SMALL_RUNS = Path(__file__).with_name("small_runs.py")
 
@@ -59,3 +61,16 @@ def test_killed_ten_times_a_run_ends_bit_for_bit_as_one_left_alone(tmp_path):
     # All columns but the seconds.
     rows = [[line.rpartition(",")[0] for line in table] for table in tables]
     assert rows[0] == rows[1] and len(rows[0]) == 7
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow_addons") is None,
+    reason="the extra `addons` is not installed",
+)
+def test_runs_with_the_optimizers_of_addons_go_on_bit_for_bit(tmp_path):
+    small_runs("addons", tmp_path)
+    for name in ("lookahead", "swa"):
+        whole, again = weights(tmp_path / name), weights(tmp_path / f"{name}_again")
+        assert whole.keys() == again.keys()
+        for key, array in whole.items():
+            np.testing.assert_array_equal(again[key], array, err_msg=f"{name} {key}")
