@@ -57,7 +57,7 @@ class Pace:
 
     def __init__(self, batches: Iterable, batch: int):
         self._batches, self._batch = batches, batch
-        self._begin_window()
+        self.restart()
 
     def __iter__(self) -> Iterator:
         """The batches; the time to fetch each is counted as waiting."""
@@ -79,8 +79,9 @@ class Pace:
             "input/images_per_second": self._steps * self._batch / elapsed,
             "input/waiting_share": self._waited / elapsed,
         }
-        self._begin_window()
+        self.restart()
         return values
 
-    def _begin_window(self) -> None:
+    def restart(self) -> None:
+        """Counts from now on: what went before, a validation say, is left out."""
         self._began, self._waited, self._steps = time.perf_counter(), 0.0, 0

@@ -205,6 +205,7 @@ class PhaseTrainer:
                     record.trained(step, values, rate, pace)
                     if last or _due(step, recipe.validate_every):
                         self._validate(record, step, values["loss"])
+                        pace.restart()
                     if last or stop or _due(step, recipe.checkpoint_every):
                         self._checkpoints.save()
                 if stop and not last:
