@@ -119,7 +119,7 @@ def _read_curves(folder: Path) -> dict[str, Points]:
         for row in of_phase:
             for name in ("psnr", "ssim"):
                 curves[name].append((first_step + int(row["step"]), float(row[name])))
-        losses = _read_events(folder / "logs" / phase, "loss")
+        losses = _read_events(folder / "logs" / phase, "loss/total")
         curves["loss"] += [(first_step + step, value) for step, value in losses]
         first_step += int(of_phase[-1]["step"])
     return curves
@@ -133,7 +133,8 @@ def _read_events(folder: Path, tag: str) -> Points:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    events = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    # A sample of the steps: pictures are tensors too, and may be many.
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 1000})
     events.Reload()
     if tag not in events.Tags()["tensors"]:
         return []

@@ -25,7 +25,7 @@ def make_run(folder, psnr, pictures=("a", "b")):
         writer.writerows([["egn", 0, 26, 0.8], ["egn", 10, psnr, 0.9]])
     with tf.summary.create_file_writer(str(folder / "logs" / "egn")).as_default():
         for step in (1, 2):
-            tf.summary.scalar("loss", 0.5 / step, step=step)
+            tf.summary.scalar("loss/total", 0.5 / step, step=step)
     about = {"method": str(folder.name), "dataset": "samples test"}
     written = EvaluationFolder(folder / "evaluation" / "samples_plain", about)
     rows = [
