@@ -11,8 +11,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-import skimage.data
-from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 RECIPE = """
 # the smallest network with every part in it
@@ -52,14 +51,9 @@ def weights(run):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with photographs, a flag file, and a finished run."""
+def place(tmp_path_factory, photos):
+    """A folder with a flag file, and a finished run."""
     folder = tmp_path_factory.mktemp("main_job")
-    photos = folder / "photos"
-    photos.mkdir()
-    for name in ("astronaut", "chelsea", "coffee", "rocket"):
-        picture = cv2.resize(getattr(skimage.data, name)(), (96, 64))
-        Image.fromarray(picture).save(photos / f"{name}.png")
     (folder / "recipe.flags").write_text(f"{RECIPE}--data_dir={photos}\n")
     command(folder, "egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/whole")
     return folder
@@ -80,7 +74,16 @@ def test_a_finished_run_is_complete(place):
     scores = [row.split(",")[2:4] for row in rows[1:]]
     assert scores[1] == scores[2]
     assert cv2.imread(os.fspath(run / "compare.png")).shape[1] > 1000
-    assert list((run / "logs").rglob("events.*"))
+    for phase in ("backbone", "egn", "ensemble"):
+        logs = EventAccumulator(os.fspath(run / "logs" / phase))
+        logs.Reload()
+        assert set(logs.Tags()["tensors"]) == {
+            *("loss/total", "loss/content", "loss/gradient", "loss/ms_ssim"),
+            *("training/psnr", "training/gradient_norm", "training/learning_rate"),
+            *("input/images_per_second", "input/waiting_share"),
+            *("validation/psnr", "validation/ssim", "validation/hsic", "samples"),
+        }
+    assert (run / "best" / "weights" / "model.json").is_file()
     assert len(list((run / "checkpoints" / "egn").glob("*.index"))) == 3
 
 
@@ -142,11 +145,11 @@ def test_a_wrong_recipe_is_one_line(place, words, part):
     assert part in done.stderr
 
 
-def test_evaluate_writes_scores(place):
+def test_evaluate_writes_scores(place, photos):
     done = command(
         place,
         *["egnet_tf.evaluate", "--model=runs/whole", "--dataset=shake"],
-        "--data_dir=photos",
+        f"--data_dir={photos}",
     )
     folder = place / "runs" / "whole" / "evaluation" / "shake_plain"
     assert len((folder / "scores.csv").read_text().splitlines()) >= 2
@@ -155,7 +158,7 @@ def test_evaluate_writes_scores(place):
     assert "PSNR" in done.stdout
 
 
-def test_exports_agree_and_deblur(place):
+def test_exports_agree_and_deblur(place, photos):
     done = command(
         place,
         *["export.tflite", "--model=runs/whole", "--output=dist", "--tile=64"],
@@ -165,7 +168,7 @@ def test_exports_agree_and_deblur(place):
     assert done.stdout.count("largest difference from Keras") == 2
 
     # 64 x 64, the tile's own size: the whole picture on both ways.
-    photo = cv2.imread(os.fspath(place / "photos" / "chelsea.png"))[:, :64]
+    photo = cv2.imread(os.fspath(photos / "chelsea.png"))[:, :64]
     cv2.imwrite(os.fspath(place / "photo.png"), photo)
     # The file holds the plain network, without the self-ensemble.
     models = {
