@@ -92,7 +92,10 @@ _MEMORY_LIMIT = flags.DEFINE_float(
 _PHOTO = flags.DEFINE_string("photo", None, "seams: a picture.")
 _TILES = flags.DEFINE_list("tiles", ["256"], "seams: sides of the tiles in pixels.")
 _OVERLAP = flags.DEFINE_integer(
-    "overlap", None, "seams: as of deblur, an eighth of a tile.", lower_bound=0
+    "overlap",
+    None,
+    "seams: as of deblur, a quarter of a tile, at most 64.",
+    lower_bound=0,
 )
 _OUTPUT = flags.DEFINE_string("output", None, "A CSV file for the same rows.")
 

@@ -34,7 +34,7 @@ class RestorerFlags:
         self._overlap = flags.DEFINE_integer(
             "overlap",
             None,
-            "Pixels that tiles share. By default an eighth of a tile.",
+            "Pixels that tiles share. By default a quarter of a tile, at most 64.",
             lower_bound=0,
         )
         self._memory_limit = flags.DEFINE_float(

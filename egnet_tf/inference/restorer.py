@@ -12,7 +12,7 @@ import numpy as np
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference.runner import Runner
-from egnet_tf.inference.tiling import blended_strips, tile_positions
+from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
 _PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
@@ -60,7 +60,7 @@ class Restorer:
         tile: side of the tiles in pixels; 0 restores whole pictures whatever they
             take. By default whole within the memory limit, else the largest that fits.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
-            an eighth of the tile.
+            see `default_overlap`.
         memory_limit: bytes that a picture, the row of tiles being blended and a
             forward pass may take together (weights not counted), so that the peak is
             the same for large pictures as for small ones; by default
@@ -195,7 +195,9 @@ class Restorer:
             else:
                 side = self._tile or max(whole)
             tile = min(whole[0], side), min(whole[1], side)
-        overlap = self._overlap if self._overlap is not None else max(tile) // 8
+        overlap = self._overlap
+        if overlap is None:
+            overlap = default_overlap(max(tile))
         tiles = 1
         for length, side in zip((height, width), tile, strict=True):
             if length > side:

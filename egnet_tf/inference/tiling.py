@@ -22,6 +22,17 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+_WIDEST_OVERLAP = 64
+
+
+def default_overlap(tile: int) -> int:
+    """A quarter of the tile, at most 64 pixels: docs/inference.md has the seams.
+
+    Args:
+        tile: side of the tiles in pixels.
+    """
+    return min(_WIDEST_OVERLAP, tile // 4)
+
 
 def tile_positions(length: int, tile: int, overlap: int) -> list[int]:
     """Returns where the tiles of one axis start, in pixels, ascending.

@@ -104,7 +104,7 @@ def test_no_seam_where_the_network_takes_each_tile_otherwise():
     photo = (data.coffee() / 510 + 0.25).astype(np.float32)  # Nothing is clipped.
     whole = Restorer(FakeRunner(exposed), tile=0)(photo)
     restorer = Restorer(FakeRunner(exposed), tile=256)
-    assert restorer.plan(*photo.shape[:2]) == ((256, 256), 32, 6, 1)
+    assert restorer.plan(*photo.shape[:2]) == ((256, 256), 64, 6, 1)
     tiled = restorer(photo)
     hard = Restorer(FakeRunner(exposed), tile=256, overlap=0)(photo)
 
@@ -213,7 +213,8 @@ def test_memory_does_not_grow_with_the_height_of_the_picture():
         return peak
 
     assert working_memory(4000) < working_memory(1000) + strip / 4
-    assert working_memory(1000) < 2 * strip
+    # The row of tiles, its quarter that the next one blends into, and one tile.
+    assert working_memory(1000) < 2.5 * strip
 
 
 @pytest.mark.parametrize(

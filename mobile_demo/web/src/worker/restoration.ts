@@ -22,8 +22,10 @@ export async function restorePhoto(
 ): Promise<boolean> {
   const { tile } = engine;
   const { width, height } = photo;
-  // As egnet_tf.Restorer: an eighth of the tile, and small photos are padded.
-  const grid = new TileGrid(Math.max(height, tile), Math.max(width, tile), tile, tile >> 3);
+  // As egnet_tf.Restorer: a quarter of the tile, at most 64 pixels, and small photos
+  // are padded.
+  const overlap = Math.min(64, tile >> 2);
+  const grid = new TileGrid(Math.max(height, tile), Math.max(width, tile), tile, overlap);
   let done = 0;
   class Cancelled extends Error {}
 

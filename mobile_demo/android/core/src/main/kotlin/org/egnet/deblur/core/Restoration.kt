@@ -45,8 +45,8 @@ fun restorePhoto(
 ) {
     val tile = network.tile
     val (height, width) = photo.height to photo.width
-    // Overlap as egnet_tf.Restorer: an eighth of the tile.
-    val grid = TileGrid(max(height, tile), max(width, tile), tile, tile / 8)
+    // Overlap as egnet_tf.Restorer: a quarter of the tile, at most 64 pixels.
+    val grid = TileGrid(max(height, tile), max(width, tile), tile, min(64, tile / 4))
     val insideHeight = min(tile, height)
     val insideWidth = min(tile, width)
     val image = FloatArray(tile * tile * 3)
