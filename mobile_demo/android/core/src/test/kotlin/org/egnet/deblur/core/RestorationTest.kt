@@ -29,10 +29,10 @@ class RestorationTest {
     @Test
     fun `every tile is told of`() {
         val told = mutableListOf<Pair<Int, Int>>()
-        // 40 x 53 pixels in tiles of 16 that share 2: 3 x 4 of them.
+        // 40 x 53 pixels in tiles of 16 that share 4: 3 x 5 of them.
         val photo = Golden.photo("tiles")
         restorePhoto(photo, StandIn(), MemoryPhoto(40, 53)) { done, total -> told += done to total }
-        assertEquals((0..12).map { it to 12 }, told)
+        assertEquals((0..15).map { it to 15 }, told)
     }
 
     @Test
