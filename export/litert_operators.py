@@ -71,3 +71,10 @@ def read_contents(file: bytes) -> Contents:
         max(len(t.shape) for t in tensors if t.shape is not None),
         all(side >= 0 for signature in signatures for side in signature),
     )
+
+
+def operator_outputs(file: bytes) -> list[str]:
+    """The names of what the operators of a .tflite file give, in their order."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
+    (graph,) = model.subgraphs
+    return [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators]

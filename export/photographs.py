@@ -50,10 +50,6 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
 def calibration_crops(pairs: Pairs, side: int, count: int) -> np.ndarray:
     """Random crops of blurry photographs, for the ranges of a quantised network.
 
-    The one of the highest contrast is stretched until its values go from 0 to 255: the
-    ranges of input and output then hold every picture, also when no other crop has
-    black and white in it.
-
     Args:
         pairs: the data set, of its training split.
         side: of the crops in pixels.
@@ -63,16 +59,12 @@ def calibration_crops(pairs: Pairs, side: int, count: int) -> np.ndarray:
         uint8 (count, side, side, 3); the same for the same arguments.
     """
     rng = np.random.default_rng(0)
-    crops = np.stack(
+    return np.stack(
         [
             pairs.crop(pairs.draw(number, seed=0), side, rng).blurry
             for number in range(count)
         ]
     )
-    highest = np.argmax([np.ptp(crop) for crop in crops])
-    raised = crops[highest].astype(np.float64) - crops[highest].min()
-    crops[highest] = np.rint(255 * raised / max(raised.max(), 1))
-    return crops
 
 
 def _at_least(pair: Pair, size: tuple[int, int]) -> Pair:

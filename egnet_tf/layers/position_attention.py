@@ -43,8 +43,9 @@ def blockwise_attention(
     # Blocks of one size: XLA compiles only loops whose shapes it knows. Rows that fill
     # up the last block are dropped; as their gradients are zero, they add nothing.
     length = _length(q)
-    steps = -(-length // block)
-    rows = -(-length // steps)
+    # Not -(-a // b): ONNX divides integers towards zero.
+    steps = (length + block - 1) // block
+    rows = (length + steps - 1) // steps
 
     @tf.custom_gradient
     def attend(q, k, v):

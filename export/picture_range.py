@@ -1,0 +1,49 @@
+"""Tells a calibrated network the range of pictures, which needs no measuring.
+
+What is cut out of a picture has the picture's scale, and the converter lets the range
+measured in a part win over that of the whole: if no crop was quite white in its last
+row, white would be clipped everywhere. With [0, 1] exactly for the input, all that is
+cut out of it, and the output, a byte n is n / 255 on both sides, and saturation clips
+the restored picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+_Operator = schema.BuiltinOperator
+_CUTS = (
+    _Operator.SLICE,
+    _Operator.SPLIT,
+    _Operator.SPLIT_V,
+    _Operator.STRIDED_SLICE,
+)
+
+
+def with_picture_range(calibrated: bytes) -> bytes:
+    """Gives input and output of a calibrated .tflite file the range [0, 1].
+
+    Args:
+        calibrated: content of a float32 file whose tensors hold measured ranges, and
+            whose last two operators clip.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(calibrated, 0))
+    (graph,) = model.subgraphs
+    below, above = graph.operators[-2:]
+    pictures = {*graph.inputs, below.inputs[0], below.outputs[0], above.outputs[0]}
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+        taken = set(operator.inputs)
+        is_cut = kind in _CUTS and taken & pictures
+        is_joined = kind == _Operator.CONCATENATION and taken <= pictures
+        if is_cut or is_joined:
+            pictures |= set(operator.outputs)
+    for index in pictures:
+        tensor = graph.tensors[index]
+        tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
+        tensor.quantization.min = np.float32([0.0])
+        tensor.quantization.max = np.float32([1.0])
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
