@@ -51,7 +51,7 @@ def test_hard_borders_show_and_blended_ones_do_not(restoring_with):
     restoring_with(0.4)
     (hard,) = measure_seams("any", photo, [128], overlap=0)
     (soft,) = measure_seams("any", photo, [128])
-    assert (hard.tiles, soft.overlap) == (12, 16)
+    assert (hard.tiles, soft.overlap) == (12, 32)
     assert hard.excess > 5 and hard.excess_elsewhere < 0.01
     assert soft.excess < 1 and soft.step <= soft.whole_step + 1
     assert 20 < soft.psnr < 60
