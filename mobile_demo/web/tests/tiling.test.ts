@@ -58,7 +58,7 @@ interface Picture {
 }
 
 async function restore({ height, width, rgba }: Picture): Promise<Uint8ClampedArray> {
-  const grid = new TileGrid(Math.max(height, TILE), Math.max(width, TILE), TILE, TILE >> 3);
+  const grid = new TileGrid(Math.max(height, TILE), Math.max(width, TILE), TILE, TILE >> 2);
   const rows: number[] = [];
   const standIn = async (top: number, left: number) => {
     const inside = { height: Math.min(TILE, height), width: Math.min(TILE, width) };
