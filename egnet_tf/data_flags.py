@@ -22,14 +22,14 @@ class DataFlags:
     """Defines the flags; make one where a command's flags are defined.
 
     Args:
-        dataset: default of --dataset.
+        dataset: default of --dataset; None where it must be given.
         split: default of --split.
         flag_values: where to define them.
     """
 
     def __init__(
         self,
-        dataset: str = "samples",
+        dataset: str | None = "samples",
         split: str = "test",
         flag_values: flags.FlagValues = flags.FLAGS,
     ):

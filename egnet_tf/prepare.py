@@ -9,6 +9,7 @@ The first is then read by --dataset=shards:shards/gopro, the second by
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -17,18 +18,12 @@ from tqdm import tqdm
 
 from egnet_tf import commands
 from egnet_tf.data import open_pairs
-from egnet_tf.data.gopro import BLURS
 from egnet_tf.data.preparation import begin, write_pictures, write_shards
-from egnet_tf.data.sources import SPLITS, DataOptions
+from egnet_tf.data_flags import DataFlags
 from egnet_tf.errors import InputError
 
-_DEFAULTS = DataOptions()
-
-_DATASET = flags.DEFINE_string(
-    "dataset", None, "Data set, or several: see docs/data.md.", required=True
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "The data set's folder.")
-_SPLIT = flags.DEFINE_enum("split", "train", SPLITS, "Which part of the data set.")
+_DATA = DataFlags(dataset=None, split="train")
+flags.mark_flag_as_required("dataset")
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder to write to; the split gets its own in it.", required=True
 )
@@ -44,23 +39,6 @@ _OVERLAP = flags.DEFINE_integer(
 _WORKERS = flags.DEFINE_integer(
     "workers", os.cpu_count() or 1, "Threads.", lower_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of blur that is made on the fly.")
-_GOPRO_BLUR = flags.DEFINE_enum(
-    "gopro_blur", _DEFAULTS.gopro_blur, BLURS, "GoPro's folder blur or blur_gamma."
-)
-_FRAMES_BLUR = flags.DEFINE_enum(
-    "frames_blur", _DEFAULTS.frames_blur, BLURS, "What of the frames is averaged."
-)
-_FRAMES_WINDOWS = flags.DEFINE_list(
-    "frames_windows",
-    list(_DEFAULTS.frames_windows),
-    "Odd numbers of frames to average.",
-)
-_BLURRY = flags.DEFINE_string("blurry", "", "Pattern of the blurry files of a folder.")
-_SHARP = flags.DEFINE_string("sharp", "", "Pattern of the sharp files of a folder.")
-_SHAKE_EXTENT = flags.DEFINE_float(
-    "shake_extent", _DEFAULTS.shake_extent, "Longest camera shake, in pixels."
-)
 
 
 def main() -> None:
@@ -70,31 +48,23 @@ def main() -> None:
         raise InputError(
             f"Expected an overlap below the crop {crop}. Received: {overlap}"
         )
-    options = DataOptions(
-        gopro_blur=_GOPRO_BLUR.value,
-        frames_blur=_FRAMES_BLUR.value,
-        frames_windows=_windows(),
-        blurry=_BLURRY.value,
-        sharp=_SHARP.value,
-        shake_extent=_SHAKE_EXTENT.value,
-        # Each picture is read once: nothing to keep.
-        cache_bytes=0,
-    )
+    # Each picture is read once: nothing to keep.
+    options = dataclasses.replace(_DATA.options(), cache_bytes=0)
     pairs = open_pairs(
-        _DATASET.value,
-        data_dir=_DATA_DIR.value,
-        split=_SPLIT.value,
-        seed=_SEED.value,
+        _DATA.dataset.value,
+        data_dir=_DATA.data_dir.value,
+        split=_DATA.split.value,
+        seed=_DATA.seed.value,
         options=options,
     )
-    folder = Path(_OUTPUT.value) / _SPLIT.value
+    folder = Path(_OUTPUT.value) / _DATA.split.value
     shards = _FORM.value == "shards"
     job = {
         "form": _FORM.value,
-        "dataset": _DATASET.value,
-        "data_dir": _DATA_DIR.value,
-        "split": _SPLIT.value,
-        "seed": _SEED.value,
+        "dataset": _DATA.dataset.value,
+        "data_dir": _DATA.data_dir.value,
+        "split": _DATA.split.value,
+        "seed": _DATA.seed.value,
         "gopro_blur": options.gopro_blur,
         "frames_blur": options.frames_blur,
         "frames_windows": list(options.frames_windows),
@@ -105,7 +75,7 @@ def main() -> None:
         "overlap": overlap if shards and crop else 0,
     }
     job = begin(folder, job, pairs.names)
-    with tqdm(total=len(pairs), unit="pair", desc=_SPLIT.value) as bar:
+    with tqdm(total=len(pairs), unit="pair", desc=_DATA.split.value) as bar:
         work = {"workers": _WORKERS.value, "progress": bar.update}
         if shards:
             count = write_shards(pairs, folder, job, crop=crop, overlap=overlap, **work)
@@ -116,15 +86,6 @@ def main() -> None:
         f"{len(pairs)} pairs, {count} records: --dataset={kind}:{_OUTPUT.value}",
         flush=True,
     )
-
-
-def _windows() -> tuple[int, ...]:
-    try:
-        return tuple(int(window) for window in _FRAMES_WINDOWS.value)
-    except ValueError:
-        raise InputError(
-            f"Expected --frames_windows=7,9,... Received: {_FRAMES_WINDOWS.value}"
-        ) from None
 
 
 if __name__ == "__main__":

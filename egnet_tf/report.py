@@ -8,12 +8,12 @@ evaluations, curves from their training, pictures from `evaluate --save_pictures
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from absl import flags
 
 from egnet_tf import commands
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 from egnet_tf.reporting.page import report_page
 from egnet_tf.reporting.run_record import read_run
@@ -34,12 +34,8 @@ def main() -> None:
     page = report_page(_TITLE.value, runs, _PICTURES.value)
     output = Path(_OUTPUT.value)
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{os.getpid()}.{output.name}")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(output) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
     print(output)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from egnet_tf.atomic_files import replacing
 
 
 def aligned(rows: Sequence[NamedTuple]) -> str:
@@ -26,15 +27,10 @@ def aligned(rows: Sequence[NamedTuple]) -> str:
 
 def write_csv(path: Path, rows: Sequence[NamedTuple]) -> None:
     """Writes the rows with all their digits, whole or not at all."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with temporary.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(rows[0]._fields)
-            writer.writerows(rows)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows[0]._fields)
+        writer.writerows(rows)
 
 
 def _text(value: object) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 
 # What Pillow's decoders raise on damaged files, beside their own exceptions.
@@ -105,10 +105,5 @@ def write_picture(
             f"...). Received: {path}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
-        with open(unfinished, "wb") as file:
-            Image.fromarray(pixels).save(file, format=kind, quality=quality)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        Image.fromarray(pixels).save(file, format=kind, quality=quality)

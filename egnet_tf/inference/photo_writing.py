@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 from egnet_tf.inference.photo import Photo
 
@@ -84,12 +85,8 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
             f"Expected a photo that {kind} can hold ({error}). Received: {path}"
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _kind(path: str | os.PathLike) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 from egnet_tf.metrics.protocols import Score
 
@@ -183,15 +184,13 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _replace_text(path: Path, text: str) -> None:
     """Writes a text file so that `path` is always absent, old or complete."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(unfinished, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        replacing(path) as unfinished,
+        open(unfinished, "w", encoding="utf-8", newline="") as file,
+    ):
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -100,9 +100,9 @@ VARIANTS = {
         ),
         ensemble_features=16,
     ),
-    # For a phone: 2.4 M parameters, 2.4 G multiply-adds a tile of 256 x 256. Widths are
-    # multiples of 16, which int8 kernels like; ReLU and 64 keys a tile, because 8 bits
-    # hold neither a shared slope well nor a softmax over a thousand keys.
+    # For a phone: 2.4 M parameters, 2.4 G multiply-adds a tile of 256 x 256. 64 keys a
+    # tile, because a softmax over a thousand rounds to zero in 8 bits. What else was
+    # tried: docs/mobile.md.
     "egnet_mobile": Variant(
         "mprnet",
         options={

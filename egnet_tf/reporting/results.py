@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 from egnet_tf.metrics import read_summary
 from egnet_tf.reporting.published import Scores
@@ -164,12 +165,8 @@ def write_table(path: Path, table: Table, notes: Iterable[str] = ()) -> None:
     text = "\n".join([table.markdown(), "", *notes])
     path.parent.mkdir(parents=True, exist_ok=True)
     for suffix, content in ((".md", text + "\n"), (".csv", table.csv())):
-        temporary = path.with_name(f".{os.getpid()}.{path.name}{suffix}")
-        try:
-            temporary.write_text(content, encoding="utf-8")
-            os.replace(temporary, path.with_name(path.name + suffix))
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path.with_name(path.name + suffix)) as unfinished:
+            unfinished.write_text(content, encoding="utf-8")
 
 
 _NONE = "–"  # noqa: RUF001 (a dash, as in the paper's tables)

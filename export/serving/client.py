@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from absl import flags
 
 from egnet_tf import commands
+from egnet_tf.atomic_files import replacing
 from egnet_tf.errors import InputError
 from export.serving.picture_file import picture_file
 
@@ -39,12 +39,8 @@ def main() -> None:
     if target.suffix.lower() != ".png":
         raise InputError(f"Expected an output that ends in .png. Received: {target}")
     restored = _client().deblur(picture_file(source))
-    unfinished = target.with_name(f".{os.getpid()}.{target.name}")
-    try:
+    with replacing(target) as unfinished:
         unfinished.write_bytes(restored)
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
     print(target)
 
 

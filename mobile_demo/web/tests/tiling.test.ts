@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { packTile, unpackRows } from "../src/shared/pixels.ts";
-import { TileGrid, tilePositions, tileWeights } from "../src/shared/tiling.ts";
+import { packTile, unpackRows } from "../src/core/pixels.ts";
+import { TileGrid, tilePositions, tileWeights } from "../src/core/tiling.ts";
 
 const GOLDEN = "../golden/";
 const TILE = 16;

@@ -1,6 +1,6 @@
 /** Which part of the photo the view shows. */
 
-import type { Rectangle } from "../shared/protocol.ts";
+import type { Rectangle } from "../core/protocol.ts";
 
 interface Size {
   width: number;

@@ -1,6 +1,6 @@
 /** The photo on the screen: blurry against restored, zoomed and moved. */
 
-import type { Rectangle } from "../shared/protocol.ts";
+import type { Rectangle } from "../core/protocol.ts";
 import { Camera } from "./camera.ts";
 
 const ZOOM_STEP = 1.5;

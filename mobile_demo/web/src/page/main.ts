@@ -1,6 +1,6 @@
 /** The page: what a person sees and does, and in which order. */
 
-import type { FromWorker, SaveFormat, ToWorker } from "../shared/protocol.ts";
+import type { FromWorker, SaveFormat, ToWorker } from "../core/protocol.ts";
 import { CompareView } from "./compare_view.ts";
 import * as messages from "./messages.ts";
 import { keepOffline } from "./offline.ts";

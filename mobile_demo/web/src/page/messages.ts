@@ -1,6 +1,6 @@
 /** The words of the page. */
 
-import type { Problem, RunsOn } from "../shared/protocol.ts";
+import type { Problem, RunsOn } from "../core/protocol.ts";
 
 export interface Message {
   title: string;

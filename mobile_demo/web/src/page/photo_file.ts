@@ -1,6 +1,6 @@
 /** Files that come and go: what is chosen, what is saved. */
 
-import type { SaveFormat } from "../shared/protocol.ts";
+import type { SaveFormat } from "../core/protocol.ts";
 
 /** The largest canvas of the browsers that have the smallest (Safari): 8192 x 8192. */
 const MOST_CANVAS_PIXELS = 2 ** 26;

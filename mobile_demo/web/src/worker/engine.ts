@@ -10,7 +10,7 @@ import {
   unloadLiteRt,
 } from "@litertjs/core";
 
-import type { RunsOn } from "../shared/protocol.ts";
+import type { RunsOn } from "../core/protocol.ts";
 
 const LITERT = "litert/";
 const MODEL = "model.tflite";

@@ -1,6 +1,6 @@
 /** A decoded photo, the restored one that grows beside it, and views of both. */
 
-import type { Rectangle, SaveFormat } from "../shared/protocol.ts";
+import type { Rectangle, SaveFormat } from "../core/protocol.ts";
 
 const JPEG_QUALITY = 0.95;
 

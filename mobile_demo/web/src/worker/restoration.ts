@@ -1,8 +1,8 @@
 /** Restores a photo tile by tile; one row of tiles is all that is held of it. */
 
-import { packTile, unpackRows } from "../shared/pixels.ts";
-import type { Rectangle } from "../shared/protocol.ts";
-import { TileGrid } from "../shared/tiling.ts";
+import { packTile, unpackRows } from "../core/pixels.ts";
+import type { Rectangle } from "../core/protocol.ts";
+import { TileGrid } from "../core/tiling.ts";
 import type { Engine } from "./engine.ts";
 import type { Photo } from "./photo.ts";
 

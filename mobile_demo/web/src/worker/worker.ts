@@ -1,6 +1,6 @@
 /** The worker: answers what `protocol.ts` lets the page ask. */
 
-import type { FromWorker, Problem, ToWorker } from "../shared/protocol.ts";
+import type { FromWorker, Problem, ToWorker } from "../core/protocol.ts";
 import { Engine } from "./engine.ts";
 import { Photo } from "./photo.ts";
 import { restorePhoto } from "./restoration.ts";
