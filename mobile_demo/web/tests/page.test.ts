@@ -121,7 +121,8 @@ describe("a photo", () => {
     assert.equal(await value(), 51);
     await page.keyboard.press("Home");
     assert.equal(await value(), 0);
-    assert.equal(await slider.getAttribute("aria-valuetext"), "100 percent restored");
+    // The view is drawn, and the text said, with the browser's next frame.
+    await page.waitForSelector('[aria-valuetext="100 percent restored"]');
     const zoomOut = page.getByRole("button", { name: "Zoom out" });
     assert.equal(await zoomOut.isDisabled(), true);
     await page.keyboard.press("+");
