@@ -1,4 +1,4 @@
-"""The losses: Eq. 13-17 of the paper, and MPRNet's.
+"""The losses: Eq. 13-17 of the paper, MPRNet's, and PSNR itself.
 
 Every term is a function of (restored, sharp), both float32 (B, H, W, 3), sharp in
 [0, 1], and returns one value a picture, (B,): the trainer divides their sum by the
@@ -69,6 +69,16 @@ def ms_ssim_scales(size: int) -> int:
     return min(len(MS_SSIM_WEIGHTS), int(math.log2(size / _WINDOW)) + 1)
 
 
+def psnr_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+    """10 log10(1 + MSE / 1e-4): by how many dB PSNR falls short of 40, softly.
+
+    Every picture counts alike, however blurry it was; Chen et al., "Simple Baselines
+    for Image Restoration", 2022, train by PSNR too. Beyond 40 dB little is to be won.
+    """
+    mean_squared = _mean(tf.square(sharp - restored))
+    return 10 / math.log(10) * tf.math.log1p(mean_squared / 1e-4)
+
+
 def charbonnier_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """MPRNet's content term: mean of sqrt(d^2 + 1e-3^2)."""
     return _mean(tf.sqrt(tf.square(sharp - restored) + 1e-3**2))
@@ -91,6 +101,9 @@ LOSSES: Mapping[str, Mapping[str, tuple[float, Term]]] = {
     "mprnet": {
         "charbonnier": (1.0, charbonnier_loss),
         "edge": (0.05, edge_loss),
+    },
+    "psnr": {
+        "psnr_loss": (0.01, psnr_loss),
     },
 }
 

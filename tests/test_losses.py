@@ -5,6 +5,7 @@ from scipy import ndimage
 from scipy.signal import convolve2d
 from scipy.signal.windows import gaussian
 from skimage import data
+from skimage.metrics import peak_signal_noise_ratio
 
 from egnet_tf.losses import (
     LOSSES,
@@ -15,6 +16,7 @@ from egnet_tf.losses import (
     gradient_loss,
     ms_ssim_loss,
     ms_ssim_scales,
+    psnr_loss,
     stage_losses,
 )
 
@@ -146,6 +148,15 @@ def test_a_scale_is_kept_while_the_window_fits(size, scales):
 def test_pictures_below_the_window_cannot_be_scored():
     with pytest.raises(ValueError, match=r"at least 11 pixels\. Received: 10"):
         ms_ssim_scales(10)
+
+
+def test_psnr_loss_is_what_psnr_falls_short_of_forty():
+    restored, sharp = photographs(24)
+    psnr = each(
+        lambda r, s: peak_signal_noise_ratio(s, r, data_range=1), restored, sharp
+    )
+    softly = 10 * np.log10(1 + 10 ** ((40 - psnr) / 10))
+    np.testing.assert_allclose(psnr_loss(restored, sharp), softly, rtol=1e-4)
 
 
 def test_charbonnier_loss():

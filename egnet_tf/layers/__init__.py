@@ -23,6 +23,7 @@ from egnet_tf.layers.resampling import (
 from egnet_tf.layers.residual import ResidualBlock
 from egnet_tf.layers.spatial_attention import ResidualSpatialAttention
 from egnet_tf.layers.supervised_attention import SupervisedAttention, image_convolution
+from egnet_tf.layers.whitening import whitening_convolution
 
 __all__ = [
     "GlobalPool",
@@ -48,4 +49,5 @@ __all__ = [
     "mean_filter",
     "parametric_relu",
     "plain_attention",
+    "whitening_convolution",
 ]

@@ -9,7 +9,8 @@ and cross-stage feature fusion (CSFF) hands their features on.
 Two things differ from the publication without changing a number: patches lie on the
 batch axis, and 1x1 convolutions run before bilinear up-sampling, with which they
 commute, on a quarter of the pixels. Two options are ours, for small devices: a
-strided stem, and ReLU in place of the shared PReLU.
+strided stem that starts as a whitening transform, and ReLU in place of the shared
+PReLU.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from egnet_tf.layers import (
     SupervisedAttention,
     Upsample,
     image_convolution,
+    whitening_convolution,
 )
 
 # Patches of half the picture's side, halved twice by an encoder.
@@ -58,7 +60,7 @@ def mprnet(
         num_level_cabs: channel attention blocks a level of encoders and decoders.
         reduction: of the channel attention.
         stem_stride: 1 is MPRNet. With s > 1 all features lie at 1/s of the
-            resolution, behind a convolution of s x s pixels with stride s.
+            resolution, behind a `whitening_convolution` of s x s pixels.
         activation: "prelu" (one slope for the whole network) or "relu".
         enhance: called as enhance(stage, features, image) -> features between the
             encoder and the decoder of stages 1 and 2. `features` is the encoder's
@@ -185,8 +187,11 @@ class _Blocks:
 
     def shallow(self, stage: str) -> Callable:
         """Picture -> features."""
-        size = 3 if self.stem_stride == 1 else self.stem_stride
-        conv = _conv(self.widths[0], size, f"{stage}_shallow_conv", self.stem_stride)
+        name = f"{stage}_shallow_conv"
+        if self.stem_stride == 1:
+            conv = _conv(self.widths[0], 3, name)
+        else:
+            conv = whitening_convolution(self.widths[0], self.stem_stride, name=name)
         cab = self.cabs(self.widths[0], 1, f"{stage}_shallow")
         return lambda image: cab(conv(image))
 
@@ -258,14 +263,9 @@ class _Blocks:
         return features
 
 
-def _conv(filters: int, kernel_size: int, name: str, strides: int = 1):
+def _conv(filters: int, kernel_size: int, name: str):
     return keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        name=name,
+        filters, kernel_size, padding="same", use_bias=False, name=name
     )
 
 

@@ -87,7 +87,9 @@ class Recipe:
     branches: str = _flag("half,whole,quarters", "what the self-ensemble fuses")
 
     # === Loss and optimizer ===
-    loss: str = _flag("egnet", "loss: the paper's or MPRNet's", choices=list(LOSSES))
+    loss: str = _flag(
+        "egnet", "loss: the paper's, MPRNet's or PSNR", choices=list(LOSSES)
+    )
     gradient_loss: bool = _flag(True, "the gradient term of the paper's loss (Table 6)")
     optimizer: str = _flag(
         "adam",
