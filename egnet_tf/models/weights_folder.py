@@ -11,6 +11,7 @@ the network is rebuilt from model.json.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import keras
 
 from egnet_tf.errors import InputError
@@ -64,9 +66,9 @@ def save(folder: Path, model: LoadedModel) -> None:
         "branches": model.branches if model.ensemble else [],
     }
     text = json.dumps(description, indent=2) + "\n"
-    writers = {_NETWORK: model.network.save_weights}
+    writers = {_NETWORK: functools.partial(_save, model.network)}
     if model.ensemble is not None:
-        writers[_ENSEMBLE] = model.ensemble.save_weights
+        writers[_ENSEMBLE] = functools.partial(_save, model.ensemble)
     writers[_DESCRIPTION] = lambda path: Path(path).write_text(text)
     folder.mkdir(parents=True, exist_ok=True)
     temporaries = {name: folder / f".{os.getpid()}.{name}" for name in writers}
@@ -171,6 +173,29 @@ def _readable(folder: Path) -> Iterator[dict]:
             f"Expected a folder of weights with a {_DESCRIPTION} of this version "
             f"({type(error).__name__}). Received: {folder}"
         ) from error
+
+
+def _save(model: keras.Model, path: str) -> None:
+    """As Keras does, but in HDF5's newer layout: 0.6 MB less for `egnet_mobile`."""
+    keras_file = f"{path}.keras.weights.h5"
+    try:
+        model.save_weights(keras_file)
+        with (
+            h5py.File(keras_file) as source,
+            h5py.File(path, "w", libver="latest") as target,
+        ):
+            _copy(source, target)
+    finally:
+        Path(keras_file).unlink(missing_ok=True)
+
+
+def _copy(source: h5py.Group, target: h5py.Group) -> None:
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy(item, target.create_group(name))
+        else:
+            target[name] = item[()]
 
 
 def _load(model: keras.Model, path: Path) -> None:
