@@ -20,14 +20,12 @@ from export.parity import Tolerance
 from export.tile_model import tile_model
 
 TILE = 64
-# Random weights carry values well beyond a picture's range, and the relative errors of
-# float16 and integers with them: the limits of the command are for trained networks.
+# A network of random weights and 8 channels averages errors out less than a trained one.
 RANDOM = {
-    "float32": TOLERANCES["float32"],
-    "float16": Tolerance(1e-2, 0.05),
-    "dynamic": Tolerance(0.2, 0.5),
-    "int8": Tolerance(0.3, 1.0),
-    "int16x8": Tolerance(0.1, 0.5),
+    **TOLERANCES,
+    "dynamic": Tolerance(0.02, 0.2),
+    "int8": Tolerance(0.12, 0.2),
+    "int16x8": Tolerance(0.05, 0.2),
 }
 MODES = (*TOLERANCES, "int8_uint8")
 
