@@ -4,7 +4,6 @@ RUN := runs/quickstart
 BIN := $(VENV)/bin
 
 WEB := mobile_demo/web
-SHIPPED := $(shell find egnet_tf -path '*/weights/*' -name 'egnet_mobile*.tflite')
 
 .PHONY: demo test lint web web-test android-test
 
@@ -52,16 +51,10 @@ web: $(WEB)/node_modules/.package-lock.json
 	node $(WEB)/build.mjs $(if $(MODEL),--model=$(MODEL))
 	node $(WEB)/serve.mjs
 
-# The page in a real browser, against egnet_tf. Where no trained model is shipped, with
-# an untrained one: both sides run the same file.
+# The page in a real browser, against egnet_tf with the same model.
 web-test: $(VENV)/installed_dev $(WEB)/node_modules/.package-lock.json
 	mobile_demo/debian_tools.sh chromium
-	@set -eu; model="$(MODEL)"; \
-	if [ -z "$$model$(SHIPPED)" ]; then \
-	  model=$(WEB)/build/untrained.tflite; mkdir -p $(WEB)/build; \
-	  $(BIN)/python tests/mobile_demo/untrained_model.py $$model; \
-	fi; \
-	node $(WEB)/build.mjs $${model:+--model=$$model}
+	node $(WEB)/build.mjs $(if $(MODEL),--model=$(MODEL))
 	PYTHON=$(abspath $(BIN)/python) npm --prefix $(WEB) test
 
 # What can be checked of the Android app without an Android SDK.

@@ -1,0 +1,70 @@
+"""What comes with the package: its size, its files, and that it is worth having."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+import egnet_tf
+from egnet_tf.data import open_pairs
+
+FOLDER = Path(egnet_tf.__file__).parent / "weights" / "egnet_mobile"
+FILES = sorted(FOLDER.glob("*.tflite"))
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Of photographs that the weights were not trained on, shaken as in training."""
+    held_out = open_pairs("samples", split="test")
+    return [held_out.read(index) for index in range(len(held_out))]
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return egnet_tf.load("egnet_mobile")
+
+
+def test_files_are_small_and_explained():
+    assert {path.stem.removeprefix("egnet_mobile_") for path in FILES} >= {
+        "float16",
+        "int8",
+    }
+    for path in (*FILES, FOLDER / "network.weights.h5"):
+        assert path.stat().st_size <= 10e6
+    assert "Licence" in (FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_files_description_is_its_own(path):
+    note = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert note["parity"]["db_lost"] <= 0.1
+
+
+def test_blurry_photographs_get_better(restorer, pairs):
+    gains = [
+        peak_signal_noise_ratio(pair.sharp, restorer(pair.blurry))
+        - peak_signal_noise_ratio(pair.sharp, pair.blurry)
+        for pair in pairs
+    ]
+    assert np.mean(gains) > 0
+    assert min(gains) > -0.1
+
+
+def test_sharp_photographs_stay_as_they_are(restorer, pairs):
+    for pair in pairs[::2]:
+        restored = restorer(pair.sharp)
+        assert peak_signal_noise_ratio(pair.sharp, restored) >= 35
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_restores_as_the_network_does(path, restorer, pairs):
+    tile = pairs[0].blurry[:256, :256]
+    from_file, from_network = (
+        peak_signal_noise_ratio(pairs[0].sharp[:256, :256], restore(tile))
+        for restore in (egnet_tf.load(path), restorer)
+    )
+    assert abs(from_file - from_network) <= 0.1
