@@ -151,4 +151,3 @@ def test_mistakes_are_one_line(tmp_path, photo, tflite, change):
     assert "Received: " in errors[0]
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
-

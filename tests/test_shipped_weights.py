@@ -34,7 +34,8 @@ def test_files_are_small_and_explained():
     }
     for path in (*FILES, FOLDER / "network.weights.h5"):
         assert path.stat().st_size <= 10e6
-    assert "Licence" in (FOLDER / "README.md").read_text()
+    card = (FOLDER / "README.md").read_text()
+    assert all(path.name in card for path in FILES) and "licences" in card
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
