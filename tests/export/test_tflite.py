@@ -20,7 +20,7 @@ from export.parity import Tolerance
 from export.tile_model import tile_model
 
 TILE = 64
-# A network of random weights and 8 channels averages errors out less than a trained one.
+# A network of random weights and 8 channels averages errors out less than trained ones.
 RANDOM = {
     **TOLERANCES,
     "dynamic": Tolerance(0.02, 0.2),
