@@ -42,7 +42,7 @@ demo: $(VENV)/installed
 	@echo "  $(RUN)/evaluation/samples_plain/  the scores and the pictures of every photo"
 
 test: $(VENV)/installed_dev
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	$(MAKE) web-test android-test
 
 # Builds the page for phones with the shipped model, or with MODEL=path, and serves it
