@@ -41,6 +41,7 @@ demo: $(VENV)/installed
 	@echo "  $(RUN)/deblurred_phone.png        the same, by the file for phones"
 	@echo "  $(RUN)/evaluation/samples_plain/  the scores and the pictures of every photo"
 
+# In the order of the files: by their number of tests the longest would come last.
 test: $(VENV)/installed_dev
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	$(MAKE) web-test android-test

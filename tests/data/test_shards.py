@@ -114,7 +114,9 @@ def test_a_stopped_job_goes_on_and_ends_the_same(prepare):
         prepare(Noise(10, fails_at=6), name="stopped", workers=1)
     pairs = Noise(10)
     folder = prepare(pairs, name="stopped", workers=1)
-    assert pairs.reads == [4, 5, 6, 7, 8, 9]  # the first shard was complete
+    # The first shard was complete. The third may have been written between the failure
+    # of the second and the stop.
+    assert pairs.reads in ([4, 5, 6, 7], [4, 5, 6, 7, 8, 9])
     assert contents(folder) == expected
 
 
