@@ -196,6 +196,7 @@ def _copy(source: h5py.Group, target: h5py.Group) -> None:
             _copy(item, target.create_group(name))
         else:
             target[name] = item[()]
+            target[name].attrs.update(item.attrs)
 
 
 def _load(model: keras.Model, path: Path) -> None:

@@ -3,6 +3,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from egnet_tf import models
 from egnet_tf.data import open_pairs
@@ -67,3 +68,29 @@ def crops():
 def blurry(pairs):
     """The blurry windows as a network takes them: float32 (1, 64, 64, 3)."""
     return [pair.blurry[None].astype(np.float32) / 255 for pair in pairs]
+
+
+@pytest.fixture(scope="session")
+def version(device_model, pairs, tmp_path_factory):
+    """Folder of an exported version, which takes pictures of up to 10,000 pixels."""
+    from export.saved_model_folder import write_version
+
+    source = Source("device", device_model, ("whole",), pairs, "samples, test")
+    return write_version(source, tmp_path_factory.mktemp("egnet"), 10_000).path
+
+
+@pytest.fixture(scope="session")
+def picture():
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
+    return np.asarray(small.resize((61, 47), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="session")
+def expected(device_model, picture):
+    """What the network itself makes of the picture, as levels."""
+    image = np.pad(picture, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(
+        255
+    )
+    restored = np.asarray(models.finest(device_model.network(image)))[0, :47, :61]
+    return np.rint(255 * np.clip(restored, 0, 1)).astype(int)

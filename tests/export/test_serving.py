@@ -21,32 +21,14 @@ import tensorflow as tf
 from google.protobuf import text_format
 from PIL import Image
 
-from egnet_tf import models
 from export import serving
-from export.checked_export import Source
-from export.saved_model_folder import write_version
 from export.serving.errors import ServerError
 
 grpc = pytest.importorskip("grpc")
 requests = pytest.importorskip("requests")
 pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
 
-MAX_PIXELS = 10_000
 CONFIGURATION = Path(serving.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def version(device_model, pairs, tmp_path_factory):
-    """Folder of an exported version."""
-    source = Source("device", device_model, ("whole",), pairs, "samples, test")
-    return write_version(source, tmp_path_factory.mktemp("egnet"), MAX_PIXELS).path
-
-
-@pytest.fixture(scope="module")
-def picture():
-    rng = np.random.default_rng(0)
-    small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
-    return np.asarray(small.resize((61, 47), Image.Resampling.BICUBIC))
 
 
 def file_of(pixels, kind="png"):
@@ -55,83 +37,10 @@ def file_of(pixels, kind="png"):
     return file.getvalue()
 
 
-@pytest.fixture(scope="module")
-def expected(device_model, picture):
-    """What the network itself makes of the picture, as levels."""
-    image = np.pad(picture, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(
-        255
-    )
-    restored = np.asarray(models.finest(device_model.network(image)))[0, :47, :61]
-    return np.rint(255 * np.clip(restored, 0, 1)).astype(int)
-
-
 def assert_restored(png, expected, picture):
     restored = np.asarray(Image.open(io.BytesIO(png))).astype(int)
     assert np.abs(restored - expected).max() <= 1
     assert np.abs(restored - picture).max() > 1
-
-
-# === The signatures, by TensorFlow alone ===
-
-
-def test_loads_without_this_package(version):
-    script = (
-        "import sys, numpy as np, tensorflow as tf\n"
-        f"loaded = tf.saved_model.load({str(version)!r})\n"
-        "run = loaded.signatures['serving_default']\n"
-        "shape = run(image=tf.zeros((2, 19, 70, 3)))['restored'].shape\n"
-        "assert shape == (2, 19, 70, 3), shape\n"
-        "assert not run.variables\n"
-        "assert 'egnet_tf' not in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-
-
-def test_any_size_and_batch_equal_the_network(version, device_model):
-    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
-    rng = np.random.default_rng(1)
-    for shape in ((1, 1, 1, 3), (2, 5, 33, 3), (1, 64, 96, 3)):
-        image = rng.random(shape, np.float32)
-        bottom, right = (-side % 32 for side in shape[1:3])
-        padded = np.pad(image, [(0, 0), (0, bottom), (0, right), (0, 0)], "reflect")
-        expected = np.asarray(models.finest(device_model.network(padded)))
-        expected = np.clip(expected[:, : shape[1], : shape[2]], 0, 1)
-        restored = restore(image=tf.constant(image))["restored"]
-        np.testing.assert_allclose(restored, expected, atol=1e-5)
-
-
-def test_files_of_different_sizes_in_one_request(version, picture, expected):
-    deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
-    grey = np.full((20, 30, 3), 128, np.uint8)
-    files = [file_of(picture), file_of(grey, "jpeg")]
-    first, second = deblur(image_bytes=tf.constant(files))["restored_bytes"].numpy()
-    assert_restored(first, expected, picture)
-    assert Image.open(io.BytesIO(second)).size == (30, 20)
-
-
-def test_warm_up_records_replay(version):
-    from tensorflow_serving.apis import prediction_log_pb2
-
-    path = version / "assets.extra" / "tf_serving_warmup_requests"
-    loaded = tf.saved_model.load(str(version))
-    seen = set()
-    for record in tf.data.TFRecordDataset(str(path)):
-        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
-        request = log.predict_log.request
-        ((key, value),) = request.inputs.items()
-        signature = loaded.signatures[request.model_spec.signature_name]
-        signature(**{key: tf.constant(tf.make_ndarray(value))})
-        seen.add(request.model_spec.signature_name)
-    assert seen == {"serving_default", "deblur_bytes"}
-
-
-def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
-    source = Source("device", device_model, ("whole",), pairs[:1], "samples, test")
-    assert version.name == "1"
-    assert write_version(source, version.parent, MAX_PIXELS).path.name == "2"
-    assert sorted(p.name for p in version.parent.iterdir()) == ["1", "2"]
-    assert (version / "saved_model.pb.json").is_file()
 
 
 def test_the_model_configuration_is_one():
@@ -215,25 +124,6 @@ def test_grpc_survives_bad_requests_between_good_ones(grpc_server, picture, expe
     assert_restored(client.deblur(file_of(picture, "png")), expected, picture)
     with pytest.raises(ServerError, match="NOT_FOUND"):
         GrpcClient(grpc_server, "other", retries=0).deblur(file_of(picture))
-
-
-@pytest.mark.parametrize(
-    ("image", "word"),
-    [
-        (np.full((1, 8, 8, 3), np.nan, np.float32), r"\[0, 1\]"),
-        (np.full((1, 8, 8, 3), 1.5, np.float32), r"\[0, 1\]"),
-        (np.full((1, 8, 8, 3), -0.5, np.float32), r"\[0, 1\]"),
-        (np.zeros((1, 0, 0, 3), np.float32), "pixels"),
-        (np.zeros((0, 8, 8, 3), np.float32), "pixels"),
-        (np.zeros((1, 200, 200, 3), np.float32), "pixels"),
-        (np.zeros((8, 8, 3), np.float32), "dimension"),
-        (np.zeros((1, 8, 8, 4), np.float32), "."),
-    ],
-)
-def test_bad_floats_are_refused(version, image, word):
-    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
-    with pytest.raises((tf.errors.InvalidArgumentError, TypeError), match=word):
-        restore(image=tf.constant(image))
 
 
 # === REST ===

@@ -1,0 +1,95 @@
+"""The signatures of an exported version, by TensorFlow alone, and its folder."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf import models
+from export.checked_export import Source
+from export.saved_model_folder import write_version
+
+pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
+
+
+def test_loads_without_this_package(version):
+    script = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        f"loaded = tf.saved_model.load({str(version)!r})\n"
+        "run = loaded.signatures['serving_default']\n"
+        "shape = run(image=tf.zeros((2, 19, 70, 3)))['restored'].shape\n"
+        "assert shape == (2, 19, 70, 3), shape\n"
+        "assert not run.variables\n"
+        "assert 'egnet_tf' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+
+
+def test_any_size_and_batch_equal_the_network(version, device_model):
+    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
+    rng = np.random.default_rng(1)
+    for shape in ((1, 1, 1, 3), (2, 5, 33, 3), (1, 64, 96, 3)):
+        image = rng.random(shape, np.float32)
+        bottom, right = (-side % 32 for side in shape[1:3])
+        padded = np.pad(image, [(0, 0), (0, bottom), (0, right), (0, 0)], "reflect")
+        expected = np.asarray(models.finest(device_model.network(padded)))
+        expected = np.clip(expected[:, : shape[1], : shape[2]], 0, 1)
+        restored = restore(image=tf.constant(image))["restored"]
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_files_of_different_sizes_in_one_request(version, picture, expected):
+    deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
+    grey = np.full((20, 30, 3), 128, np.uint8)
+    files = [tf.io.encode_png(picture), tf.io.encode_jpeg(grey)]
+    first, second = deblur(image_bytes=tf.stack(files))["restored_bytes"].numpy()
+    restored = tf.io.decode_png(first).numpy().astype(int)
+    assert np.abs(restored - expected).max() <= 1
+    assert np.abs(restored - picture).max() > 1
+    assert tf.io.decode_png(second).shape == (20, 30, 3)
+
+
+def test_warm_up_records_replay(version):
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    loaded = tf.saved_model.load(str(version))
+    seen = set()
+    for record in tf.data.TFRecordDataset(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        ((key, value),) = request.inputs.items()
+        signature = loaded.signatures[request.model_spec.signature_name]
+        signature(**{key: tf.constant(tf.make_ndarray(value))})
+        seen.add(request.model_spec.signature_name)
+    assert seen == {"serving_default", "deblur_bytes"}
+
+
+def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
+    source = Source("device", device_model, ("whole",), pairs[:1], "samples, test")
+    assert version.name == "1"
+    assert write_version(source, version.parent, 10_000).path.name == "2"
+    assert sorted(p.name for p in version.parent.iterdir()) == ["1", "2"]
+    assert (version / "saved_model.pb.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("image", "word"),
+    [
+        (np.full((1, 8, 8, 3), np.nan, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), 1.5, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), -0.5, np.float32), r"\[0, 1\]"),
+        (np.zeros((1, 0, 0, 3), np.float32), "pixels"),
+        (np.zeros((0, 8, 8, 3), np.float32), "pixels"),
+        (np.zeros((1, 200, 200, 3), np.float32), "pixels"),
+        (np.zeros((8, 8, 3), np.float32), "dimension"),
+        (np.zeros((1, 8, 8, 4), np.float32), "."),
+    ],
+)
+def test_bad_floats_are_refused(version, image, word):
+    restore = tf.saved_model.load(str(version)).signatures["serving_default"]
+    with pytest.raises((tf.errors.InvalidArgumentError, TypeError), match=word):
+        restore(image=tf.constant(image))
