@@ -115,11 +115,22 @@ def kernel_of(trajectory: np.ndarray) -> np.ndarray:
     points = np.stack(
         [np.interp(steps, np.arange(len(trajectory)), axis) for axis in trajectory.T]
     )
-    points -= points.mean(axis=1, keepdims=True)
+    return spread(points - points.mean(axis=1, keepdims=True))
+
+
+def spread(points: np.ndarray) -> np.ndarray:
+    """The kernel of an exposure that spends equal times at the given points.
+
+    Args:
+        points: (2, N), columns and rows in pixels; the origin is the kernel's centre.
+
+    Returns:
+        float32 (S, S), S odd; each point spread over its four neighbours by bilinear
+        weights; sums to 1.
+    """
     radius = int(np.ceil(np.abs(points).max()))
     side = 2 * radius + 1
-
-    points += radius
+    points = points + radius
     low = np.floor(points).astype(int)
     (right, down) = share = points - low
     left, up = 1 - share

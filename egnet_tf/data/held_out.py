@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from egnet_tf.data.picture_files import existing_folder, find_pictures
 from egnet_tf.errors import InputError
 
 _SHARE = 10
@@ -51,3 +52,26 @@ def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
     ranked = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
     held_out = set(ranked[: -(-len(names) // _SHARE)])
     return [name for name in names if (name in held_out) == (split == "test")]
+
+
+def photographs(data_dir: str | None, split: str, dataset: str) -> dict[str, Path]:
+    """The files of one split of a folder of sharp photographs.
+
+    Args:
+        data_dir: the folder, with its sub-folders; it may hold train/ and test/,
+            otherwise a tenth of the photographs is held out.
+        split: "train" or "test".
+        dataset: for which one, for the message.
+
+    Returns:
+        Name to file.
+
+    Raises:
+        InputError: no folder, or no photograph in it.
+    """
+    root, own = split_folder(existing_folder(data_dir, dataset), split)
+    photos = find_pictures(root)
+    if not photos:
+        raise InputError(f"Expected sharp photographs in {root}. Received: none")
+    names = list(photos) if own else split_names(list(photos), split, "photographs")
+    return {name: photos[name] for name in names}

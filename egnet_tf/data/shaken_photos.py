@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data import camera_shake
-from egnet_tf.data.held_out import split_folder, split_names
+from egnet_tf.data.held_out import photographs
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.picture_cache import DEFAULT_LIMIT, PictureCache
-from egnet_tf.data.picture_files import existing_folder, find_pictures
+from egnet_tf.data.softness import enlarged_window, random_resize
 from egnet_tf.errors import InputError
 
 
@@ -31,6 +31,9 @@ class ShakenPhotos(Pairs):
         max_extent: of the trajectories, in pixels.
         still: the share of crops whose camera does not move, so that a network learns
             to leave a sharp photograph as it is, but for its noise.
+        enlarge: crops are of the photograph enlarged by up to this factor before it is
+            shaken, as soft as a camera's pixels (`softness`); the factor's logarithm
+            is uniform. 1 leaves the photographs as they are.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
@@ -45,6 +48,7 @@ class ShakenPhotos(Pairs):
         shakes: int = 1,
         max_extent: float = camera_shake.MAX_EXTENT,
         still: float = 0.0,
+        enlarge: float = 1.0,
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         if not photos:
@@ -52,6 +56,7 @@ class ShakenPhotos(Pairs):
         self._seed = seed
         self._max_extent = max_extent
         self._still = still
+        self._enlarge = enlarge
         self._cache = PictureCache(cache_bytes)
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
@@ -76,11 +81,14 @@ class ShakenPhotos(Pairs):
             kernel = np.ones((1, 1), np.float32)
         else:
             kernel = camera_shake.random_kernel(rng, max_extent=self._max_extent)
-        height, width = photo.shape[:2]
-        top, left = random_corner(height, width, size, rng)
         margin = len(kernel) // 2
         side = size + 2 * margin
-        around = window(photo, top - margin, left - margin, side, side)
+        if self._enlarge > 1:
+            factor = random_resize(rng, 1.0, self._enlarge)
+            around = enlarged_window(photo, side, factor, rng)
+        else:
+            top, left = random_corner(*photo.shape[:2], size, rng)
+            around = window(photo, top - margin, left - margin, side, side)
         inner = slice(margin, margin + size)
         blurry = camera_shake.shake(around, kernel, rng)
         return Pair(blurry[inner, inner].copy(), around[inner, inner].copy())
@@ -93,31 +101,28 @@ def open_shake(
     seed: int,
     max_extent: float = camera_shake.MAX_EXTENT,
     still: float = 0.0,
+    enlarge: float = 1.0,
     cache_bytes: int = DEFAULT_LIMIT,
 ) -> ShakenPhotos:
     """The data set `shake`: any folder of sharp photographs, with its sub-folders.
 
     Args:
-        data_dir: the folder; it may hold train/ and test/, otherwise a tenth of the
-            photographs is held out.
+        data_dir: the folder; see `photographs`.
         split: "train" or "test".
         seed: see `ShakenPhotos`; so are the others.
         max_extent: of the trajectories, in pixels.
-        still: see `ShakenPhotos`.
+        still: share of crops that are not shaken.
+        enlarge: the largest enlargement.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
         InputError: no folder, or no photograph in it.
     """
-    root, own = split_folder(existing_folder(data_dir, "shake"), split)
-    photos = find_pictures(root)
-    if not photos:
-        raise InputError(f"Expected sharp photographs in {root}. Received: none")
-    names = list(photos) if own else split_names(list(photos), split, "photographs")
     return ShakenPhotos(
-        {name: photos[name] for name in names},
+        photographs(data_dir, split, "shake"),
         seed=seed,
         max_extent=max_extent,
         still=still,
+        enlarge=enlarge,
         cache_bytes=cache_bytes,
     )

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from egnet_tf.data.camera_shake import MAX_EXTENT
+from egnet_tf.data.filmed_photos import open_film
 from egnet_tf.data.folder import open_folder
 from egnet_tf.data.frames import WINDOWS, open_frames
 from egnet_tf.data.gopro import BLURS, open_gopro
@@ -25,6 +26,7 @@ DATASETS = (
     "realblur_r",
     "folder",
     "frames",
+    "film",
     "shake",
     "samples",
     "shards",
@@ -44,6 +46,7 @@ class DataOptions:
         sharp: pattern of the sharp files of `folder`.
         shake_extent: the longest camera shake of `shake` and `samples`, in pixels.
         shake_still: the share of training crops of `shake` that are not shaken.
+        shake_enlarge: the most that training crops of `shake` are enlarged before.
         cache_bytes: the most bytes of decoded pictures each source keeps in memory.
     """
 
@@ -54,6 +57,7 @@ class DataOptions:
     sharp: str = ""
     shake_extent: float = MAX_EXTENT
     shake_still: float = 0.0
+    shake_enlarge: float = 1.0
     cache_bytes: int = DEFAULT_LIMIT
 
     def __post_init__(self):
@@ -167,6 +171,8 @@ def _open(
                 windows=options.frames_windows,
                 **cache,
             )
+        case "film":
+            return open_film(folder, split, seed=seed, **cache)
         case "shake":
             return open_shake(
                 folder,
@@ -174,6 +180,7 @@ def _open(
                 seed=seed,
                 max_extent=options.shake_extent,
                 still=options.shake_still,
+                enlarge=options.shake_enlarge,
                 **cache,
             )
         case "samples":

@@ -100,23 +100,23 @@ VARIANTS = {
         ),
         ensemble_features=16,
     ),
-    # For a phone: 2.4 M parameters, 2.4 G multiply-adds a tile of 256 x 256. 64 keys a
+    # For a phone: 2.3 M parameters, 2.1 G multiply-adds a tile of 256 x 256. 64 keys a
     # tile, because a softmax over a thousand rounds to zero in 8 bits. What else was
     # tried: docs/mobile.md.
     "egnet_mobile": Variant(
         "mprnet",
         options={
             "num_features": 32,
-            "unet_features": 16,
+            "unet_features": 32,
             "orsnet_features": 0,
-            "num_cabs": 3,
+            "num_cabs": 1,
             "num_level_cabs": 1,
             "stem_stride": 4,
             "activation": "relu",
         },
         egn=EGNConfig(
-            filters=64,
-            num_modules=2,
+            filters=56,
+            num_modules=1,
             key_filters=16,
             gate="sigmoid",
             position_residual=True,

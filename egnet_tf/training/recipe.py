@@ -64,6 +64,11 @@ class Recipe:
     shake_still: float = _flag(
         0.0, "share of shake's training crops that are not shaken", upper_bound=1.0
     )
+    shake_enlarge: float = _flag(
+        1.0,
+        "the most that shake's training crops are enlarged before, to be as soft "
+        "as a camera's pixels",
+    )
     crop: int = _flag(256, "side of the training crops in pixels", lower_bound=16)
     batch: int = _flag(1, "crops a step, over all devices", lower_bound=1)
     accumulate: int = _flag(
@@ -203,6 +208,7 @@ class Recipe:
             frames_windows=windows,
             shake_extent=self.shake_extent,
             shake_still=self.shake_still,
+            shake_enlarge=self.shake_enlarge,
         )
 
     def augment(self) -> Augment:

@@ -88,6 +88,19 @@ def test_a_share_of_the_crops_is_not_shaken(photos):
     assert 0.15 < np.mean(still) < 0.35
 
 
+def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
+    """Enlarged three times, squares of 9 pixels become squares of up to 27."""
+    pairs = ShakenPhotos(photos, seed=1, enlarge=3.0)
+    rng = np.random.default_rng(0)
+    hard = ShakenPhotos(photos, seed=1)
+
+    def edges(source):
+        crops = [source.crop(0, 48, rng).sharp.astype(float) for _ in range(40)]
+        return np.mean([np.abs(np.diff(crop, axis=1)).mean() for crop in crops])
+
+    assert 0.3 < edges(pairs) / edges(hard) < 0.8
+
+
 def test_a_photograph_smaller_than_the_crop(photos):
     pair = ShakenPhotos(photos, seed=1).crop(0, 128, np.random.default_rng(0))
     expected = np.pad(

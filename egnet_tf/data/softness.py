@@ -1,0 +1,43 @@
+"""Photographs as soft as a camera's own pixels.
+
+A photograph that was made smaller is sharp to the pixel. What a camera records is not:
+the lens, the colour filter, noise reduction and compression spread every edge over two
+or three pixels. A network that learns deblurring on the former looks for traces that
+the latter do not have (docs/mobile.md has the measurement). So photographs are enlarged
+before they are blurred.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from egnet_tf.data.pairs import random_corner, window
+
+
+def random_resize(rng: np.random.Generator, least: float, most: float) -> float:
+    """Draws a factor of size whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(least), np.log(most))))
+
+
+def enlarged_window(
+    photo: np.ndarray, side: int, factor: float, rng: np.random.Generator
+) -> np.ndarray:
+    """A random square window of a photograph that was resized by a factor.
+
+    Args:
+        photo: uint8 (H, W, 3); mirrored beyond its border where it is too small.
+        side: of the window, in pixels after resizing.
+        factor: above 1 enlarges, by cubic interpolation; below, means over areas.
+        rng: of the place.
+
+    Returns:
+        uint8 (side, side, 3).
+    """
+    source = max(1, round(side / factor))
+    top, left = random_corner(*photo.shape[:2], source, rng)
+    picture = window(photo, top, left, source, source)
+    if source == side:
+        return picture
+    method = cv2.INTER_AREA if source > side else cv2.INTER_CUBIC
+    return cv2.resize(picture, (side, side), interpolation=method)
