@@ -5,7 +5,6 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-MEAN_SIZE = 3
 # Below this the strongest Laplacian of a picture in [0, 1] is a quarter of one 8-bit
 # level: noise of rounding, not an edge, and it must not be amplified to full scale.
 EPSILON = 1e-3
@@ -17,7 +16,10 @@ def mean_filter(x: tf.Tensor) -> tf.Tensor:
     Args:
         x: (B, H, W, C), any H and W >= 1.
     """
-    return _filter(x, tf.fill([MEAN_SIZE, MEAN_SIZE], 1 / MEAN_SIZE**2))
+    above, below = _neighbours(x, axis=1)
+    column = above + x + below
+    left, right = _neighbours(column, axis=2)
+    return (left + column + right) / 9
 
 
 def laplacian(x: tf.Tensor) -> tf.Tensor:
@@ -26,7 +28,9 @@ def laplacian(x: tf.Tensor) -> tf.Tensor:
     Args:
         x: (B, H, W, C), any H and W >= 1.
     """
-    return _filter(x, tf.constant([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]))
+    above, below = _neighbours(x, axis=1)
+    left, right = _neighbours(x, axis=2)
+    return above + below + left + right - 4 * x
 
 
 def normalise(x: tf.Tensor) -> tf.Tensor:
@@ -57,12 +61,18 @@ def gradient_map(image: tf.Tensor) -> tf.Tensor:
     return normalise(laplacian(mean_filter(image))) * normalise(laplacian(image))
 
 
-def _filter(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    # Borders are repeated by concatenation: GPU delegates do not take MIRROR_PAD.
-    x = tf.concat([x[:, :1], x, x[:, -1:]], axis=1)
-    x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis=2)
-    kernel = tf.cast(tf.tile(kernel[..., None, None], [1, 1, x.shape[-1], 1]), x.dtype)
-    return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")
+def _neighbours(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The values one position before and after along rows (1) or columns (2).
+
+    Sums of them are three times as fast on a processor as a depthwise convolution, whose
+    vectors three channels do not fill. Borders are repeated by concatenation: GPU
+    delegates do not take MIRROR_PAD.
+    """
+    if axis == 1:
+        before, after = [x[:, :1], x[:, :-1]], [x[:, 1:], x[:, -1:]]
+    else:
+        before, after = [x[:, :, :1], x[:, :, :-1]], [x[:, :, 1:], x[:, :, -1:]]
+    return tf.concat(before, axis), tf.concat(after, axis)
 
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
