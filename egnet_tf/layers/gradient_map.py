@@ -16,10 +16,10 @@ def mean_filter(x: tf.Tensor) -> tf.Tensor:
     Args:
         x: (B, H, W, C), any H and W >= 1.
     """
-    above, below = _neighbours(x, axis=1)
-    column = above + x + below
-    left, right = _neighbours(column, axis=2)
-    return (left + column + right) / 9
+    for axis in (1, 2):
+        # (x[i-1] + x[i] + x[i+1]) / 3 = x[i] + (x[i+1] - 2 x[i] + x[i-1]) / 3
+        x = x + _second_difference(x, axis) / 3
+    return x
 
 
 def laplacian(x: tf.Tensor) -> tf.Tensor:
@@ -28,9 +28,7 @@ def laplacian(x: tf.Tensor) -> tf.Tensor:
     Args:
         x: (B, H, W, C), any H and W >= 1.
     """
-    above, below = _neighbours(x, axis=1)
-    left, right = _neighbours(x, axis=2)
-    return above + below + left + right - 4 * x
+    return _second_difference(x, axis=1) + _second_difference(x, axis=2)
 
 
 def normalise(x: tf.Tensor) -> tf.Tensor:
@@ -61,18 +59,21 @@ def gradient_map(image: tf.Tensor) -> tf.Tensor:
     return normalise(laplacian(mean_filter(image))) * normalise(laplacian(image))
 
 
-def _neighbours(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The values one position before and after along rows (1) or columns (2).
+def _second_difference(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """x[i+1] - 2 x[i] + x[i-1] along rows (1) or columns (2), borders repeated.
 
-    On a processor their sums are three times as fast as a depthwise convolution, whose
-    vectors three channels do not fill. Borders are repeated by concatenation: GPU
-    delegates do not take MIRROR_PAD.
+    On a processor this is twice as fast as a depthwise convolution, whose vectors three
+    channels do not fill. Differences, and no sum of several terms: TensorFlow puts
+    those into an order of its own, another one in each process.
     """
+    # Borders by concatenation: GPU delegates do not take MIRROR_PAD.
     if axis == 1:
-        before, after = [x[:, :1], x[:, :-1]], [x[:, 1:], x[:, -1:]]
-    else:
-        before, after = [x[:, :, :1], x[:, :, :-1]], [x[:, :, 1:], x[:, :, -1:]]
-    return tf.concat(before, axis), tf.concat(after, axis)
+        x = tf.concat([x[:, :1], x, x[:, -1:]], axis)
+        x = x[:, 1:] - x[:, :-1]
+        return x[:, 1:] - x[:, :-1]
+    x = tf.concat([x[:, :, :1], x, x[:, :, -1:]], axis)
+    x = x[:, :, 1:] - x[:, :, :-1]
+    return x[:, :, 1:] - x[:, :, :-1]
 
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
