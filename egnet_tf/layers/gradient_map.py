@@ -63,8 +63,9 @@ def _second_difference(x: tf.Tensor, axis: int) -> tf.Tensor:
     """x[i+1] - 2 x[i] + x[i-1] along rows (1) or columns (2), borders repeated.
 
     On a processor this is twice as fast as a depthwise convolution, whose vectors three
-    channels do not fill. Differences, and no sum of several terms: TensorFlow puts
-    those into an order of its own, another one in each process.
+    channels do not fill. Differences, and no sum of several neighbours: with that, runs
+    that went on after a kill did not end with the same bits, probably because TensorFlow
+    reorders chains of additions.
     """
     # Borders by concatenation: GPU delegates do not take MIRROR_PAD.
     if axis == 1:
