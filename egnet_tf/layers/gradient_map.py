@@ -64,8 +64,8 @@ def _second_difference(x: tf.Tensor, axis: int) -> tf.Tensor:
 
     On a processor this is twice as fast as a depthwise convolution, whose vectors three
     channels do not fill. Differences, and no sum of several neighbours: with that, runs
-    that went on after a kill did not end with the same bits, probably because TensorFlow
-    reorders chains of additions.
+    that went on after a kill did not end with the same bits, probably because
+    TensorFlow reorders chains of additions.
     """
     # Borders by concatenation: GPU delegates do not take MIRROR_PAD.
     if axis == 1:
