@@ -67,6 +67,10 @@ class DataOptions:
                 raise InputError(
                     f"Expected {name} linear or gamma. Received: {getattr(self, name)}"
                 )
+        if self.shake_enlarge < 1:
+            raise InputError(
+                f"Expected shake_enlarge of at least 1. Received: {self.shake_enlarge}"
+            )
 
 
 class Source(NamedTuple):

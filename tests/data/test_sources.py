@@ -118,3 +118,8 @@ def test_open_pairs_mixes(tmp_path, write_all):
     prefixes = collections.Counter(name.split("/")[0] for name in mixed.names)
     assert prefixes == {"samples": 5, "shake": 2, "shake2": 2}
     assert len(set(mixed.names)) == len(mixed)
+
+
+def test_an_enlargement_that_makes_smaller_is_refused():
+    with pytest.raises(InputError, match=r"at least 1. Received: 0\.5"):
+        DataOptions(shake_enlarge=0.5)
