@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.quiet_tensorflow import muted_stderr
+from export.activation_ranges import with_activation_ranges
 from export.dead_ranges import revive
 from export.frozen_graph import SIGNATURE, frozen, image_signature, write_saved_model
 from export.litert_operators import operator_outputs
@@ -68,6 +69,8 @@ class TileConverter:
         Returns:
             The content of a .tflite file.
         """
+        if mode == "int8":
+            return self._convert_int8(crops, tf.uint8 if uint8 else tf.float32)
         with tempfile.TemporaryDirectory() as folder, muted_stderr():
             write_saved_model(Path(folder), {SIGNATURE: self._signature})
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -76,41 +79,44 @@ class TileConverter:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if mode == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            if mode in CALIBRATED:
-                converter.representative_dataset = _representative(crops)
             if mode == "int16x8":
+                converter.representative_dataset = _representative(crops)
                 # Division (of the gradient map) has no 16-bit form: it stays float.
                 converter.target_spec.supported_ops = [
                     tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
                     tf.lite.OpsSet.TFLITE_BUILTINS,
                 ]
-            if mode != "int8":
-                return converter.convert()
-            # What `convert` does too, but it offers no operators that stay float.
-            converter._experimental_calibrate_only = True
-            bytes_or_floats = tf.uint8 if uint8 else tf.float32
+            return converter.convert()
+
+    def _convert_int8(self, crops: np.ndarray, picture_type: tf.DType) -> bytes:
+        # The converter's own way lets no operators stay float and takes no ranges.
+        content = self.convert("float32")
+        float_nodes = _float_nodes(content, to_the_end=picture_type == tf.float32)
+        content = with_picture_range(with_activation_ranges(content, crops))
+        with muted_stderr():
             content = mlir_quantize(
-                with_picture_range(converter.convert()),
-                input_data_type=bytes_or_floats,
-                output_data_type=bytes_or_floats,
-                denylisted_nodes=self._float_nodes(to_the_end=not uint8),
+                content,
+                input_data_type=picture_type,
+                output_data_type=picture_type,
+                denylisted_nodes=float_nodes,
             )
         return revive(content)
 
-    def _float_nodes(self, to_the_end: bool) -> list[str]:
-        """Names of the operators that an int8 file computes in float32.
 
-        The gradient map: three channels, so hardly any work; LiteRT divides and takes
-        absolute values of bytes so slowly that they were 46 of the 118 ms of a tile.
-        And, where the output is float32, the sum of picture and residual, so that the
-        restored picture is not rounded to bytes twice.
-        """
-        names = operator_outputs(self.convert("float32"))
-        nodes = [name for name in names if "/gradient_map" in name]
-        if to_the_end:
-            nodes += [name for name in names if re.search(r"/stage3(_\d+)?/", name)]
-            nodes += names[-2:]  # Clipping from below and above.
-        return nodes
+def _float_nodes(content: bytes, to_the_end: bool) -> list[str]:
+    """Names of the operators that an int8 file computes in float32.
+
+    The gradient map: three channels, so hardly any work; LiteRT divides and takes
+    absolute values of bytes so slowly that they were 46 of the 118 ms of a tile.
+    And, where the output is float32, the sum of picture and residual, so that the
+    restored picture is not rounded to bytes twice.
+    """
+    names = operator_outputs(content)
+    nodes = [name for name in names if "/gradient_map" in name]
+    if to_the_end:
+        nodes += [name for name in names if re.search(r"/stage3(_\d+)?/", name)]
+        nodes += names[-2:]  # Clipping from below and above.
+    return nodes
 
 
 def _representative(crops: np.ndarray) -> Callable:

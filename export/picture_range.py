@@ -1,4 +1,4 @@
-"""Tells a calibrated network the range of pictures, which needs no measuring.
+"""Tells a network the range of pictures, which needs no measuring.
 
 What is cut out of a picture has the picture's scale, and the converter lets the range
 measured in a part win over that of the whole: if no crop was quite white in its last
@@ -22,14 +22,14 @@ _CUTS = (
 )
 
 
-def with_picture_range(calibrated: bytes) -> bytes:
-    """Gives input and output of a calibrated .tflite file the range [0, 1].
+def with_picture_range(content: bytes) -> bytes:
+    """Gives input and output of a .tflite file the range [0, 1].
 
     Args:
-        calibrated: content of a float32 file whose tensors hold measured ranges, and
-            whose last two operators clip.
+        content: of a float32 file with the ranges of `activation_ranges`, whose last
+            two operators clip.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(calibrated, 0))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     (graph,) = model.subgraphs
     below, above = graph.operators[-2:]
     pictures = {*graph.inputs, below.inputs[0], below.outputs[0], above.outputs[0]}
