@@ -1,10 +1,10 @@
 """The ranges that an int8 file's activations are rounded within, from photographs.
 
 The converter's own calibration takes the smallest and the largest value ever seen. A
-single highlight then decides how wide the 256 steps are that all values share. Here one
-value in ten thousand lies outside at either end, and saturates (Wu et al., "Integer
-Quantization for Deep Learning Inference", 2020, compares such percentiles). What that
-saves: docs/export.md.
+single highlight then decides how wide the 256 steps are that all values share. Here
+three values in a hundred thousand lie outside at either end, and saturate (Wu et al.,
+"Integer Quantization for Deep Learning Inference", 2020, compares such percentiles).
+What that saves: docs/export.md.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 
-_LEFT_OUT = 1e-4
-_VALUES = 1024
+_LEFT_OUT = 3e-5
+_VALUES = 2048
 """Of each activation and crop, at random places: all of them would fill the memory."""
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from export.litert_operators import is_convolution
+
 _LIMIT = 2.0**8  # Of the ratio, in XNNPACK.
 _INT8_MAX = 127
 
@@ -29,7 +31,7 @@ def revive(content: bytes) -> bytes:
         convolutions = [
             [graph.tensors[i] for i in (*operator.inputs, *operator.outputs)]
             for operator in graph.operators
-            if _is_convolution(model, operator)
+            if is_convolution(model, operator)
         ]
         for image, weights, *_, output in convolutions:
             scales = [_scale(tensor) for tensor in (image, weights, output)]
@@ -47,13 +49,6 @@ def revive(content: bytes) -> bytes:
     if not changed:
         return content
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def _is_convolution(model: schema.ModelT, operator: schema.OperatorT) -> bool:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode) == (
-        schema.BuiltinOperator.CONV_2D
-    )
 
 
 def _scale(tensor: schema.TensorT) -> np.ndarray | None:

@@ -78,3 +78,11 @@ def operator_outputs(file: bytes) -> list[str]:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
     (graph,) = model.subgraphs
     return [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators]
+
+
+def is_convolution(model: schema.ModelT, operator: schema.OperatorT) -> bool:
+    """Whether an operator of a file is CONV_2D: image, weights and maybe bias."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return max(code.builtinCode, code.deprecatedBuiltinCode) == (
+        schema.BuiltinOperator.CONV_2D
+    )

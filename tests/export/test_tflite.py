@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from egnet_tf import models
 from egnet_tf.benchmarks.tflite import find_files, measure_files
@@ -104,6 +105,27 @@ def test_bytes_go_in_and_come_out_as_they_are(exports, pairs, blurry):
     restored = signature(image=pairs[0].blurry[None])["restored"]
     runner = load(exports["int8_uint8"].path).runner
     np.testing.assert_allclose(restored / 255, runner(blurry[0]), atol=1e-6)
+
+
+def test_a_float16_file_keeps_the_stems_as_they_are(exports, device_model):
+    """Constants of the file against the kernels in Keras."""
+    content = exports["float16"].path.read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    (graph,) = model.subgraphs
+    constants = {
+        bytes(model.buffers[tensor.buffer].data)
+        for tensor in graph.tensors
+        if tensor.type == schema.TensorType.FLOAT32
+        and model.buffers[tensor.buffer].data is not None
+    }
+    network = device_model.network
+    kernels = [
+        np.transpose(network.get_layer(f"stage{n}_shallow_conv").kernel, (3, 0, 1, 2))
+        for n in (1, 2, 3)
+    ]
+    assert {np.ascontiguousarray(kernel).tobytes() for kernel in kernels} <= constants
+    # The rest is rounded.
+    assert "DEQUANTIZE" in read_contents(content).operators
 
 
 def test_sizes_fall_from_mode_to_mode(exports, device_model):
