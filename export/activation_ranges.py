@@ -9,6 +9,8 @@ What that saves: docs/export.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -16,33 +18,32 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 _LEFT_OUT = 3e-5
 _VALUES = 2048
-"""Of each activation and crop, at random places: all of them would fill the memory."""
+"""Of each activation and image, at random places: all of them would fill the memory."""
 
 
-def with_activation_ranges(content: bytes, crops: np.ndarray) -> bytes:
+def with_activation_ranges(content: bytes, images: Iterable[np.ndarray]) -> bytes:
     """Notes in a float32 .tflite file the range of every operator's output.
 
     Args:
-        content: of the file; one input, float32 (1, S, S, 3) in [0, 1].
-        crops: uint8 (N, S, S, 3) photographs.
+        content: of the file; it has one input.
+        images: for that input, float32 (1, S, S, 3) in [0, 1].
 
     Returns:
         The same, with a minimum and a maximum for each output; 0 lies between them.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     (graph,) = model.subgraphs
     outputs = [index for operator in graph.operators for index in operator.outputs]
-    for index, values in _activations(content, outputs, crops).items():
-        ends = np.quantile(values, (_LEFT_OUT, 1 - _LEFT_OUT))
-        low, high = np.float32([min(ends[0], 0)]), np.float32([max(ends[1], 0)])
+    for index, values in _activations(content, outputs, images).items():
+        low, high = np.quantile(values, (_LEFT_OUT, 1 - _LEFT_OUT))
         graph.tensors[index].quantization = schema.QuantizationParametersT(
-            min=low, max=high
+            min=np.float32([min(low, 0)]), max=np.float32([max(high, 0)])
         )
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _activations(
-    content: bytes, outputs: list[int], crops: np.ndarray
+    content: bytes, outputs: list[int], images: Iterable[np.ndarray]
 ) -> dict[int, np.ndarray]:
     # Without the delegate, which keeps what lies inside its part of the graph.
     interpreter = Interpreter(
@@ -51,13 +52,11 @@ def _activations(
         experimental_preserve_all_tensors=True,
     )
     interpreter.allocate_tensors()
-    (image,) = interpreter.get_input_details()
+    (input_details,) = interpreter.get_input_details()
     rng = np.random.default_rng(0)
     drawn: dict[int, list[np.ndarray]] = {index: [] for index in outputs}
-    for crop in crops:
-        interpreter.set_tensor(
-            image["index"], crop[None].astype(np.float32) / np.float32(255)
-        )
+    for image in images:
+        interpreter.set_tensor(input_details["index"], image)
         interpreter.invoke()
         for index, values in drawn.items():
             tensor = interpreter.get_tensor(index).ravel()

@@ -25,7 +25,7 @@ def revive(content: bytes) -> bytes:
     Args:
         content: of a .tflite file; returned as it is when all ranges are alive.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     changed = False
     for graph in model.subgraphs:
         convolutions = [

@@ -25,7 +25,7 @@ def with_float_weights(
         `float16` with these weights in float32.
     """
     exact = _exact_weights(float32, outputs)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(float16, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(float16)
     (graph,) = model.subgraphs
     operators = []
     for operator in graph.operators:
@@ -44,7 +44,7 @@ def with_float_weights(
 
 def _exact_weights(float32: bytes, outputs: Collection[str]) -> dict[bytes, np.ndarray]:
     """What float16 makes of each convolution's weights -> the weights, flat."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(float32, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(float32)
     (graph,) = model.subgraphs
     exact = {}
     for operator in graph.operators:

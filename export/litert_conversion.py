@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -71,11 +72,17 @@ class TileConverter:
             The content of a .tflite file.
         """
         if mode == "float16":
-            exact = self._convert("float32")
+            exact = self._exact
             return with_float_weights(self._convert(mode), exact, _stems(exact))
+        if mode == "float32":
+            return self._exact
         if mode == "int8":
             return self._convert_int8(crops, tf.uint8 if uint8 else tf.float32)
         return self._convert(mode, crops)
+
+    @functools.cached_property
+    def _exact(self) -> bytes:
+        return self._convert("float32")
 
     def _convert(self, mode: str, crops: np.ndarray | None = None) -> bytes:
         with tempfile.TemporaryDirectory() as folder, muted_stderr():
@@ -87,7 +94,9 @@ class TileConverter:
             if mode == "float16":
                 converter.target_spec.supported_types = [tf.float16]
             if mode == "int16x8":
-                converter.representative_dataset = _representative(crops)
+                converter.representative_dataset = lambda: (
+                    {"image": image} for image in _images(crops)
+                )
                 # Division (of the gradient map) has no 16-bit form: it stays float.
                 converter.target_spec.supported_ops = [
                     tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
@@ -97,12 +106,11 @@ class TileConverter:
 
     def _convert_int8(self, crops: np.ndarray, picture_type: tf.DType) -> bytes:
         # The converter's own way lets no operators stay float and takes no ranges.
-        content = self._convert("float32")
-        float_nodes = _float_nodes(content, to_the_end=picture_type == tf.float32)
-        content = with_picture_range(with_activation_ranges(content, crops))
+        ranged = with_activation_ranges(self._exact, _images(crops))
+        float_nodes = _float_nodes(self._exact, to_the_end=picture_type == tf.float32)
         with muted_stderr():
             content = mlir_quantize(
-                content,
+                with_picture_range(ranged),
                 input_data_type=picture_type,
                 output_data_type=picture_type,
                 denylisted_nodes=float_nodes,
@@ -137,9 +145,6 @@ def _stems(content: bytes) -> list[str]:
     return [name for name in operator_outputs(content) if "shallow_conv" in name]
 
 
-def _representative(crops: np.ndarray) -> Callable:
-    def samples():
-        for crop in crops:
-            yield {"image": crop[None].astype(np.float32) / np.float32(255)}
-
-    return samples
+def _images(crops: np.ndarray) -> Iterator[np.ndarray]:
+    for crop in crops:
+        yield crop[None].astype(np.float32) / np.float32(255)

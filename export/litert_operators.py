@@ -6,6 +6,7 @@ import collections
 from typing import NamedTuple
 
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 _ON_GPU = (
     "ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D "
@@ -56,9 +57,11 @@ class Contents(NamedTuple):
 
 def read_contents(file: bytes) -> Contents:
     """Reads the content of a .tflite file."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
-    # Files from before 2020 hold the code in the deprecated, shorter field.
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
+    model = flatbuffer_utils.convert_bytearray_to_object(file)
+    codes = [
+        flatbuffer_utils.get_builtin_code_from_operator_code(code)
+        for code in model.operatorCodes
+    ]
     tensors = [t for graph in model.subgraphs for t in graph.tensors]
     signatures = [t.shapeSignature for t in tensors if t.shapeSignature is not None]
     return Contents(
@@ -75,7 +78,7 @@ def read_contents(file: bytes) -> Contents:
 
 def operator_outputs(file: bytes) -> list[str]:
     """The names of what the operators of a .tflite file give, in their order."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(file)
     (graph,) = model.subgraphs
     return [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators]
 
@@ -83,6 +86,6 @@ def operator_outputs(file: bytes) -> list[str]:
 def is_convolution(model: schema.ModelT, operator: schema.OperatorT) -> bool:
     """Whether an operator of a file is CONV_2D: image, weights and maybe bias."""
     code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode) == (
+    return flatbuffer_utils.get_builtin_code_from_operator_code(code) == (
         schema.BuiltinOperator.CONV_2D
     )

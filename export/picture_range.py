@@ -29,13 +29,14 @@ def with_picture_range(content: bytes) -> bytes:
         content: of a float32 file with the ranges of `activation_ranges`, whose last
             two operators clip.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     (graph,) = model.subgraphs
     below, above = graph.operators[-2:]
     pictures = {*graph.inputs, below.inputs[0], below.outputs[0], above.outputs[0]}
     for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+        kind = flatbuffer_utils.get_builtin_code_from_operator_code(
+            model.operatorCodes[operator.opcodeIndex]
+        )
         taken = set(operator.inputs)
         is_cut = kind in _CUTS and taken & pictures
         is_joined = kind == _Operator.CONCATENATION and taken <= pictures

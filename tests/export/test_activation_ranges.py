@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from export.activation_ranges import with_activation_ranges
 
@@ -31,8 +31,9 @@ def content(matrix):
 
 def ranges(content, crops):
     """(minimum, maximum) of every operator's output, in their order."""
-    noted = with_activation_ranges(content, crops)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(noted, 0))
+    images = (crop[None].astype(np.float32) / 255 for crop in crops)
+    noted = with_activation_ranges(content, images)
+    model = flatbuffer_utils.convert_bytearray_to_object(noted)
     (graph,) = model.subgraphs
     found = [graph.tensors[o.outputs[0]].quantization for o in graph.operators]
     return np.array([(q.min[0], q.max[0]) for q in found])

@@ -7,6 +7,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from egnet_tf import models
 from egnet_tf.benchmarks.tflite import find_files, measure_files
@@ -110,7 +111,7 @@ def test_bytes_go_in_and_come_out_as_they_are(exports, pairs, blurry):
 def test_a_float16_file_keeps_the_stems_as_they_are(exports, device_model):
     """Constants of the file against the kernels in Keras."""
     content = exports["float16"].path.read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     (graph,) = model.subgraphs
     constants = {
         bytes(model.buffers[tensor.buffer].data)
