@@ -11,12 +11,12 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from egnet_tf import commands
+from egnet_tf.cli import app
+from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.inference.photo import DEFAULT_MAX_PIXELS
-from egnet_tf.inference.photo_jobs import Job, find_jobs, restore_photos
+from egnet_tf.images.photo import DEFAULT_MAX_PIXELS
+from egnet_tf.inference.photos import Job, find_jobs, restore_photos
 from egnet_tf.inference.video import is_video, restore_video, video_target
-from egnet_tf.restorer_flags import RestorerFlags
 
 _INPUT = flags.DEFINE_string(
     "input",
@@ -114,4 +114,4 @@ def _skipped(target: Path) -> bool:
 
 
 if __name__ == "__main__":
-    commands.run(main, subject="input")
+    app.run(main, subject="input")

@@ -23,11 +23,11 @@ from absl import flags
 from tqdm import tqdm
 
 import egnet_tf
-from egnet_tf import metrics
-from egnet_tf.data.pictures import read_rgb, write_picture
-from egnet_tf.data_flags import DataFlags
+from egnet_tf import evaluation, metrics
+from egnet_tf.cli.data_flags import DataFlags
+from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.restorer_flags import RestorerFlags
+from egnet_tf.images.rgb import read_rgb, write_picture
 
 # Every scoring worker imports this module: what imports TensorFlow (`commands` too)
 # comes later, where it is needed.
@@ -105,9 +105,9 @@ def _evaluate_model() -> int:
     def restorer():
         return _RESTORER.load(model)
 
-    def pictures(index: int) -> metrics.Pictures:
+    def pictures(index: int) -> evaluation.Pictures:
         pair = pairs.read(index)
-        result = metrics.Pictures(restorer()(pair.blurry), pair.sharp, pair.blurry)
+        result = evaluation.Pictures(restorer()(pair.blurry), pair.sharp, pair.blurry)
         if _SAVE_PICTURES.value:
             for kind, picture in result._asdict().items():
                 write_picture(folder.picture(kind, pairs.names[index]), picture)
@@ -116,7 +116,7 @@ def _evaluate_model() -> int:
     folder = _open(_OUTPUT.value or _default_output(model), about)
     if _SAVE_PICTURES.value:
         for index, name in enumerate(pairs.names):
-            files = [folder.picture(kind, name) for kind in metrics.Pictures._fields]
+            files = [folder.picture(kind, name) for kind in evaluation.Pictures._fields]
             if name in folder.rows and not all(file.exists() for file in files):
                 pictures(index)
     if len(folder.rows) < len(pairs):
@@ -129,7 +129,7 @@ def _evaluate_model() -> int:
 def _evaluate_folder() -> int:
     restored = Path(_RESTORED.value)
     sharp = flags.FLAGS.sharp
-    match = metrics.match_folders(restored, sharp)
+    match = evaluation.match_folders(restored, sharp)
     names = tuple(match.pairs)
     about = {
         "method": str(restored),
@@ -142,8 +142,8 @@ def _evaluate_folder() -> int:
         "names": _digest(names),
     }
 
-    def pictures(index: int) -> metrics.Pictures:
-        return metrics.Pictures(*map(read_rgb, match.pairs[names[index]]))
+    def pictures(index: int) -> evaluation.Pictures:
+        return evaluation.Pictures(*map(read_rgb, match.pairs[names[index]]))
 
     beside = restored.with_name(f"{restored.name}_evaluation") / _PROTOCOL.value
     folder = _open(_OUTPUT.value or beside, about)
@@ -164,43 +164,43 @@ def _compare() -> int:
     for one in _COMPARE.value:
         is_output = (Path(one) / "summary.json").is_file()
         folder = one if is_output else _OUTPUT.value or _default_output(one)
-        summaries.append(metrics.read_summary(folder))
-    print(metrics.markdown_table(summaries))
+        summaries.append(evaluation.read_summary(folder))
+    print(evaluation.markdown_table(summaries))
     return 0
 
 
-def _open(output: str | Path, about: Mapping[str, Any]) -> metrics.EvaluationFolder:
+def _open(output: str | Path, about: Mapping[str, Any]) -> evaluation.EvaluationFolder:
     description = metrics.PROTOCOLS[_PROTOCOL.value].description
-    return metrics.EvaluationFolder(
+    return evaluation.EvaluationFolder(
         output, {**about, "protocol": description}, overwrite=_OVERWRITE.value
     )
 
 
 def _score(
     names: Sequence[str],
-    pictures: Callable[[int], metrics.Pictures],
-    folder: metrics.EvaluationFolder,
+    pictures: Callable[[int], evaluation.Pictures],
+    folder: evaluation.EvaluationFolder,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     protocol, unscored = metrics.PROTOCOLS[_PROTOCOL.value], {}
     with tqdm(
         total=len(names), initial=len(folder.rows), desc="scoring", unit="picture"
     ) as progress:
-        for row in metrics.score_pictures(
+        for row in evaluation.score_pictures(
             names, pictures, protocol, folder, workers=_WORKERS.value
         ):
-            if isinstance(row, metrics.Unscored):
+            if isinstance(row, evaluation.Unscored):
                 unscored[row.name] = row.reason
             progress.update()
     unscored = {name: unscored[name] for name in names if name in unscored}
-    summary = metrics.summarize(folder.sort(names), protocol, about, unscored)
+    summary = evaluation.summarize(folder.sort(names), protocol, about, unscored)
     folder.write_summary(summary)
     print(f"{folder.path / 'scores.csv'}\n{folder.path / 'summary.json'}\n")
     return summary
 
 
 def _report(summary: Mapping[str, Any]) -> None:
-    print(metrics.markdown_table([summary]))
+    print(evaluation.markdown_table([summary]))
     _list("not scored", [f"{n}: {reason}" for n, reason in summary["unscored"].items()])
     for kind in ("blurry", "restored"):
         mean = summary[kind] or {"failed": {}, "identical": ()}
@@ -254,6 +254,6 @@ def _digest(lines) -> str:
 
 
 if __name__ == "__main__":
-    from egnet_tf import commands
+    from egnet_tf.cli import app
 
-    commands.run(main)
+    app.run(main)

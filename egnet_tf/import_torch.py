@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from egnet_tf import commands, models
+from egnet_tf import models
+from egnet_tf.cli import app
 from egnet_tf.errors import InputError
 from egnet_tf.models.torch_weights import (
     BACKBONES,
@@ -103,4 +104,4 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

@@ -16,10 +16,10 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from egnet_tf import commands
+from egnet_tf.cli import app
+from egnet_tf.cli.data_flags import DataFlags
 from egnet_tf.data import open_pairs
-from egnet_tf.data.preparation import begin, write_pictures, write_shards
-from egnet_tf.data_flags import DataFlags
+from egnet_tf.data.prepare import begin, write_pictures, write_shards
 from egnet_tf.errors import InputError
 
 _DATA = DataFlags(dataset=None, split="train")
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

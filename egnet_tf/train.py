@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from absl import flags
 
-from egnet_tf import commands
+from egnet_tf.cli import app
+from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
-from egnet_tf.data.pictures import write_picture
-from egnet_tf.figures import column, comparison_sheet
+from egnet_tf.images.rgb import write_picture
 from egnet_tf.inference import Restorer
 from egnet_tf.metrics import protocol_named
-from egnet_tf.table import aligned
 from egnet_tf.training import Interrupted, RunFolder, recipe, train
 from egnet_tf.training.phases import TITLES
 from egnet_tf.training.strategy import (
@@ -27,6 +26,7 @@ from egnet_tf.training.strategy import (
     device_strategy,
     worker_index,
 )
+from egnet_tf.visualization import column, comparison_sheet
 
 _RUN = flags.DEFINE_string("run", None, "folder of the run, e.g. runs/gopro")
 flags.mark_flag_as_required("run")
@@ -119,4 +119,4 @@ def _comparison(restorer: Restorer, held_out: Pairs):
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

@@ -18,19 +18,19 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands
+from egnet_tf.cli import app
+from egnet_tf.cli.table import aligned, write_csv
 from egnet_tf.data import open_pairs
-from egnet_tf.table import aligned, write_csv
-from export.checked_export import Export, ToleranceError
-from export.litert_conversion import TOLERANCES
-from export.litert_files import LiteRTWriter
-from export.onnx_file import write_onnx
-from export.photographs import calibration_crops
-from export.report import row
-from export.saved_model_folder import write_version
+from export.checks.checked_export import Export, ToleranceError
+from export.checks.images import calibration_crops
+from export.checks.source import open_source
+from export.checks.table import row
+from export.graphs.tile import TILE
+from export.litert.convert import TOLERANCES
+from export.litert.writer import LiteRTWriter
+from export.onnx_writer import write_onnx
+from export.saved_model_writer import write_version
 from export.serving_signatures import MAX_PIXELS
-from export.source_opening import open_source
-from export.tile_model import TILE
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
@@ -93,4 +93,4 @@ def _exports(folder: Path) -> Iterator[Callable[[], Export]]:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

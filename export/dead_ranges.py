@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from export.litert_operators import is_convolution
+from export.litert.inspect import is_convolution
 
 _LIMIT = 2.0**8  # Of the ratio, in XNNPACK.
 _INT8_MAX = 127

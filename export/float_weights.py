@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from export.litert_operators import is_convolution
+from export.litert.inspect import is_convolution
 
 
 def with_float_weights(

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands
-from egnet_tf.table import aligned
-from export.onnx_file import write_onnx
-from export.report import row
-from export.source_opening import open_source
+from egnet_tf.cli import app
+from egnet_tf.cli.table import aligned
+from export.checks.source import open_source
+from export.checks.table import row
+from export.onnx_writer import write_onnx
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
@@ -50,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands
-from egnet_tf.table import aligned
-from export.report import row
-from export.saved_model_folder import write_version
+from egnet_tf.cli import app
+from egnet_tf.cli.table import aligned
+from export.checks.source import open_source
+from export.checks.table import row
+from export.saved_model_writer import write_version
 from export.serving_signatures import MAX_PIXELS
-from export.source_opening import open_source
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
@@ -56,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from export.frozen_graph import SIGNATURE
+from export.graphs.frozen import SIGNATURE
 
 BYTES_SIGNATURE = "deblur_bytes"
 MAX_PIXELS = 2**21
@@ -35,7 +35,7 @@ def serving_signatures(
     Names that end in "_bytes" are base64 in the REST protocol of TensorFlow Serving.
 
     Args:
-        restore: [restored] of an image of any size, see `export.frozen_graph.frozen`.
+        restore: [restored] of an image of any size, see `export.graphs.frozen.frozen`.
         max_pixels: B * H * W of an image, or H * W of a picture file, above which a
             request is refused.
     """

@@ -13,17 +13,17 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands
+from egnet_tf.cli import app
+from egnet_tf.cli.table import aligned
 from egnet_tf.data import open_pairs
 from egnet_tf.errors import InputError
-from egnet_tf.table import aligned
-from export.checked_export import ToleranceError
-from export.litert_conversion import CALIBRATED, TOLERANCES
-from export.litert_files import LiteRTWriter
-from export.photographs import calibration_crops
-from export.report import row
-from export.source_opening import open_source
-from export.tile_model import TILE
+from export.checks.checked_export import ToleranceError
+from export.checks.images import calibration_crops
+from export.checks.source import open_source
+from export.checks.table import row
+from export.graphs.tile import TILE
+from export.litert.convert import CALIBRATED, TOLERANCES
+from export.litert.writer import LiteRTWriter
 
 _MODEL = flags.DEFINE_string(
     "model", None, "a run's folder, or a variant", required=True
@@ -87,4 +87,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    app.run(main)

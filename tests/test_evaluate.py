@@ -16,7 +16,7 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf.data import open_pairs
-from egnet_tf.data.pictures import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_picture
 from egnet_tf.metrics import PROTOCOLS
 
 ROOT = Path(__file__).parents[1]

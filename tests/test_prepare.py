@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.pictures import write_picture
-from egnet_tf.data.preparation import write_shards
+from egnet_tf.data.prepare import write_shards
+from egnet_tf.images.rgb import write_picture
 
 
 def command(*arguments):

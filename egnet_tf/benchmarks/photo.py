@@ -15,7 +15,7 @@ from PIL import Image
 from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
-from egnet_tf.inference.photo_jobs import Job, restore_photos
+from egnet_tf.inference.photos import Job, restore_photos
 
 
 class PhotoCost(NamedTuple):

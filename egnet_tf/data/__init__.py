@@ -4,6 +4,6 @@ Only `egnet_tf.data.pipeline` needs TensorFlow.
 """
 
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.sources import open_pairs
+from egnet_tf.data.registry import open_pairs
 
 __all__ = ["Pair", "Pairs", "open_pairs"]

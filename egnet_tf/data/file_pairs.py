@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.picture_cache import DEFAULT_LIMIT, PictureCache
 from egnet_tf.errors import InputError
+from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
 
 
 class FilePairs(Pairs):

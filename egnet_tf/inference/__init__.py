@@ -1,6 +1,6 @@
 """From a network to restored pictures of any size."""
 
-from egnet_tf.inference.loading import load
+from egnet_tf.inference.resolve import load
 from egnet_tf.inference.restorer import Restorer
 
 __all__ = ["Restorer", "load"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.errors import InputError
-from egnet_tf.inference.runner import Runner
+from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
 _PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
@@ -82,7 +82,7 @@ class Restorer:
     ):
         if ensemble is not None or branches is not None:
             # Here, because only the branches need TensorFlow.
-            from egnet_tf.inference.ensemble_runner import EnsembleRunner
+            from egnet_tf.inference.runners.ensemble import EnsembleRunner
 
             runner = EnsembleRunner(runner, branches, ensemble)
         if runner.tile is not None and tile not in (None, runner.tile):

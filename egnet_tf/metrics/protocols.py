@@ -13,8 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from egnet_tf.errors import InputError
 from egnet_tf.metrics import realblur
-from egnet_tf.metrics.picture_check import require_comparable, require_window
-from egnet_tf.metrics.psnr import psnr
+from egnet_tf.metrics.psnr import psnr, require_comparable, require_window
 from egnet_tf.metrics.ssim import ssim_volume
 
 _VERSIONS = {

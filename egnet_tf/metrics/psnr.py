@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio of 8-bit pictures."""
+"""Peak signal-to-noise ratio of 8-bit pictures, and what every metric asks of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from egnet_tf.metrics.picture_check import require_comparable
+from egnet_tf.errors import InputError
 
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
@@ -31,3 +31,39 @@ def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
     if squared_error == 0:
         return math.inf
     return 10.0 * math.log10(255.0**2 * difference.size / squared_error)
+
+
+def require_comparable(restored: np.ndarray, sharp: np.ndarray) -> None:
+    """Checks that two pictures can be compared value by value.
+
+    Args:
+        restored: uint8 (H, W, 3) RGB.
+        sharp: uint8 (H, W, 3) RGB, of the same size.
+
+    Raises:
+        InputError: the type, the number of channels or the sizes do not fit.
+    """
+    for name, picture in (("restored", restored), ("sharp", sharp)):
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise InputError(
+                f"Expected the {name} picture as uint8 (height, width, 3). "
+                f"Received: {picture.dtype} {picture.shape}"
+            )
+    if restored.shape != sharp.shape or restored.size == 0:
+        raise InputError(
+            "Expected the restored and the sharp picture to have one size above zero. "
+            f"Received: {restored.shape} and {sharp.shape}"
+        )
+
+
+def require_window(picture: np.ndarray, window: int) -> None:
+    """Checks that a square window of `window` pixels fits into the picture.
+
+    Raises:
+        InputError: a side is shorter than the window.
+    """
+    if min(picture.shape[:2]) < window:
+        raise InputError(
+            f"Expected pictures of at least {window} x {window} pixels, the window of "
+            f"the SSIM. Received: {picture.shape[0]} x {picture.shape[1]}"
+        )

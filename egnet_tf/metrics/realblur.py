@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from egnet_tf.metrics.picture_check import require_comparable, require_window
+from egnet_tf.metrics.psnr import require_comparable, require_window
 
 _ITERATIONS = 100
 _SMOOTHING = 5

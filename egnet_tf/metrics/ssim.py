@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from egnet_tf.metrics.picture_check import require_comparable
+from egnet_tf.metrics.psnr import require_comparable
 
 _RADIUS = 5
 _SIGMA = 1.5

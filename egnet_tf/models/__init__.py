@@ -2,18 +2,17 @@
 
 from egnet_tf.models.cost import multiply_adds
 from egnet_tf.models.dmphn import dmphn
-from egnet_tf.models.egn import EGNConfig, Enhancer, egn
-from egnet_tf.models.egnet import egnet
-from egnet_tf.models.mimo_unet import mimo_unet
-from egnet_tf.models.mprnet import mprnet
-from egnet_tf.models.probe import (
+from egnet_tf.models.egn import EGNConfig, Enhancer, egn, egnet
+from egnet_tf.models.features import (
     Enhanced,
     egn_features,
     ensemble_weights,
+    finest,
     last_features,
 )
+from egnet_tf.models.mimo_unet import mimo_unet
+from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
-from egnet_tf.models.stages import finest
 from egnet_tf.models.variants import (
     VARIANTS,
     Variant,
@@ -21,7 +20,7 @@ from egnet_tf.models.variants import (
     build_ensemble,
     variant,
 )
-from egnet_tf.models.weights_folder import (
+from egnet_tf.models.weights import (
     LoadedModel,
     find_weights,
     load,

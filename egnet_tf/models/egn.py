@@ -11,6 +11,7 @@ What the paper leaves open and what stands here: docs/paper.md.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -184,6 +185,33 @@ def egn(
     x = _conv(num_features, 3, name="leave", kernel_initializer="zeros")(x)
     enhanced = keras.layers.Add(name="enhanced")([features, x])
     return keras.Model([features, image], enhanced, name=name)
+
+
+def egnet(
+    backbone: Callable[..., keras.Model],
+    egn: EGNConfig | None,
+    image_stride: int = 4,
+    recompute: bool = False,
+    name: str = "egnet",
+    **options,
+) -> keras.Model:
+    """Builds `backbone` with EGN in it; with `egn=None`, the backbone alone.
+
+    Args:
+        backbone: `mprnet`, `dmphn` or `mimo_unet`, or any builder that takes
+            `enhance`.
+        egn: the hyper-parameters of EGN.
+        image_stride: pixels of the picture a position of the features that EGN sees.
+        recompute: trade time for memory, block by block.
+        name: of the model.
+        **options: for the backbone.
+
+    Returns:
+        What the backbone returns: a model of the picture whose outputs are the
+        stages. The layers whose names start with "egn_" are EGN's, and only they.
+    """
+    enhance = egn and Enhancer(egn, image_stride, recompute)
+    return backbone(enhance=enhance, recompute=recompute, name=name, **options)
 
 
 def _enhanced_gradient_module(x, config: EGNConfig, recompute: bool, prefix: str):

@@ -13,8 +13,7 @@ import keras
 
 from egnet_tf.errors import InputError
 from egnet_tf.models.dmphn import dmphn
-from egnet_tf.models.egn import EGNConfig
-from egnet_tf.models.egnet import egnet
+from egnet_tf.models.egn import EGNConfig, egnet
 from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble

@@ -12,10 +12,10 @@ from pathlib import Path
 from absl import flags
 
 from egnet_tf.data.augment import Augment
-from egnet_tf.data.camera_shake import MAX_EXTENT
-from egnet_tf.data.frames import WINDOWS
-from egnet_tf.data.gopro import BLURS
-from egnet_tf.data.sources import DataOptions
+from egnet_tf.data.datasets.frames import WINDOWS
+from egnet_tf.data.datasets.gopro import BLURS
+from egnet_tf.data.registry import DataOptions
+from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
 from egnet_tf.errors import InputError
 from egnet_tf.losses import LOSSES
 from egnet_tf.models import VARIANTS, Variant, find_weights, read_variant, variant

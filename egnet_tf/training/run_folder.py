@@ -4,7 +4,7 @@ recipe.flags    every number of the run
 checkpoints/    one folder a phase, the latest three each
 logs/           TensorBoard
 metrics.csv     one row a validation
-weights/        the networks as last validated, see egnet_tf.models.weights_folder
+weights/        the networks as last validated, see egnet_tf.models.weights
 best/           the same of the validation with the highest PSNR of all phases: its
                 folder weights/ makes it a model that every command takes
 compare.png     blurry, restored and sharp

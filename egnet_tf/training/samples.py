@@ -9,11 +9,11 @@ import numpy as np
 
 from egnet_tf import models
 from egnet_tf.data import Pairs
-from egnet_tf.figures import visible_gradient_map
-from egnet_tf.figures.sheet import column, labelled_row, resized
 from egnet_tf.inference import Restorer
 from egnet_tf.metrics.hsic import dependence_on_pictures
 from egnet_tf.training.phases import Phase
+from egnet_tf.visualization import visible_gradient_map
+from egnet_tf.visualization.sheet import column, labelled_row, resized
 
 _POSITIONS = 500
 """Samples of HSIC: half of Table 5's, for an eighth of its time."""

@@ -18,6 +18,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
 from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.checkpoints import Checkpoints
+from egnet_tf.training.log import PhaseRecord
 from egnet_tf.training.optimizers import (
     adopt_final_weights,
     cosine_schedule,
@@ -25,7 +26,6 @@ from egnet_tf.training.optimizers import (
 )
 from egnet_tf.training.phases import Phase
 from egnet_tf.training.recipe import Recipe
-from egnet_tf.training.record import PhaseRecord
 from egnet_tf.training.run_folder import RunFolder
 from egnet_tf.training.strategy import (
     agreed,

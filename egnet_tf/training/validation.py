@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from egnet_tf.data import Pairs
+from egnet_tf.evaluation import mean_score
 from egnet_tf.inference import Restorer
-from egnet_tf.inference.tensorflow_runners import KerasRunner
-from egnet_tf.metrics import mean_score, protocol_named
+from egnet_tf.inference.runners.tensorflow import KerasRunner
+from egnet_tf.metrics import protocol_named
 from egnet_tf.training.phases import Phase
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from absl import flags
 
-from egnet_tf import commands
-from egnet_tf.atomic_files import replacing
+from egnet_tf.cli import app
 from egnet_tf.errors import InputError
-from export.serving.picture_file import picture_file
+from egnet_tf.files import replacing
+from export.serving.image_file import picture_file
 
 _INPUT = flags.DEFINE_string("input", None, "the photo")
 _OUTPUT = flags.DEFINE_string(
@@ -67,4 +67,4 @@ def _client():
 
 
 if __name__ == "__main__":
-    commands.run(main, subject="input")
+    app.run(main, subject="input")

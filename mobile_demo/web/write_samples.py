@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from egnet_tf.data.camera_shake import kernel_of, random_trajectory, shake
-from egnet_tf.data.samples import sample_photos
+from egnet_tf.data.datasets.samples import sample_photos
+from egnet_tf.data.synthesis.camera_shake import kernel_of, random_trajectory, shake
 
 _FOLDER = Path(__file__).parent / "static" / "samples"
 _SAMPLES = {"coffee": ("train", "coffee", 13.0), "cat": ("test", "chelsea", 9.0)}

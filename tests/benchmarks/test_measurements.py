@@ -162,5 +162,5 @@ def test_a_mistake_is_one_line():
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "egnet_tf.benchmark", *arguments]
+    command = [sys.executable, "-m", "egnet_tf.benchmarks", *arguments]
     return subprocess.run(command, capture_output=True, text=True)

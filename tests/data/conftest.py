@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egnet_tf.data.pictures import write_picture
+from egnet_tf.images.rgb import write_picture
 
 
 def numbered_picture(number, height=24, width=32):

@@ -4,11 +4,11 @@ import time
 import numpy as np
 import pytest
 
+from egnet_tf.data.datasets.camera_shake import ShakenPhotos
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.pictures import read_rgb, write_picture
 from egnet_tf.data.pipeline import readable_errors, training_batches
-from egnet_tf.data.shaken_photos import ShakenPhotos
 from egnet_tf.errors import InputError
+from egnet_tf.images.rgb import read_rgb, write_picture
 
 
 class Noise(Pairs):

@@ -8,8 +8,8 @@ from PIL import Image
 from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.inference.branches import PAPER_BRANCHES
-from export.checked_export import Source
-from export.photographs import check_pairs
+from export.checks.checked_export import Source
+from export.checks.images import check_pairs
 
 TILE = 64
 
@@ -59,7 +59,7 @@ def source(device_model, pairs):
 @pytest.fixture(scope="session")
 def crops():
     """Crops for calibration."""
-    from export.photographs import calibration_crops
+    from export.checks.images import calibration_crops
 
     return calibration_crops(open_pairs("samples", split="train"), TILE, 8)
 
@@ -73,7 +73,7 @@ def blurry(pairs):
 @pytest.fixture(scope="session")
 def version(device_model, pairs, tmp_path_factory):
     """Folder of an exported version, which takes pictures of up to 10,000 pixels."""
-    from export.saved_model_folder import write_version
+    from export.saved_model_writer import write_version
 
     source = Source("device", device_model, ("whole",), pairs, "samples, test")
     return write_version(source, tmp_path_factory.mktemp("egnet"), 10_000).path

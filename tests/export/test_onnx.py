@@ -6,8 +6,8 @@ import pytest
 from egnet_tf import models
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
-from export.checked_export import Source
-from export.onnx_file import write_onnx
+from export.checks.checked_export import Source
+from export.onnx_writer import write_onnx
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("tf2onnx", reason="needs the extra onnx")

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from egnet_tf import models
-from export.checked_export import Source
-from export.saved_model_folder import write_version
+from export.checks.checked_export import Source
+from export.saved_model_writer import write_version
 
 pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
 

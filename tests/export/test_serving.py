@@ -204,7 +204,7 @@ def test_the_command_restores_a_photo_by_either_protocol(
 
 def test_a_sideways_photo_is_sent_upright(picture, tmp_path):
     """EXIF's orientation is not read by the server's decoder."""
-    from export.serving.picture_file import picture_file
+    from export.serving.image_file import picture_file
 
     path = tmp_path / "photo.jpg"
     exif = Image.Exif()

@@ -14,12 +14,12 @@ from egnet_tf.benchmarks.tflite import find_files, measure_files
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
-from export.checked_export import ToleranceError, write_checked
-from export.litert_conversion import CALIBRATED, TOLERANCES
-from export.litert_files import LiteRTWriter
-from export.litert_operators import GPU_DELEGATE, read_contents
-from export.parity import Tolerance
-from export.tile_model import tile_model
+from export.checks.checked_export import ToleranceError, write_checked
+from export.checks.parity import Tolerance
+from export.graphs.tile import tile_model
+from export.litert.convert import CALIBRATED, TOLERANCES
+from export.litert.inspect import GPU_DELEGATE, read_contents
+from export.litert.writer import LiteRTWriter
 
 TILE = 64
 # A network of random weights and 8 channels averages errors out less than trained ones.

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from egnet_tf.cli.flag_files import expanded
 from egnet_tf.errors import InputError
-from egnet_tf.flag_files import expanded
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 

@@ -1,0 +1,1 @@
+"""What every command shares: flags, flag files, errors in one line, tables."""

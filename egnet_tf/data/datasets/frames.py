@@ -1,0 +1,161 @@
+"""The data set `frames`: blurry pictures averaged from high-speed frames.
+
+A folder of sequences, each a folder of successive frames (or one such folder). A
+window of m successive frames, m odd, makes a pair: their mean is blurry, the middle
+frame is sharp. So GoPro was made, from 240 frames a second and m = 7 ... 13 (Nah et
+al., CVPR 2017, Section 2). Frames are v in [0, 1]:
+
+    linear:   blurry = mean(v)                   GoPro's `blur`
+    gamma:    blurry = mean(v^2.2)^(1/2.2)       GoPro's `blur_gamma`
+
+Every size m cuts each sequence into windows that do not overlap. Where numbers in the
+file names jump, frames are missing: no window reaches across.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
+from egnet_tf.data.splits import split_folder, split_names
+from egnet_tf.errors import InputError
+from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.images.find import existing_folder, find_pictures
+
+WINDOWS = (7, 9, 11, 13)
+
+_GAMMA = 2.2
+_LIGHT_OF_BYTE = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
+
+
+def average(frames: Sequence[np.ndarray], blur: str) -> np.ndarray:
+    """The picture of an exposure that lasts over all frames.
+
+    Args:
+        frames: uint8, of equal shape.
+        blur: "linear" or "gamma"; the equations are above.
+
+    Returns:
+        uint8, rounded.
+    """
+    if blur == "linear":
+        total = np.zeros(frames[0].shape, np.uint32)
+        for frame in frames:
+            total += frame
+        return np.rint(total / len(frames)).astype(np.uint8)
+    light = np.zeros(frames[0].shape, np.float32)
+    for frame in frames:
+        light += _LIGHT_OF_BYTE[frame]
+    return np.rint(255 * (light / len(frames)) ** (1 / _GAMMA)).astype(np.uint8)
+
+
+class AveragedFrames(Pairs):
+    """Pairs made of windows of frames when they are read.
+
+    Args:
+        windows: name of the pair to the files of its frames, an odd number.
+        blur: "linear" or "gamma".
+        cache_bytes: the most bytes of decoded frames kept in memory.
+    """
+
+    def __init__(
+        self,
+        windows: dict[str, Sequence[Path]],
+        *,
+        blur: str,
+        cache_bytes: int = DEFAULT_LIMIT,
+    ):
+        self.names = tuple(windows)
+        self._windows = tuple(windows.values())
+        self._blur = blur
+        self._cache = PictureCache(cache_bytes)
+
+    def read(self, index: int) -> Pair:
+        """Averages whole frames; see `Pairs.read`."""
+        frames = self._frames(index)
+        return Pair(average(frames, self._blur), frames[len(frames) // 2])
+
+    def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
+        """As `Pairs.crop`; only the window is averaged."""
+        frames = self._frames(index)
+        height, width = frames[0].shape[:2]
+        top, left = random_corner(height, width, size, rng)
+        frames = [window(frame, top, left, size, size) for frame in frames]
+        return Pair(average(frames, self._blur), frames[len(frames) // 2])
+
+    def _frames(self, index: int) -> list[np.ndarray]:
+        frames = [self._cache.read(path) for path in self._windows[index]]
+        if len({frame.shape for frame in frames}) > 1:
+            raise InputError(
+                "Expected frames of one size. Received: several in the window "
+                f"{self.names[index]} of {self._windows[index][0].parent}"
+            )
+        return frames
+
+
+def open_frames(
+    data_dir: str | None,
+    split: str,
+    *,
+    blur: str = "linear",
+    windows: Sequence[int] = WINDOWS,
+    cache_bytes: int = DEFAULT_LIMIT,
+) -> AveragedFrames:
+    """Opens one split of a folder of frames.
+
+    Args:
+        data_dir: a folder of sequences, or of frames; it may hold train/ and test/,
+            otherwise a tenth of the sequences is held out.
+        split: "train" or "test".
+        blur: "linear" or "gamma".
+        windows: how many frames to average, each odd; see above.
+        cache_bytes: see `AveragedFrames`.
+
+    Returns:
+        Pairs named `sequence/middle frame_m`, such as `GOPR0477_11_00/000004_7`.
+
+    Raises:
+        InputError: no folder, an even window, or no sequence long enough.
+    """
+    if not windows or any(m < 1 or m % 2 == 0 for m in windows):
+        raise InputError(
+            f"Expected odd windows of frames. Received: {', '.join(map(str, windows))}"
+        )
+    root, own = split_folder(existing_folder(data_dir, "frames"), split)
+    sequences = collections.defaultdict(list)
+    for file in find_pictures(root).values():
+        name = file.parent.relative_to(root).as_posix()
+        sequences[root.name if name == "." else name].append(file)
+    names = list(sequences) if own else split_names(list(sequences), split, "sequences")
+    found = {
+        f"{name}/{frames[m // 2].stem}_{m}": frames
+        for name in names
+        for m in sorted(set(windows))
+        for run in _unbroken(sequences[name])
+        for frames in (run[i : i + m] for i in range(0, len(run) - m + 1, m))
+    }
+    if not found:
+        raise InputError(
+            f"Expected sequences of at least {min(windows)} successive frames in "
+            f"{root}. Received: {len(sequences)} folders of pictures, none so long"
+        )
+    return AveragedFrames(found, blur=blur, cache_bytes=cache_bytes)
+
+
+def _unbroken(frames: list[Path]) -> list[list[Path]]:
+    runs: list[list[Path]] = []
+    previous = None
+    for frame in frames:
+        digits = re.findall(r"\d+", frame.stem)
+        number = int(digits[-1]) if digits else None
+        gap = None not in (previous, number) and number != previous + 1
+        if gap or not runs:
+            runs.append([])
+        runs[-1].append(frame)
+        previous = number
+    return runs

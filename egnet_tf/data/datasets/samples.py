@@ -1,0 +1,84 @@
+"""The data set `samples`: photographs that come with installed packages.
+
+scikit-image and scikit-learn carry eight colour photographs inside their wheels;
+nothing is downloaded. Left out are their grey pictures, drawings and screenshots,
+microscopy (ihc), the retina (a medical instrument's circular view) and the Hubble
+deep field (no camera held in a hand took it).
+
+The two motorcycle pictures are a stereo pair of one scene, so both are for training.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from egnet_tf.data.datasets.camera_shake import ShakenPhotos
+from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
+from egnet_tf.errors import InputError
+
+_SKIMAGE = ("skimage", "data")
+_SKLEARN = ("sklearn", "datasets/images")
+
+_PHOTOS = {
+    "train": {
+        "china": (*_SKLEARN, "china.jpg"),
+        "coffee": (*_SKIMAGE, "coffee.png"),
+        "flower": (*_SKLEARN, "flower.jpg"),
+        "motorcycle_left": (*_SKIMAGE, "motorcycle_left.png"),
+        "motorcycle_right": (*_SKIMAGE, "motorcycle_right.png"),
+    },
+    # A portrait with lettering, fur, and a night scene with fine lattices.
+    "test": {
+        "astronaut": (*_SKIMAGE, "astronaut.png"),
+        "chelsea": (*_SKIMAGE, "chelsea.png"),
+        "rocket": (*_SKIMAGE, "rocket.jpg"),
+    },
+}
+
+_TEST_SHAKES = 2
+
+
+def sample_photos(split: str) -> dict[str, Path]:
+    """The files of a split, by name.
+
+    Args:
+        split: "train" (5 photographs) or "test" (3 others).
+
+    Raises:
+        InputError: scikit-image or scikit-learn is not installed, or came without
+            its photographs.
+    """
+    photos = {}
+    for name, (package, folder, file) in _PHOTOS[split].items():
+        # Found without importing the package, which would cost a second.
+        spec = importlib.util.find_spec(package)
+        path = spec and Path(spec.submodule_search_locations[0], folder, file)
+        if not (path and path.is_file()):
+            raise InputError(
+                "Expected scikit-image and scikit-learn with their sample pictures "
+                f"(pip install scikit-image scikit-learn). Received: no {package} "
+                f"with {folder}/{file}"
+            )
+        photos[name] = path
+    return photos
+
+
+def open_samples(
+    split: str, *, seed: int, max_extent: float = MAX_EXTENT
+) -> ShakenPhotos:
+    """The sample photographs under camera shake.
+
+    Args:
+        split: "train", or "test": there each photograph is shaken in two ways, so
+            that the score hangs less on a single shake.
+        seed: of the shakes.
+        max_extent: of the trajectories, in pixels.
+
+    Returns:
+        5 pairs for training, 6 for testing; no photograph is in both.
+    """
+    shakes = _TEST_SHAKES if split == "test" else 1
+    return ShakenPhotos(
+        sample_photos(split), seed=seed, shakes=shakes, max_extent=max_extent
+    )

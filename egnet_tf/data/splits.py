@@ -1,0 +1,77 @@
+"""Splits that their authors did not make: a fixed tenth is held out for testing."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from egnet_tf.errors import InputError
+from egnet_tf.images.find import existing_folder, find_pictures
+
+_SHARE = 10
+
+
+def split_folder(root: Path, split: str) -> tuple[Path, bool]:
+    """Enters the split's own folder where the user has made one.
+
+    Args:
+        root: the data set's folder.
+        split: "train" or "test".
+
+    Returns:
+        The folder to look in, and whether it is the split's own: it is if `root`
+        holds both train/ and test/.
+    """
+    if (root / "train").is_dir() and (root / "test").is_dir():
+        return root / split, True
+    return root, False
+
+
+def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
+    """Chooses a split by a checksum of the names, not by their order.
+
+    Args:
+        names: all of them: photographs, or sequences of frames.
+        split: "test" is a tenth of the names, rounded up, "train" the others.
+        noun: what is split, for the message.
+
+    Returns:
+        The names of the split, in the order given.
+
+    Raises:
+        InputError: the test split of fewer than two.
+    """
+    if len(names) < 2:
+        if split == "test":
+            raise InputError(
+                f"Expected at least two {noun} to hold one out for testing. "
+                f"Received: {len(names)}"
+            )
+        return list(names)
+    ranked = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
+    held_out = set(ranked[: -(-len(names) // _SHARE)])
+    return [name for name in names if (name in held_out) == (split == "test")]
+
+
+def photographs(data_dir: str | None, split: str, dataset: str) -> dict[str, Path]:
+    """The files of one split of a folder of sharp photographs.
+
+    Args:
+        data_dir: the folder, with its sub-folders; it may hold train/ and test/,
+            otherwise a tenth of the photographs is held out.
+        split: "train" or "test".
+        dataset: for which one, for the message.
+
+    Returns:
+        Name to file.
+
+    Raises:
+        InputError: no folder, or no photograph in it.
+    """
+    root, own = split_folder(existing_folder(data_dir, dataset), split)
+    photos = find_pictures(root)
+    if not photos:
+        raise InputError(f"Expected sharp photographs in {root}. Received: none")
+    names = list(photos) if own else split_names(list(photos), split, "photographs")
+    return {name: photos[name] for name in names}

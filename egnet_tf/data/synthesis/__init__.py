@@ -1,0 +1,1 @@
+"""Blur as cameras make it, from sharp images."""

@@ -1,0 +1,222 @@
+"""The folder of an evaluation: its table grows row by row and survives a kill.
+
+It holds evaluation.json (what is scored and how), scores.csv (a row a picture),
+summary.json (the means, once all are scored) and, if wished, the pictures.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egnet_tf.errors import InputError
+from egnet_tf.files import replacing
+from egnet_tf.metrics.protocols import Score
+
+_HEADER = (
+    "name",
+    "blurry_psnr",
+    "blurry_ssim",
+    "blurry_failure",
+    "restored_psnr",
+    "restored_ssim",
+    "restored_failure",
+)
+
+
+class Row(NamedTuple):
+    """The scores of one picture; `blurry` is None where no blurry one was given."""
+
+    name: str
+    restored: Score
+    blurry: Score | None = None
+
+
+class EvaluationFolder:
+    """Scores that are on the disk as soon as they are known.
+
+    An evaluation that was killed goes on where it was; a last line that was cut off is
+    dropped and scored again.
+
+    Attributes:
+        path: the folder.
+        rows: the scored pictures by name.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        identity: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+    ):
+        """Opens the folder, making it if need be.
+
+        Args:
+            path: the folder, there or not.
+            identity: JSON values that say what is scored and how. Rows are only
+                carried on for the same identity.
+            overwrite: replace the scores and pictures of another identity.
+
+        Raises:
+            InputError: the folder holds scores of another identity, or a damaged
+                table, and `overwrite` is false.
+        """
+        self.path = Path(path)
+        self.rows: dict[str, Row] = {}
+        self._table = self.path / "scores.csv"
+        self.path.mkdir(parents=True, exist_ok=True)
+        identity = json.loads(json.dumps(identity))
+        try:
+            self._resume(identity)
+        except InputError:
+            if not overwrite:
+                raise
+            self._clear()
+            self._start(identity)
+
+    def _resume(self, identity: dict[str, Any]) -> None:
+        note = self.path / "evaluation.json"
+        if not note.exists() and not self._table.exists():
+            self._start(identity)
+            return
+        found = _read_json(note)
+        keys = [*identity, *(key for key in found if key not in identity)]
+        differing = [key for key in keys if found.get(key) != identity.get(key)]
+        if differing:
+            raise InputError(
+                f"Expected {self.path} to hold scores of this evaluation; "
+                "--overwrite replaces them, --output takes another folder. "
+                f"Received: a folder that differs in {', '.join(differing)}"
+            )
+        if self._table.exists():
+            self._load()
+        else:
+            self._write_rows(())
+
+    def _clear(self) -> None:
+        self.rows = {}
+        if (self.path / "evaluation.json").exists():  # else they are not ours
+            shutil.rmtree(self.path / "pictures", ignore_errors=True)
+        (self.path / "summary.json").unlink(missing_ok=True)
+        self._table.unlink(missing_ok=True)
+
+    def _start(self, identity: dict[str, Any]) -> None:
+        _replace_text(
+            self.path / "evaluation.json", json.dumps(identity, indent=2) + "\n"
+        )
+        self._write_rows(())
+
+    def _load(self) -> None:
+        text = self._table.read_bytes()
+        complete = text[: text.rfind(b"\n") + 1]
+        if len(complete) < len(text):
+            os.truncate(self._table, len(complete))
+        table = csv.reader(io.StringIO(complete.decode(), newline=""))
+        try:
+            if next(table, None) != list(_HEADER):
+                raise ValueError("no header")
+            rows = [_parse(cells) for cells in table]
+        except (ValueError, csv.Error) as error:
+            raise InputError(
+                "Expected a table of scores; --overwrite replaces it. "
+                f"Received: {self._table} ({error})"
+            ) from None
+        self.rows = {row.name: row for row in rows}
+
+    def append(self, row: Row) -> None:
+        """Adds a row and waits until it is on the disk."""
+        with open(self._table, "a", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(_cells(row))
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows[row.name] = row
+
+    def sort(self, names: Iterable[str]) -> list[Row]:
+        """Rewrites the table in the order of `names`, which it returns.
+
+        Rows come in the order in which the scoring finished; a finished table
+        should not depend on that. Names without a row are left out.
+        """
+        rows = [self.rows[name] for name in names if name in self.rows]
+        self._write_rows(rows)
+        return rows
+
+    def picture(self, kind: str, name: str) -> Path:
+        """Where a picture of that kind ("blurry", ...) and name is saved."""
+        return self.path / "pictures" / kind / f"{name}.png"
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Writes summary.json, JSON values."""
+        _replace_text(
+            self.path / "summary.json",
+            json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        )
+
+    def _write_rows(self, rows: Iterable[Row]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_HEADER)
+        writer.writerows(_cells(row) for row in rows)
+        _replace_text(self._table, text.getvalue())
+
+
+def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The means of a finished evaluation.
+
+    Raises:
+        InputError: the folder holds no finished evaluation.
+    """
+    summary = _read_json(Path(path) / "summary.json")
+    if not summary:
+        raise InputError(
+            "Expected a folder with the summary.json of a finished evaluation. "
+            f"Received: {path}"
+        )
+    return summary
+
+
+def _replace_text(path: Path, text: str) -> None:
+    """Writes a text file so that `path` is always absent, old or complete."""
+    with (
+        replacing(path) as unfinished,
+        open(unfinished, "w", encoding="utf-8", newline="") as file,
+    ):
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _cells(row: Row) -> list[str]:
+    cells = [row.name]
+    for score in (row.blurry, row.restored):
+        # repr keeps every digit: reading gives the very number that was written.
+        numbers = [repr(score.psnr), repr(score.ssim)] if score else ["", ""]
+        cells += [*numbers, score.failure if score else ""]
+    return cells
+
+
+def _parse(cells: list[str]) -> Row:
+    if len(cells) != len(_HEADER):
+        raise ValueError(f"a row of {len(cells)} cells")
+    name, *scores = cells
+    blurry = _parse_score(*scores[:3]) if scores[0] else None
+    return Row(name, _parse_score(*scores[3:]), blurry)
+
+
+def _parse_score(psnr: str, ssim: str, failure: str) -> Score:
+    return Score(float(psnr), float(ssim), failure)

@@ -1,0 +1,162 @@
+"""Photographs to files: in their depth, with their profile and EXIF."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image
+
+from egnet_tf.errors import InputError
+from egnet_tf.files import replacing
+from egnet_tf.images.photo import Photo
+
+_FORMATS = {"AVIF", "BMP", "JPEG", "PNG", "TIFF", "WEBP"}
+_OPAQUE = {"BMP", "JPEG"}
+
+
+def writable_suffixes() -> list[str]:
+    """Returns the suffixes of the formats that keep a photograph well."""
+    Image.init()
+    return [
+        suffix
+        for suffix, kind in sorted(Image.registered_extensions().items())
+        if kind in _FORMATS & Image.SAVE.keys()
+    ]
+
+
+def check_suffix(path: str | os.PathLike) -> None:
+    """Checks that a photograph can be written under this name.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if Path(path).suffix.lower() not in writable_suffixes():
+        raise InputError(
+            f"Expected a name that ends in {', '.join(writable_suffixes())}. "
+            f"Received: {path}"
+        )
+
+
+def check_fits(path: str | os.PathLike, photo: Photo) -> None:
+    """Checks that the format under this name holds what the photograph has.
+
+    Raises:
+        InputError: it has no transparency, which the photograph has.
+    """
+    check_suffix(path)
+    if photo.alpha is not None and _kind(path) in _OPAQUE:
+        raise InputError(
+            "Expected a format that keeps the photo's transparency (.png, .tif, "
+            f".webp). Received: {path}"
+        )
+
+
+def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> None:
+    """Writes a photograph so that `path` is at every moment absent, old or complete.
+
+    Grey is written with one channel. 16-bit photographs stay 16-bit in PNG and TIFF
+    and are rounded to 8 bits elsewhere. EXIF is not carried into 16-bit TIFF, neither
+    EXIF nor profile into BMP. 8-bit TIFF is not compressed: Pillow writes EXIF only so.
+
+    Args:
+        path: the file; its suffix chooses the format. Missing folders are made.
+        photo: what to write.
+        quality: of JPEG, WebP and AVIF, 1 to 100.
+
+    Raises:
+        InputError: the suffix is not one of `writable_suffixes`, or the format cannot
+            hold the photograph.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    check_fits(path, photo)
+    kind = _kind(path)
+    try:
+        content = _encoded(photo, kind, quality)
+    except (ValueError, OSError, cv2.error) as error:
+        raise InputError(
+            f"Expected a photo that {kind} can hold ({error}). Received: {path}"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def _kind(path: str | os.PathLike) -> str:
+    return Image.registered_extensions()[Path(path).suffix.lower()]
+
+
+def _encoded(photo: Photo, kind: str, quality: int) -> bytes | memoryview:
+    samples = _samples(photo)
+    if samples.dtype == np.uint16:
+        if kind == "PNG":
+            return _png_16(samples, photo)
+        if kind == "TIFF":
+            return _tiff_16(samples, photo)
+        samples = np.rint(samples / 257).astype(np.uint8)
+    options = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+    options = {name: value for name, value in options.items() if value}
+    if kind in ("AVIF", "JPEG", "WEBP"):
+        options["quality"] = quality
+    if kind == "JPEG":  # Colour at full resolution: it was restored for its detail.
+        options["subsampling"] = "4:4:4"
+    buffer = io.BytesIO()
+    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+    image.save(buffer, format=kind, **options)
+    return buffer.getbuffer()
+
+
+def _samples(photo: Photo) -> np.ndarray:
+    """Returns grey, grey + alpha, RGB or RGBA: (H, W, 1 to 4)."""
+    samples = photo.pixels
+    if photo.grey:
+        mean = samples.mean(axis=2, keepdims=True)
+        samples = np.rint(mean).astype(samples.dtype)
+    if photo.alpha is not None:
+        samples = np.concatenate([samples, photo.alpha[..., None]], axis=2)
+    return samples
+
+
+def _png_16(samples: np.ndarray, photo: Photo) -> bytes:
+    if samples.shape[2] == 2:  # OpenCV has no grey + alpha.
+        samples = samples[..., [0, 0, 0, 1]]
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[samples.shape[2]]
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(samples[..., order]))
+    if not done:
+        raise ValueError("OpenCV could not encode it")
+    content = encoded.tobytes()
+    chunks = b""
+    if photo.icc_profile:
+        profile = b"ICC profile\0\0" + zlib.compress(photo.icc_profile)
+        chunks += _png_chunk(b"iCCP", profile)
+    if photo.exif:
+        chunks += _png_chunk(b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
+    start = 8 + 25  # The signature and the header: what follows may come next.
+    return content[:start] + chunks + content[start:]
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+
+def _tiff_16(samples: np.ndarray, photo: Photo) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        samples if samples.shape[2] > 1 else samples.squeeze(2),
+        photometric="minisblack" if photo.grey else "rgb",
+        extrasamples=["unassalpha"] if photo.alpha is not None else None,
+        planarconfig="contig" if samples.shape[2] > 1 else None,
+        compression="zlib",
+        iccprofile=photo.icc_profile,
+        metadata=None,
+    )
+    return buffer.getvalue()

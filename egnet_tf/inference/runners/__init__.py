@@ -1,0 +1,1 @@
+"""What a network runs on: TensorFlow, LiteRT, ONNX Runtime, and ensembles of passes."""

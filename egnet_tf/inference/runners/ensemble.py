@@ -1,0 +1,80 @@
+"""The self-ensemble: a runner that restores every branch and fuses the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import memory_estimate
+from egnet_tf.inference.branches import (
+    PAPER_BRANCHES,
+    branch_images,
+    checked_branches,
+    shrinkage,
+)
+from egnet_tf.inference.runners.base import Runner
+
+
+class EnsembleRunner:
+    """A `Runner` on another one.
+
+    Args:
+        runner: restores one branch.
+        branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
+            paper's three.
+        ensemble: list of one (B, H, W, 3) for each branch -> (B, H, W, 3); None takes
+            their mean.
+
+    Raises:
+        InputError: unknown branches, branches of other sizes than a fixed tile, or
+            another number of them than the ensemble fuses.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        branches: Sequence[str] | None = None,
+        ensemble: keras.Model | None = None,
+    ):
+        self._branches = checked_branches(branches or PAPER_BRANCHES)
+        self._runner = runner
+        shrink = shrinkage(self._branches)
+        if runner.tile is not None and shrink > 1:
+            raise InputError(
+                f"Expected branches of the model's fixed tile ({runner.tile}): whole, "
+                f"flips, turn. Received: {', '.join(self._branches)}"
+            )
+        if ensemble is not None and len(ensemble.inputs) != len(self._branches):
+            raise InputError(
+                f"Expected the {len(ensemble.inputs)} branches that the ensemble was "
+                f"trained for. Received: {', '.join(self._branches)}"
+            )
+        self.tile = runner.tile
+        self.size_multiple = shrink * runner.size_multiple
+        picture = tf.TensorSpec((None, None, None, 3), tf.float32)
+        self._fuse = tf.function(
+            ensemble or (lambda images: tf.add_n(images) / len(images)),
+            input_signature=[[picture] * len(self._branches)],
+        )
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
+        # One branch after the other, outside of a graph: the memory of a single one.
+        images = branch_images(
+            lambda image: tf.convert_to_tensor(self._runner(image.numpy())),
+            tf.convert_to_tensor(batch),
+            self._branches,
+        )
+        return self._fuse(images).numpy()
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Memory of a forward pass, in bytes for each pixel of the batch."""
+        fusing = memory_estimate.bytes_per_pixel(self._fuse.get_concrete_function())
+        kept = 3 * 4 * (len(self._branches) + 1)
+        return max(self._runner.bytes_per_pixel, fusing) + kept

@@ -1,0 +1,131 @@
+"""Runs networks with TensorFlow: a keras.Model, or an exported SavedModel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from functools import cached_property
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import memory_estimate
+from egnet_tf.layers.pooling import local_pooling
+from egnet_tf.models import finest
+
+_PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+
+
+class KerasRunner:
+    """A `Runner` on a network (B, H, W, 3) -> dict of stages; gives the finest.
+
+    Args:
+        network: the keras.Model.
+        size_multiple: H and W that the network takes are multiples of this.
+        pooling_window: side in pixels of the windows over which the network's global
+            pools average; None for the whole picture (`layers.pooling`).
+    """
+
+    tile = None
+
+    def __init__(
+        self,
+        network: keras.Model,
+        size_multiple: int,
+        pooling_window: int | None = None,
+    ):
+        self.size_multiple = size_multiple
+
+        def restore(image: tf.Tensor) -> tf.Tensor:
+            pooling = contextlib.nullcontext()
+            if pooling_window is not None:
+                pooling = local_pooling(pooling_window, image)
+            with pooling:
+                return finest(network(image, training=False))
+
+        # One trace for every size and batch.
+        self._restore = tf.function(restore, input_signature=[_PICTURES])
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
+        with _lack_of_memory_explained(batch):
+            return self._restore(tf.convert_to_tensor(batch)).numpy()
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Memory of a forward pass, in bytes for each pixel of the batch."""
+        return memory_estimate.bytes_per_pixel(self._restore.get_concrete_function())
+
+
+class SavedModelRunner:
+    """A `Runner` on a SavedModel with the signature `image` -> `restored`.
+
+    Both are float32 (B, H, W, 3); any H and W, or one fixed square size.
+
+    Args:
+        folder: holds `saved_model.pb`.
+        signature: name of the signature.
+
+    Raises:
+        InputError: not a SavedModel, or not with that signature.
+    """
+
+    size_multiple = 1
+
+    def __init__(self, folder: str | os.PathLike, signature: str = "serving_default"):
+        try:
+            loaded = tf.saved_model.load(os.fspath(folder))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"Expected a SavedModel ({error}). Received: {folder}"
+            ) from error
+        self._loaded = loaded  # The signature's weights live as long as this.
+        self._restore = loaded.signatures.get(signature)
+        inputs = outputs = None
+        if self._restore is not None:
+            inputs = self._restore.structured_input_signature[1]
+            outputs = self._restore.structured_outputs
+        if inputs is None or (set(inputs), set(outputs)) != ({"image"}, {"restored"}):
+            raise InputError(
+                f"Expected {folder} to have the signature {signature}, image -> "
+                f"restored. Received: {inputs} -> {outputs}"
+            )
+        _, height, width, _ = inputs["image"].shape
+        if height != width:
+            raise InputError(
+                f"Expected the image of {folder} to be of any size or square. "
+                f"Received: {inputs['image'].shape}"
+            )
+        self.tile = height
+        if height is not None:
+            self.size_multiple = height
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
+        with _lack_of_memory_explained(batch):
+            return self._restore(image=tf.convert_to_tensor(batch))["restored"].numpy()
+
+    @cached_property
+    def bytes_per_pixel(self) -> float:
+        """Memory of a forward pass, in bytes for each pixel of the batch."""
+        # A loaded graph is a single call; freezing unfolds it.
+        return memory_estimate.bytes_per_pixel(
+            convert_variables_to_constants_v2(self._restore)
+        )
+
+
+@contextlib.contextmanager
+def _lack_of_memory_explained(batch: np.ndarray) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(
+            "Expected more memory for a forward pass: lower the memory limit or the "
+            f"tile. Received: {batch.shape}"
+        ) from error

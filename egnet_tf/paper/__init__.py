@@ -1,0 +1,1 @@
+"""The reproduction: the paper's tables and figures, published numbers beside."""

@@ -1,0 +1,145 @@
+"""What a run has left in its folder, for the report."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from egnet_tf.errors import InputError
+from egnet_tf.evaluation import read_summary
+
+Points = list[tuple[float, float]]
+
+
+class Scored(NamedTuple):
+    """A picture of an evaluation; a file is None if it was not saved."""
+
+    name: str
+    blurry_psnr: float
+    psnr: float
+    ssim: float
+    blurry: Path
+    restored: Path
+    sharp: Path
+
+
+class Evaluation(NamedTuple):
+    """A finished evaluation with the pictures that it saved."""
+
+    summary: dict[str, Any]
+    pictures: list[Scored]
+
+
+class RunRecord(NamedTuple):
+    """One run.
+
+    Attributes:
+        name: the folder's path as given.
+        recipe: the text of recipe.flags, "" if it was not trained here.
+        curves: points (step, value) by name: "psnr" and "ssim" of the validations,
+            "loss" of the training steps. Steps go on from phase to phase.
+        evaluations: those that are finished.
+        comparison: the picture that training drew at its end, if it did.
+    """
+
+    name: str
+    recipe: str
+    curves: dict[str, Points]
+    evaluations: list[Evaluation]
+    comparison: Path | None
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Reads a run's folder.
+
+    Raises:
+        InputError: there is neither a training nor an evaluation in it.
+    """
+    recipe, picture = folder / "recipe.flags", folder / "compare.png"
+    evaluations = [
+        _read_evaluation(file.parent) for file in sorted(folder.rglob("summary.json"))
+    ]
+    if not recipe.exists() and not evaluations:
+        raise InputError(
+            "Expected a run's folder (recipe.flags) or a folder with evaluations. "
+            f"Received: {folder}"
+        )
+    return RunRecord(
+        str(folder),
+        recipe.read_text() if recipe.exists() else "",
+        _read_curves(folder),
+        evaluations,
+        picture if picture.exists() else None,
+    )
+
+
+def chosen_pictures(pictures: Sequence[Scored], count: int) -> list[Scored]:
+    """Pictures from the least to the greatest gain in PSNR, evenly spread.
+
+    So that neither the best nor the worst is hidden.
+    """
+    ranked = sorted(pictures, key=lambda scored: scored.psnr - scored.blurry_psnr)
+    if len(ranked) <= count:
+        return ranked
+    if count == 1:
+        return [ranked[len(ranked) // 2]]
+    last = len(ranked) - 1
+    return [ranked[round(i * last / (count - 1))] for i in range(count)]
+
+
+def _read_evaluation(folder: Path) -> Evaluation:
+    pictures = []
+    with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            files = [
+                folder / "pictures" / kind / f"{row['name']}.png"
+                for kind in ("blurry", "restored", "sharp")
+            ]
+            if not row["blurry_psnr"] or not all(file.exists() for file in files):
+                continue
+            numbers = ("blurry_psnr", "restored_psnr", "restored_ssim")
+            pictures.append(
+                Scored(row["name"], *(float(row[name]) for name in numbers), *files)
+            )
+    return Evaluation(read_summary(folder), pictures)
+
+
+def _read_curves(folder: Path) -> dict[str, Points]:
+    curves: dict[str, Points] = {"psnr": [], "ssim": [], "loss": []}
+    table = folder / "metrics.csv"
+    if not table.exists():
+        return curves
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    first_step = 0
+    for phase in dict.fromkeys(row["phase"] for row in rows):
+        of_phase = [row for row in rows if row["phase"] == phase]
+        for row in of_phase:
+            for name in ("psnr", "ssim"):
+                curves[name].append((first_step + int(row["step"]), float(row[name])))
+        losses = _read_events(folder / "logs" / phase, "loss/total")
+        curves["loss"] += [(first_step + step, value) for step, value in losses]
+        first_step += int(of_phase[-1]["step"])
+    return curves
+
+
+def _read_events(folder: Path, tag: str) -> Points:
+    """A scalar's points from TensorBoard's files; the last one of each step counts."""
+    if not folder.is_dir():
+        return []
+    # Here, because it takes a second: not every run has such files.
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    # A sample of the steps: pictures are tensors too, and may be many.
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 1000})
+    events.Reload()
+    if tag not in events.Tags()["tensors"]:
+        return []
+    found = {
+        event.step: float(make_ndarray(event.tensor_proto))
+        for event in events.Tensors(tag)
+    }
+    return sorted(found.items())

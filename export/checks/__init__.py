@@ -1,0 +1,1 @@
+"""An export comes into place only after it was run and compared."""

@@ -1,0 +1,1 @@
+"""The graphs that are exported: a tile, an image of any size."""

@@ -1,0 +1,1 @@
+"""LiteRT: conversion, activation ranges, operators, the file and its side-car."""

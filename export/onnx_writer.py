@@ -1,0 +1,101 @@
+"""Writes ONNX files: pictures of any size, or tiles of one size."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import tensorflow as tf
+
+from egnet_tf.cli.quiet_tensorflow import muted_stderr
+from egnet_tf.errors import InputError
+from egnet_tf.inference import memory_estimate
+from egnet_tf.inference.runners.onnx import BYTES_PER_PIXEL
+from export.checks.checked_export import Export, Source, write_checked
+from export.checks.parity import Tolerance
+from export.graphs.any_size import picture_function
+from export.graphs.frozen import frozen
+from export.graphs.tile import tile_model
+
+TOLERANCE = Tolerance(1e-4, 0.001)
+OPSET = 17
+_DIMENSIONS = ("batch", "height", "width")
+
+
+def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
+    """Writes `<model>.onnx`, or `<model>_<tile>.onnx`.
+
+    Args:
+        source: the model; for a tile, its photographs are of the tile's size.
+        folder: for the file.
+        tile: side of the one size it takes, batch 1; None for any size and batch,
+            padded and cropped inside.
+
+    Raises:
+        InputError: the extra `onnx` is not installed, or see `write_checked`.
+    """
+    try:
+        import onnx
+        import tf2onnx
+    except ImportError as error:
+        raise InputError(
+            "Expected tf2onnx and onnx: pip install 'egnet-tf[onnx]'. "
+            f"Received: {error}"
+        ) from error
+    graph = _any_size(source) if tile is None else _one_size(source, tile)
+    (image,), (restored,) = graph.inputs, graph.outputs
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    with muted_stderr():
+        model, _ = tf2onnx.convert.from_graph_def(
+            graph.graph.as_graph_def(),
+            input_names=[image.name],
+            output_names=[restored.name],
+            opset=OPSET,
+            tensors_to_rename={image.name: "image", restored.name: "restored"},
+        )
+    if tile is None:
+        for tensor in (*model.graph.input, *model.graph.output):
+            sides = tensor.type.tensor_type.shape.dim
+            for side, name in zip(sides[:3], _DIMENSIONS, strict=True):
+                side.dim_param = name
+            sides[3].dim_value = 3
+        onnx.helper.set_model_props(
+            model, {BYTES_PER_PIXEL: f"{memory_estimate.bytes_per_pixel(graph):.0f}"}
+        )
+    onnx.checker.check_model(model, full_check=True)
+    name = source.name if tile is None else f"{source.name}_{tile}"
+    tensor = {
+        "shape": [*_DIMENSIONS, 3] if tile is None else [1, tile, tile, 3],
+        "layout": "NHWC",
+        "colours": "RGB, sRGB encoding",
+        "dtype": "float32",
+        "range": [0, 1],
+    }
+    return write_checked(
+        folder / f"{name}.onnx",
+        "ONNX" if tile is None else f"ONNX {tile}x{tile}",
+        lambda path: onnx.save(model, str(path)),
+        source,
+        TOLERANCE,
+        {
+            "opset": OPSET,
+            "inputs": {"image": tensor},
+            "outputs": {"restored": tensor},
+            **({} if tile is None else {"tile": tile}),
+        },
+    )
+
+
+def _any_size(source: Source):
+    loaded = source.loaded
+    restore = picture_function(
+        loaded.network, loaded.size_multiple, source.branches, source.ensemble
+    )
+    return frozen(restore, tf.TensorSpec((None, None, None, 3)))
+
+
+def _one_size(source: Source, tile: int):
+    model = tile_model(source.loaded, source.branches, tile)
+    return frozen(
+        lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
+    )

@@ -1,0 +1,118 @@
+"""Writes SavedModels as TensorFlow Serving wants them: <name>/<version>/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from egnet_tf.errors import InputError
+from export.checks.checked_export import Export, Source, write_checked
+from export.checks.parity import Tolerance
+from export.graphs.any_size import picture_function
+from export.graphs.frozen import SIGNATURE, frozen, write_saved_model
+from export.serving_signatures import BYTES_SIGNATURE, serving_signatures
+
+TOLERANCE = Tolerance(1e-5, 0.001)
+_WARMUP_SIDE = 64
+"""Of the warm-up pictures in pixels: what is slow in a first request does not depend
+on the size."""
+
+
+def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
+    """Writes the next version of a model, whole or not at all.
+
+    Args:
+        source: the model.
+        folder: holds the versions, numbered 1, 2, ...
+        max_pixels: see `export.serving_signatures`.
+
+    Raises:
+        InputError: tensorflow-serving-api is not installed, or see `write_checked`.
+    """
+    loaded = source.loaded
+    restore = frozen(
+        picture_function(
+            loaded.network, loaded.size_multiple, source.branches, source.ensemble
+        ),
+        tf.TensorSpec((None, None, None, 3)),
+    )
+    requests = _warmup_requests(folder.resolve().name)
+
+    def write(path: Path) -> None:
+        write_saved_model(path, serving_signatures(restore, max_pixels))
+        extra = path / "assets.extra"
+        extra.mkdir()
+        with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as file:
+            for request in requests:
+                file.write(request)
+
+    image = {
+        "shape": [None, None, None, 3],
+        "layout": "NHWC",
+        "colours": "RGB, sRGB encoding",
+        "dtype": "float32",
+        "range": [0, 1],
+    }
+    files = {"shape": [None], "dtype": "string"}
+    return write_checked(
+        folder / str(_next_version(folder)),
+        "SavedModel",
+        write,
+        source,
+        TOLERANCE,
+        {
+            "signatures": {
+                SIGNATURE: {"inputs": {"image": image}, "outputs": {"restored": image}},
+                BYTES_SIGNATURE: {
+                    "inputs": {"image_bytes": {**files, "content": "JPEG or PNG"}},
+                    "outputs": {"restored_bytes": {**files, "content": "PNG"}},
+                },
+            },
+            "max_pixels": max_pixels,
+        },
+    )
+
+
+def _next_version(folder: Path) -> int:
+    if not folder.is_dir():
+        return 1
+    numbers = [int(p.name) for p in folder.iterdir() if p.name.isdecimal()]
+    return max(numbers, default=0) + 1
+
+
+def _warmup_requests(name: str) -> list[bytes]:
+    """Records that TensorFlow Serving replays before it takes requests."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError as error:
+        raise InputError(
+            "Expected tensorflow-serving-api for the warm-up requests: pip install "
+            f"'egnet-tf[serving]'. Received: {error}"
+        ) from error
+    grey = np.full((_WARMUP_SIDE, _WARMUP_SIDE, 3), 128, np.uint8)
+    inputs = {
+        SIGNATURE: ("image", grey[None].astype(np.float32) / 255),
+        BYTES_SIGNATURE: ("image_bytes", np.array([_png(grey)], object)),
+    }
+    records = []
+    for signature, (key, value) in inputs.items():
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = name
+        request.model_spec.signature_name = signature
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+        log = prediction_log_pb2.PredictionLog(
+            predict_log=prediction_log_pb2.PredictLog(request=request)
+        )
+        records.append(log.SerializeToString())
+    return records
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    import io
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()

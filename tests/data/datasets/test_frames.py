@@ -1,0 +1,114 @@
+import fractions
+
+import numpy as np
+import pytest
+
+from egnet_tf.data import open_pairs
+from egnet_tf.data.datasets.frames import average, open_frames
+from egnet_tf.data.registry import DataOptions
+from egnet_tf.errors import InputError
+from egnet_tf.images.rgb import write_picture
+
+
+def sequence(name, numbers, start=0):
+    return {f"{name}/{number:06}.png": start + number for number in numbers}
+
+
+def test_windows_are_successive_odd_and_their_middle_is_sharp(
+    tmp_path, picture, write_all
+):
+    root = write_all(tmp_path, sequence("a", range(1, 12)))
+    pairs = open_frames(str(root), "train", windows=(3, 5))
+    assert pairs.names == (
+        "a/000002_3",
+        "a/000005_3",
+        "a/000008_3",
+        "a/000003_5",
+        "a/000008_5",
+    )
+    pair = pairs.read(pairs.names.index("a/000008_5"))
+    np.testing.assert_array_equal(pair.sharp, picture(8))
+    mean = np.mean([picture(n) for n in range(6, 11)], axis=0)
+    np.testing.assert_array_equal(pair.blurry, np.rint(mean))
+
+
+def test_linear_is_the_exact_mean_rounded(picture):
+    frames = [picture(n, 3, 4) for n in range(7)]
+    received = average(frames, "linear")
+    for position in np.ndindex(received.shape):
+        exact = fractions.Fraction(sum(int(frame[position]) for frame in frames), 7)
+        assert received[position] == round(exact)
+
+
+def test_gamma_averages_light(picture):
+    frames = [picture(n) for n in range(9)]
+    light = np.mean([(frame / 255.0) ** 2.2 for frame in frames], axis=0)
+    received = average(frames, "gamma").astype(float)
+    # In single precision, so a value just at one half may round the other way.
+    assert np.abs(received - 255 * light ** (1 / 2.2)).max() < 0.501
+    assert average(frames, "gamma").mean() > average(frames, "linear").mean() + 5
+
+
+def test_a_still_scene_is_not_blurred(picture):
+    for blur in ("linear", "gamma"):
+        np.testing.assert_array_equal(average([picture(1)] * 13, blur), picture(1))
+
+
+def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
+    root = str(write_all(tmp_path, sequence("a", range(5))))
+    options = DataOptions(frames_windows=(5,), frames_blur="gamma")
+    pairs = open_pairs("frames", data_dir=root, split="train", options=options)
+    whole = pairs.read(0)
+    crop = pairs.crop(0, 8, np.random.default_rng(0))
+    views = np.lib.stride_tricks.sliding_window_view(whole.sharp, (8, 8, 3))
+    ((top, left),) = np.argwhere((views[:, :, 0] == crop.sharp).all(axis=(2, 3, 4)))
+    np.testing.assert_array_equal(
+        crop.blurry, whole.blurry[top : top + 8, left : left + 8]
+    )
+
+
+def test_no_window_reaches_across_missing_frames(tmp_path, write_all):
+    root = write_all(tmp_path, sequence("a", [0, 1, 2, 3, 10, 11, 12, 9, 20]))
+    pairs = open_frames(str(root), "train", windows=(3,))
+    assert pairs.names == ("a/000001_3", "a/000010_3")
+
+
+def test_sequences_are_split_whole_and_always_alike(tmp_path, write_all):
+    files = {}
+    for number in range(12):
+        files |= sequence(f"s{number}", range(3), start=10 * number)
+    root = str(write_all(tmp_path, files))
+    splits = [
+        {name.split("/")[0] for name in open_frames(root, split, windows=(3,)).names}
+        for split in ("train", "test", "test")
+    ]
+    assert splits[1] == splits[2]
+    assert len(splits[0]) == 10
+    assert len(splits[1]) == 2  # a tenth of 12, rounded up
+    assert not splits[0] & splits[1]
+
+
+def test_the_users_own_split_is_kept(tmp_path, write_all):
+    files = sequence("train/a", range(3)) | sequence("test/b", range(3))
+    root = str(write_all(tmp_path, files))
+    assert open_frames(root, "train", windows=(3,)).names == ("a/000001_3",)
+    assert open_frames(root, "test", windows=(3,)).names == ("b/000001_3",)
+
+
+def test_one_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
+    root = write_all(tmp_path / "walk", sequence(".", range(3)))
+    assert open_frames(str(root), "train", windows=(3,)).names == ("walk/000001_3",)
+    with pytest.raises(InputError, match=r"at least two sequences.*Received: 1"):
+        open_frames(str(root), "test", windows=(3,))
+
+
+def test_what_cannot_be_averaged_is_said(tmp_path, picture, write_all):
+    root = write_all(tmp_path, sequence("a", range(5)))
+    with pytest.raises(InputError, match=r"odd.*Received: 7, 4"):
+        open_frames(str(root), "train", windows=(7, 4))
+    with pytest.raises(InputError, match=r"at least 7 successive.*Received: 1 folders"):
+        open_frames(str(root), "train", windows=(7,))
+    write_picture(root / "a" / "000002.png", picture(2, height=20))
+    pairs = open_frames(str(root), "train", windows=(5,))
+    with pytest.raises(InputError, match=r"one size.*a/000002_5"):
+        pairs.read(0)

@@ -1,0 +1,44 @@
+import cv2
+import numpy as np
+import pytest
+
+from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
+
+
+def test_factors_are_uniform_in_their_logarithm():
+    rng = np.random.default_rng(0)
+    factors = np.array([random_resize(rng, 0.8, 3.0) for _ in range(4000)])
+    assert factors.min() >= 0.8
+    assert factors.max() <= 3.0
+    shares, _ = np.histogram(np.log(factors), bins=4, range=np.log([0.8, 3.0]))
+    np.testing.assert_allclose(shares / 4000, 0.25, atol=0.03)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_a_wave_keeps_its_shape_at_another_scale(factor):
+    """A wave of 24 pixels becomes one of 24 factor pixels, wherever the window is."""
+    columns = np.arange(400)
+    wave = 127.5 + 100 * np.sin(2 * np.pi * columns / 24)
+    photo = np.repeat(np.rint(wave).astype(np.uint8)[None, :, None], 300, 0)
+    photo = np.repeat(photo, 3, 2)
+    received = enlarged_window(photo, 120, factor, np.random.default_rng(1))
+    assert received.shape == (120, 120, 3)
+    spectrum = np.abs(np.fft.rfft(received[60, :, 0] - received[60, :, 0].mean()))
+    assert spectrum.argmax() == pytest.approx(120 / (24 * factor), abs=1)
+
+
+def test_enlarged_pictures_are_softer():
+    photo = np.random.default_rng(2).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+
+    def edges(factor):
+        picture = enlarged_window(photo, 96, factor, np.random.default_rng(3))
+        return np.abs(cv2.Laplacian(picture, cv2.CV_32F)).mean()
+
+    assert edges(3.0) < 0.3 * edges(1.0)
+
+
+def test_a_photograph_smaller_than_the_window_is_mirrored():
+    photo = np.random.default_rng(4).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    received = enlarged_window(photo, 64, 1.0, np.random.default_rng(5))
+    expected = np.pad(photo, ((0, 44), (0, 34), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(received, expected)

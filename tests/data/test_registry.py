@@ -1,0 +1,125 @@
+import collections
+
+import numpy as np
+import pytest
+
+from egnet_tf.data import open_pairs
+from egnet_tf.data.mixture import MixedPairs
+from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.registry import DataOptions, parse_dataset
+from egnet_tf.data.splits import split_names
+from egnet_tf.errors import InputError
+
+
+class Constant(Pairs):
+    def __init__(self, value, count):
+        self.value = value
+        self.names = tuple(f"{n}" for n in range(count))
+
+    def read(self, index):
+        sharp = np.full((8, 8, 3), self.value, np.uint8)
+        return Pair(sharp + np.uint8(index), sharp)
+
+
+def test_entries_have_folders_and_weights():
+    assert parse_dataset("gopro") == [("gopro", None, 1)]
+    assert parse_dataset("gopro:/data/GOPRO, frames:/data/240fps*2,samples*.5") == [
+        ("gopro", "/data/GOPRO", 1),
+        ("frames", "/data/240fps", 2),
+        ("samples", None, 0.5),
+    ]
+
+
+@pytest.mark.parametrize("folder", [r"C:\data\GoPro", "D:/data", "a:b", "~/x*y"])
+def test_only_the_first_colon_separates(folder):
+    assert parse_dataset(f"shake:{folder}*3") == [("shake", folder, 3)]
+    assert parse_dataset(f"shake:{folder}") == [("shake", folder, 1)]
+
+
+@pytest.mark.parametrize("text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3"])
+def test_other_forms_are_refused(text):
+    with pytest.raises(InputError, match="Received: "):
+        parse_dataset(text)
+
+
+def test_photographs_to_shake_are_found_anywhere_and_held_out(tmp_path, write_all):
+    files = {f"{n % 3}/photo{n}.png": n for n in range(25)}
+    root = str(write_all(tmp_path, files))
+    options = DataOptions(shake_extent=6)
+    train, test = (
+        open_pairs(f"shake:{root}", split=split, seed=1, options=options)
+        for split in ("train", "test")
+    )
+    assert len(train) == 22
+    assert len(test) == 3
+    assert {*train.names, *test.names} == {path[:-4] for path in files}
+    with pytest.raises(InputError, match=r"photographs in .*Received: none"):
+        write_all(tmp_path / "new", {"train/x.png": 1})
+        (tmp_path / "new" / "test").mkdir()
+        open_pairs(f"shake:{tmp_path}/new", split="test")
+
+
+def test_held_out_names_hardly_change_when_others_join():
+    names = [f"photo{n}" for n in range(100)]
+    before = set(split_names(names, "test", "photographs"))
+    after = set(split_names([*names, "new"], "test", "photographs"))
+    assert len(before) == 10
+    assert len(before & after) >= 9
+    assert split_names(names[::-1], "test", "x")[::-1] == split_names(
+        names, "test", "x"
+    )
+
+
+def test_a_mixture_reads_from_its_sources():
+    mixed = MixedPairs({"a": Constant(10, 2), "b": Constant(90, 3)}, [1, 1])
+    assert mixed.names == ("a/0", "a/1", "b/0", "b/1", "b/2")
+    for index, (blurry, sharp) in enumerate(
+        [(10, 10), (11, 10), (90, 90), (91, 90), (92, 90)]
+    ):
+        pair = mixed.read(index)
+        assert (pair.blurry[0, 0, 0], pair.sharp[0, 0, 0]) == (blurry, sharp)
+        assert mixed.crop(index, 4, np.random.default_rng(0)).blurry[0, 0, 0] == blurry
+
+
+def test_weights_are_shares_of_the_samples_whatever_the_sizes():
+    sources = {"a": Constant(0, 3), "b": Constant(0, 40), "c": Constant(0, 7)}
+    mixed = MixedPairs(sources, [2, 1, 1])
+    for first in (0, 5000):
+        drawn = [mixed.names[mixed.draw(first + n, seed=3)] for n in range(1000)]
+        shares = collections.Counter(name[0] for name in drawn)
+        assert shares == {"a": 500, "b": 250, "c": 250}
+    # Near the start too the shares are about those.
+    assert 60 < sum(mixed.draw(n, seed=3) < 3 for n in range(150)) < 90
+
+
+def test_within_a_source_every_pair_comes_once_an_epoch():
+    mixed = MixedPairs({"a": Constant(0, 7), "b": Constant(0, 13)}, [1, 2])
+    drawn = [mixed.draw(n, seed=5) for n in range(3000)]
+    for low, high in ((0, 7), (7, 20)):
+        own = [index for index in drawn if low <= index < high]
+        size = high - low
+        for epoch in range(len(own) // size):
+            part = own[epoch * size : (epoch + 1) * size]
+            assert sorted(part) == list(range(low, high))
+    assert drawn != [mixed.draw(n, seed=6) for n in range(3000)]
+    assert mixed.draw(2345, seed=5) == drawn[2345]
+
+
+def test_weights_that_leave_a_source_out_are_refused():
+    sources = {"a": Constant(0, 3), "b": Constant(0, 3)}
+    for weights in ([1, 0], [1, 1e-6]):
+        with pytest.raises(InputError, match="Received: "):
+            MixedPairs(sources, weights)
+
+
+def test_open_pairs_mixes(tmp_path, write_all):
+    root = write_all(tmp_path, {f"photo{n}.png": n for n in range(3)})
+    mixed = open_pairs(f"samples,shake:{root}*2,shake:{root}", split="train")
+    prefixes = collections.Counter(name.split("/")[0] for name in mixed.names)
+    assert prefixes == {"samples": 5, "shake": 2, "shake2": 2}
+    assert len(set(mixed.names)) == len(mixed)
+
+
+def test_an_enlargement_that_makes_smaller_is_refused():
+    with pytest.raises(InputError, match=r"at least 1. Received: 0\.5"):
+        DataOptions(shake_enlarge=0.5)

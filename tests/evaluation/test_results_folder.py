@@ -1,0 +1,110 @@
+import json
+import math
+
+import pytest
+
+from egnet_tf.errors import InputError
+from egnet_tf.evaluation import EvaluationFolder, Row, read_summary
+from egnet_tf.metrics import Score
+
+IDENTITY = {"method": "m", "protocol": "plain"}
+ROWS = [
+    Row("street/001", Score(30.1 / 3, 0.9), Score(20.0, 0.5)),
+    Row('odd, "name" ü', Score(math.inf, 1.0)),
+    Row("c", Score(math.nan, math.nan, "did not, at all, converge")),
+]
+
+
+def same(one, other):
+    # NaN is not equal to itself.
+    return repr(one) == repr(other)
+
+
+def test_rows_come_back_to_the_last_digit(tmp_path):
+    folder = EvaluationFolder(tmp_path / "new" / "folder", IDENTITY)
+    for row in ROWS:
+        folder.append(row)
+    again = EvaluationFolder(folder.path, IDENTITY)
+    assert same(list(again.rows.values()), ROWS)
+
+
+def test_a_line_that_was_cut_off_is_dropped_and_can_be_scored_again(tmp_path):
+    folder = EvaluationFolder(tmp_path, IDENTITY)
+    for row in ROWS:
+        folder.append(row)
+    table = tmp_path / "scores.csv"
+    table.write_bytes(table.read_bytes()[:-4])
+
+    again = EvaluationFolder(tmp_path, IDENTITY)
+    assert list(again.rows) == [row.name for row in ROWS[:-1]]
+    again.append(ROWS[-1])
+    assert same(list(EvaluationFolder(tmp_path, IDENTITY).rows.values()), ROWS)
+
+
+def test_another_evaluation_is_refused_unless_it_may_be_replaced(tmp_path):
+    folder = EvaluationFolder(tmp_path, IDENTITY)
+    folder.append(ROWS[0])
+    folder.write_summary({"restored": 1})
+    folder.picture("restored", "street/001").parent.mkdir(parents=True)
+    folder.picture("restored", "street/001").touch()
+    other = {**IDENTITY, "protocol": "gopro"}
+
+    with pytest.raises(InputError, match="differs in protocol"):
+        EvaluationFolder(tmp_path, other)
+    assert list(EvaluationFolder(tmp_path, IDENTITY).rows) == [ROWS[0].name]
+
+    assert not EvaluationFolder(tmp_path, other, overwrite=True).rows
+    with pytest.raises(InputError, match=r"summary\.json"):
+        read_summary(tmp_path)
+    # A picture of the other model beside these scores would be a lie.
+    assert not folder.picture("restored", "street/001").exists()
+
+
+def test_overwrite_goes_on_with_the_same_evaluation(tmp_path):
+    EvaluationFolder(tmp_path, IDENTITY).append(ROWS[0])
+    assert EvaluationFolder(tmp_path, IDENTITY, overwrite=True).rows
+
+
+def test_a_table_that_nobody_signed_is_refused(tmp_path):
+    (tmp_path / "scores.csv").write_text("somebody's own table\n")
+    with pytest.raises(InputError, match="differs in method, protocol"):
+        EvaluationFolder(tmp_path, IDENTITY)
+    assert (tmp_path / "scores.csv").read_text() == "somebody's own table\n"
+
+
+def test_overwriting_does_not_touch_pictures_of_others(tmp_path):
+    (tmp_path / "scores.csv").write_text("somebody's own table\n")
+    own = tmp_path / "pictures" / "holiday.jpg"
+    own.parent.mkdir()
+    own.touch()
+    EvaluationFolder(tmp_path, IDENTITY, overwrite=True)
+    assert own.exists()
+
+
+@pytest.mark.parametrize("damage", ["a,b\n", "d,1,2\n", "d,,,,thirty,0.9,\n"])
+def test_a_damaged_table_is_refused(tmp_path, damage):
+    EvaluationFolder(tmp_path, IDENTITY).append(ROWS[0])
+    with open(tmp_path / "scores.csv", "a") as table:
+        table.write(damage)
+    with pytest.raises(InputError, match=r"Received: .*scores\.csv"):
+        EvaluationFolder(tmp_path, IDENTITY)
+
+
+def test_sorting_does_not_depend_on_the_order_of_completion(tmp_path):
+    folder = EvaluationFolder(tmp_path, IDENTITY)
+    for row in reversed(ROWS):
+        folder.append(row)
+    assert same(folder.sort([row.name for row in ROWS]), ROWS)
+    assert list(EvaluationFolder(tmp_path, IDENTITY).rows) == [r.name for r in ROWS]
+
+
+def test_summary_comes_back_and_leaves_no_other_file(tmp_path):
+    folder = EvaluationFolder(tmp_path, IDENTITY)
+    folder.write_summary({"method": "ü", "restored": {"psnr": 30.5}})
+    assert read_summary(tmp_path) == {"method": "ü", "restored": {"psnr": 30.5}}
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == IDENTITY
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "evaluation.json",
+        "scores.csv",
+        "summary.json",
+    }

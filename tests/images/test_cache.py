@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from egnet_tf.images import cache
+from egnet_tf.images.cache import PictureCache
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Which files were decoded, in order; each is 300 bytes of its own name."""
+    files = []
+
+    def read(path):
+        files.append(path)
+        return np.full((10, 10, 3), ord(path), np.uint8)
+
+    monkeypatch.setattr(cache, "read_rgb", read)
+    return files
+
+
+def test_the_least_recently_used_picture_goes_first(decoded):
+    kept = PictureCache(limit=600)
+    for path in "abacaba":
+        assert (kept.read(path) == ord(path)).all()
+    # Two fit: c displaces b, and b displaces c.
+    assert decoded == ["a", "b", "c", "b"]
+
+
+def test_a_picture_beyond_the_limit_is_never_kept(decoded):
+    kept = PictureCache(limit=299)
+    kept.read("a")
+    kept.read("a")
+    assert decoded == ["a", "a"]
+
+
+def test_the_shared_picture_cannot_be_changed(decoded):
+    with pytest.raises(ValueError, match="read-only"):
+        PictureCache().read("a")[0] = 1

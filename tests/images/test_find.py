@@ -1,0 +1,41 @@
+import pytest
+
+from egnet_tf.errors import InputError
+from egnet_tf.images.find import existing_folder, find_pictures
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for path in (
+        "b/frame_10.png",
+        "b/frame_2.JPG",
+        "a.webp",
+        "notes.txt",
+        "._a.webp",
+        ".thumbnails/a.png",
+        "twice.png",
+        "twice.jpg",
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    return tmp_path
+
+
+def test_names_are_paths_without_suffix_in_natural_order(tree):
+    found = find_pictures(tree)
+    assert list(found) == ["a", "b/frame_2", "b/frame_10", "twice.jpg", "twice.png"]
+    assert found["b/frame_2"] == tree / "b" / "frame_2.JPG"
+
+
+def test_links_are_followed(tree, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "link").symlink_to(tree / "b")
+    assert list(find_pictures(other)) == ["link/frame_2", "link/frame_10"]
+
+
+def test_a_folder_must_be_given_and_exist(tmp_path):
+    assert existing_folder(str(tmp_path), "gopro") == tmp_path
+    with pytest.raises(InputError, match=r"--dataset=gopro:FOLDER.*Received: none"):
+        existing_folder(None, "gopro")
+    with pytest.raises(InputError, match=r"Received: .*nowhere"):
+        existing_folder(str(tmp_path / "nowhere"), "gopro")

@@ -1,0 +1,347 @@
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import ExifTags, Image, ImageCms, ImageOps, features
+
+from egnet_tf.errors import InputError
+from egnet_tf.images.photo import Photo, read_photo
+from egnet_tf.images.photo_writing import check_suffix, write_photo
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def smooth(height=37, width=53, channels=3, peak=255):
+    """A picture that JPEG keeps well: gradients, different in every channel."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    waves = [x, y, 1 - x, 0.3 + 0.7 * y * x][:channels]
+    picture = np.rint(np.stack(waves, axis=-1) * peak)
+    return picture.astype(np.uint8 if peak == 255 else np.uint16)
+
+
+def exif_of(path):
+    with Image.open(path) as image:
+        exif = image.getexif()
+        exif.get_ifd(ExifTags.IFD.Exif)  # Read while the file is open.
+        exif.get_ifd(ExifTags.IFD.GPSInfo)
+        return exif
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [(s, m) for s in (".png", ".tif", ".PNG") for m in ("RGB", "RGBA", "L", "LA")]
+    + [(".bmp", "RGB"), (".bmp", "L")],
+)
+def test_lossless_formats_keep_every_number(tmp_path, suffix, mode):
+    samples = smooth(channels=len(mode)).squeeze()
+    Image.fromarray(samples, mode).save(tmp_path / f"in{suffix}")
+    photo = read_photo(tmp_path / f"in{suffix}")
+    channels = samples if samples.ndim == 3 else samples[..., None]
+    colours = channels[..., : 3 if "RGB" in mode else 1]
+    np.testing.assert_array_equal(
+        photo.pixels, np.broadcast_to(colours, (*samples.shape[:2], 3))
+    )
+    assert photo.grey == mode.startswith("L")
+    if mode.endswith("A"):
+        np.testing.assert_array_equal(photo.alpha, samples[..., -1])
+    else:
+        assert photo.alpha is None
+    write_photo(tmp_path / f"out{suffix}", photo)
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.mode == mode
+        np.testing.assert_array_equal(np.asarray(image), samples)
+
+
+LOSSY = [".jpg", ".jpeg", ".webp"] + [".avif"] * features.check("avif")
+
+
+@pytest.mark.parametrize("suffix", LOSSY)
+def test_lossy_formats_keep_the_picture_and_quality_counts(tmp_path, suffix):
+    photo = Photo(smooth(120, 160))
+    sizes = []
+    for quality in (40, 95):
+        write_photo(tmp_path / f"out{suffix}", photo, quality=quality)
+        sizes.append((tmp_path / f"out{suffix}").stat().st_size)
+    again = read_photo(tmp_path / f"out{suffix}")
+    assert np.abs(again.pixels.astype(int) - photo.pixels).mean() < 2
+    assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bit_files_stay_16_bit(tmp_path, suffix, channels):
+    samples = smooth(channels=channels, peak=65535)
+    bgr = samples[..., [2, 1, 0, 3][:channels]] if channels > 1 else samples
+    assert cv2.imwrite(str(tmp_path / f"in{suffix}"), bgr)
+    photo = read_photo(tmp_path / f"in{suffix}")
+    assert photo.pixels.dtype == np.uint16
+    assert photo.grey == (channels == 1)
+    colours = samples[..., :3]
+    np.testing.assert_array_equal(
+        photo.pixels, np.broadcast_to(colours, photo.pixels.shape)
+    )
+    write_photo(tmp_path / f"out{suffix}", photo)
+    again = cv2.imread(str(tmp_path / f"out{suffix}"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(again, bgr.squeeze())
+    with Image.open(tmp_path / f"out{suffix}") as image:  # Pillow opens it as well.
+        image.load()
+
+
+def test_16_bits_are_rounded_where_the_format_has_8(tmp_path):
+    photo = Photo(smooth(peak=65535))
+    write_photo(tmp_path / "out.bmp", photo)
+    expected = np.rint(photo.pixels / 257).astype(np.uint8)
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.bmp").pixels, expected)
+
+
+def test_grey_is_the_mean_of_the_restored_channels(tmp_path):
+    pixels = smooth()
+    write_photo(tmp_path / "out.png", Photo(pixels, grey=True))
+    expected = np.rint(pixels.mean(axis=2)).astype(np.uint8)
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_the_exif_orientation_is_applied_and_reset(tmp_path, orientation, suffix):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image = Image.fromarray(smooth())
+    image.save(tmp_path / f"in{suffix}", exif=exif, quality=95)
+    with Image.open(tmp_path / f"in{suffix}") as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored))
+    assert (expected.shape == (37, 53, 3)) == (orientation < 5)
+    photo = read_photo(tmp_path / f"in{suffix}")
+    np.testing.assert_array_equal(photo.pixels, expected)
+    write_photo(tmp_path / f"out{suffix}", photo)
+    kept = exif_of(tmp_path / f"out{suffix}")
+    assert kept.get(ExifTags.Base.Orientation, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [(6, lambda p: np.rot90(p, -1)), (8, np.rot90), (3, lambda p: p[::-1, ::-1])],
+)
+def test_16_bit_and_opacity_are_turned_too(tmp_path, orientation, turned):
+    samples = smooth(channels=4, peak=65535)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = Photo(samples[..., :3], alpha=samples[..., 3], exif=exif.tobytes())
+    write_photo(tmp_path / "in.png", stored)
+    photo = read_photo(tmp_path / "in.png")
+    np.testing.assert_array_equal(photo.pixels, turned(samples[..., :3]))
+    np.testing.assert_array_equal(photo.alpha, turned(samples[..., 3]))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_tiff_is_turned(tmp_path, orientation):
+    samples = smooth(peak=65535)
+    tag = (ExifTags.Base.Orientation, "H", 1, orientation, True)
+    tifffile.imwrite(tmp_path / "in.tif", samples, photometric="rgb", extratags=[tag])
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    grey = Image.fromarray(np.rint(samples[..., 0] / 257).astype(np.uint8))
+    grey.getexif().update(exif)
+    expected = np.asarray(ImageOps.exif_transpose(grey))
+    photo = read_photo(tmp_path / "in.tif")
+    assert photo.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(np.rint(photo.pixels[..., 0] / 257), expected)
+
+
+def camera_exif():
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Maker"
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.ImageWidth] = 53  # Of the file, not of the photo.
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.ExposureTime: 0.125,
+        ExifTags.Base.ExifImageWidth: 53,
+        ExifTags.Base.ExifImageHeight: 37,
+    }
+    exif[ExifTags.IFD.GPSInfo] = {ExifTags.GPS.GPSLatitudeRef: "N"}
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+def test_exif_and_profile_are_carried_over(tmp_path, source, suffix):
+    Image.fromarray(smooth()).save(
+        tmp_path / f"in{source}", exif=camera_exif(), icc_profile=SRGB
+    )
+    photo = read_photo(tmp_path / f"in{source}")
+    write_photo(tmp_path / f"out{suffix}", photo)
+    exif = exif_of(tmp_path / f"out{suffix}")
+    assert exif[ExifTags.Base.Make] == "Maker"
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    assert details[ExifTags.Base.ExposureTime] == 0.125
+    assert details[ExifTags.Base.ExifImageWidth] == 37
+    assert details[ExifTags.Base.ExifImageHeight] == 53
+    assert exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.size == (37, 53)
+        assert image.info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_files_carry_what_they_can(tmp_path, suffix):
+    photo = Photo(smooth(peak=65535), icc_profile=SRGB, exif=camera_exif())
+    write_photo(tmp_path / f"out{suffix}", photo)
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.info["icc_profile"] == SRGB
+        if suffix == ".png":
+            assert image.getexif()[ExifTags.Base.Make] == "Maker"
+
+
+def test_palettes_become_colours(tmp_path):
+    samples = smooth(channels=4)
+    samples[..., 3] = np.where(samples[..., 3] > 120, 255, 0)
+    Image.fromarray(samples[..., :3]).quantize(32).save(tmp_path / "rgb.png")
+    with Image.open(tmp_path / "rgb.png") as image:
+        assert image.mode == "P"
+        expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(read_photo(tmp_path / "rgb.png").pixels, expected)
+    Image.fromarray(samples).save(tmp_path / "transparent.gif")
+    photo = read_photo(tmp_path / "transparent.gif")
+    np.testing.assert_array_equal(photo.alpha, samples[..., 3])
+
+
+def test_cmyk_becomes_srgb_without_its_profile(tmp_path):
+    image = Image.fromarray(smooth()).convert("CMYK")
+    profile = b"\0" * 16 + b"CMYK" + b"\0" * 108  # Damaged beyond its colour space.
+    image.save(tmp_path / "in.jpg", icc_profile=profile, quality=100)
+    photo = read_photo(tmp_path / "in.jpg")
+    assert photo.icc_profile is None
+    assert np.abs(photo.pixels.astype(int) - smooth()).mean() < 3
+
+
+def test_bilevel_is_grey(tmp_path):
+    bits = smooth(channels=1).squeeze() > 100
+    Image.fromarray(bits).save(tmp_path / "in.png")
+    photo = read_photo(tmp_path / "in.png")
+    assert photo.grey
+    np.testing.assert_array_equal(photo.pixels[..., 0], bits * 255)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_transparency_does_not_vanish(tmp_path, suffix):
+    samples = smooth(channels=4)
+    photo = Photo(samples[..., :3], alpha=samples[..., 3])
+    with pytest.raises(InputError, match=f"transparency.*Received: .*out{suffix}"):
+        write_photo(tmp_path / f"out{suffix}", photo)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["out", "out.txt", "out.gif", "out.pdf"])
+def test_other_formats_are_not_written(tmp_path, name):
+    with pytest.raises(InputError, match="Received: "):
+        check_suffix(tmp_path / name)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "out.webp"
+    write_photo(path, Photo(smooth()))
+    before = path.read_bytes()
+    too_wide = np.zeros((1, 16385, 3), np.uint8)  # WebP ends at 16383.
+    with pytest.raises(InputError, match="WEBP can hold"):
+        write_photo(path, Photo(too_wide))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def png_of_size(width, height):
+    def chunk(kind, content):
+        check = zlib.crc32(kind + content)
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png_of_size(20000, 20000))
+    limit = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(InputError, match=r"20000 x 20000, .*bomb\.png"):
+        read_photo(tmp_path / "bomb.png")
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_the_limit_can_be_raised_and_lowered(tmp_path):
+    Image.fromarray(smooth()).save(tmp_path / "in.png")
+    with pytest.raises(InputError, match="at most 100 pixels"):
+        read_photo(tmp_path / "in.png", max_pixels=100)
+    Image.new("1", (12000, 8000)).save(tmp_path / "large.png")  # 96 megapixels.
+    with pytest.raises(InputError, match="12000 x 8000"):
+        read_photo(tmp_path / "large.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Pillow's own warning would come here.
+        assert read_photo(tmp_path / "large.png", 10**8).pixels.shape[1] == 12000
+
+
+def damaged(kind):
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(buffer, kind)
+    return buffer.getvalue()[: len(buffer.getvalue()) // 2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *map(damaged, ("PNG", "JPEG", "TIFF", "WEBP")),
+        *(b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", png_of_size(5, 5)),
+    ],
+)
+def test_what_is_no_whole_picture_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "in.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="Received: ") as caught:
+        read_photo(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_16_bit_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), np.uint16)
+    content = cv2.imencode(".png", noise)[1].tobytes()
+    (tmp_path / "in.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="Received: "):
+        read_photo(tmp_path / "in.png")
+
+
+def test_sequences_and_floats_are_refused(tmp_path):
+    frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (0, 90, 180)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="Received: 3 in"):
+        read_photo(tmp_path / "in.gif")
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "in.tif")
+    with pytest.raises(InputError, match="Received: floating point"):
+        read_photo(tmp_path / "in.tif")
+
+
+def test_the_first_picture_of_a_phones_mpo_is_the_photo(tmp_path):
+    photo, depth = (Image.fromarray(smooth()), Image.new("RGB", (53, 37)))
+    photo.save(tmp_path / "in.jpg", format="MPO", save_all=True, append_images=[depth])
+    assert read_photo(tmp_path / "in.jpg").pixels.mean() > 50
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5)])
+def test_the_smallest_pictures(tmp_path, size):
+    pixels = smooth(*size)
+    write_photo(tmp_path / "out.png", Photo(pixels))
+    np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, pixels)
+
+
+def test_files_that_cannot_be_read_are_errors_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_photo(tmp_path / "none.png")
+    with pytest.raises(IsADirectoryError):
+        read_photo(tmp_path)

@@ -1,0 +1,69 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import Restorer
+from egnet_tf.inference.branches import branch_images
+from egnet_tf.inference.runners.ensemble import EnsembleRunner
+
+
+class SquareRunner:
+    size_multiple = 8
+    tile = None
+    bytes_per_pixel = 100.0
+
+    def __call__(self, batch):
+        return np.square(batch)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).random((1, 32, 48, 3), np.float32)
+
+
+def test_without_an_ensemble_the_branches_are_averaged(image):
+    names = ["half", "quarters", "turn"]
+    expected = np.mean(branch_images(tf.square, image, names), axis=0)
+    runner = EnsembleRunner(SquareRunner(), names)
+    assert runner.size_multiple == 16
+    np.testing.assert_allclose(runner(image), expected, atol=1e-6)
+
+
+def test_the_ensemble_fuses_the_papers_branches_in_their_order(image):
+    inputs = [keras.Input((None, None, 3)) for _ in range(3)]
+    weighed = [
+        keras.layers.Rescaling(w)(x)
+        for w, x in zip((0.5, 0.3, 0.2), inputs, strict=True)
+    ]
+    ensemble = keras.Model(inputs, keras.layers.Add()(weighed))
+    branches = branch_images(tf.square, image, ["half", "whole", "quarters"])
+    expected = sum(w * b for w, b in zip((0.5, 0.3, 0.2), branches, strict=True))
+    restored = Restorer(SquareRunner(), ensemble=ensemble)(image)
+    np.testing.assert_allclose(restored, expected, atol=1e-6)
+    with pytest.raises(InputError, match="Received: whole, turn"):
+        EnsembleRunner(SquareRunner(), ["whole", "turn"], ensemble)
+
+
+def test_odd_sizes_are_padded_for_the_branches():
+    image = np.random.default_rng(0).integers(0, 256, (19, 33, 3), np.uint8)
+    restorer = Restorer(SquareRunner(), branches=["whole", "quarters"])
+    expected = np.rint((image / 255) ** 2 * 255)
+    np.testing.assert_array_equal(restorer(image), expected)
+
+
+def test_it_needs_the_memory_of_a_branch_and_of_all_their_answers():
+    runner = EnsembleRunner(SquareRunner(), ["whole", "turn"])
+    assert runner.bytes_per_pixel >= 100 + 2 * 12
+
+
+def test_a_fixed_tile_is_flipped_but_not_cut():
+    class Fixed(SquareRunner):
+        tile = size_multiple = 16
+
+    image = np.random.default_rng(0).random((20, 20, 3))
+    restored = Restorer(Fixed(), branches=["whole", "flip_vertical"])(image)
+    np.testing.assert_allclose(restored, image**2, atol=1e-6)
+    with pytest.raises(InputError, match="Received: half"):
+        EnsembleRunner(Fixed(), ["half"])

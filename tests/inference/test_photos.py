@@ -1,0 +1,192 @@
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from egnet_tf.errors import InputError
+from egnet_tf.inference import Restorer
+from egnet_tf.inference.photos import Job, find_jobs, restore_photos
+
+
+class DarkeningRunner:
+    size_multiple = 8
+    tile = None
+    bytes_per_pixel = 100.0
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, batch):
+        self.batches.append(len(batch))
+        return batch / 2
+
+
+@pytest.fixture
+def runner():
+    return DarkeningRunner()
+
+
+@pytest.fixture
+def restorer(runner):
+    return Restorer(runner)
+
+
+def save(path, size=(20, 30), value=200, mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, (value,) * len(mode) if len(mode) > 1 else value).save(path)
+    return path
+
+
+def value_of(path):
+    with Image.open(path) as image:
+        return image.getpixel((0, 0))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four pictures, a damaged one, and what is no picture."""
+    folder = tmp_path / "photos"
+    for name in ("b.png", "a.jpg", "trip/c.tif", "trip/c.gif", ".hidden/d.png"):
+        save(folder / name)
+    (folder / "trip" / "damaged.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_folder_is_searched_in_order_and_its_shape_is_kept(folder, tmp_path):
+    jobs = find_jobs(folder, tmp_path / "out")
+    assert [(str(s.relative_to(folder)), t) for s, t in jobs] == [
+        ("a.jpg", tmp_path / "out/a.jpg"),
+        ("b.png", tmp_path / "out/b.png"),
+        ("trip/c.gif", tmp_path / "out/trip/c.gif.png"),
+        ("trip/c.tif", tmp_path / "out/trip/c.tif"),
+        ("trip/damaged.jpg", tmp_path / "out/trip/damaged.jpg"),
+    ]
+    assert find_jobs(folder, None)[0].target == tmp_path / "photos_restored/a.jpg"
+
+
+def test_an_output_inside_the_input_is_not_restored_again(folder):
+    inside = folder / "restored"
+    before = find_jobs(folder, inside)
+    save(inside / "a.jpg")
+    assert find_jobs(folder, inside) == before
+
+
+def test_where_a_file_goes(tmp_path):
+    source = save(tmp_path / "photo.jpg")
+    (tmp_path / "out").mkdir()
+    for output, target in (
+        (None, "photo_restored.jpg"),
+        ("out", "out/photo.jpg"),
+        ("new/photo.png", "new/photo.png"),
+    ):
+        jobs = find_jobs(source, output and tmp_path / output)
+        assert jobs == [Job(source, tmp_path / target)]
+    animation = save(tmp_path / "photo.gif")
+    assert find_jobs(animation, None)[0].target.name == "photo_restored.gif.png"
+
+
+def test_the_input_is_never_overwritten(tmp_path, folder):
+    source = save(tmp_path / "photo.jpg")
+    link = tmp_path / "link.jpg"
+    link.symlink_to(source)
+    same = [(source, source), (source, tmp_path), (source, link), (folder, folder)]
+    for given, output in [*same, (folder, folder / "trip" / "..")]:
+        with pytest.raises(InputError, match="Received: "):
+            find_jobs(given, output)
+
+
+def test_what_cannot_be_meant_is_refused(tmp_path):
+    source = save(tmp_path / "photo.jpg")
+    (tmp_path / "empty").mkdir()
+    for given, output in (
+        (tmp_path / "none.jpg", None),
+        (tmp_path / "empty", None),
+        (source, tmp_path / "out.txt"),
+        (tmp_path / "empty", source),
+    ):
+        with pytest.raises(InputError, match="Received: "):
+            find_jobs(given, output)
+
+
+def test_one_failure_does_not_keep_the_others(folder, restorer, tmp_path):
+    jobs = find_jobs(folder, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b.png").mkdir()  # Cannot be replaced by a file.
+    done = []
+    reasons = restore_photos(restorer, jobs, batch=8, on_done=done.append)
+    assert list(reasons) == [folder / "b.png", folder / "trip/damaged.jpg"]
+    assert reasons[folder / "b.png"].startswith("Is a directory: ")
+    assert "Received: " in reasons[folder / "trip/damaged.jpg"]
+    assert sum(done) == len(jobs)
+    written = sorted(p for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert [str(p.relative_to(tmp_path / "out")) for p in written] == [
+        "a.jpg",
+        "trip/c.gif.png",
+        "trip/c.tif",
+    ]
+    assert all(abs(value_of(p)[0] - 100) <= 1 for p in written)
+
+
+def test_a_network_that_fails_on_one_photo_is_its_failure(folder, tmp_path):
+    class Failing(DarkeningRunner):
+        def __call__(self, batch):
+            return batch * (np.nan if batch.max() < 0.5 else 1)
+
+    save(folder / "a.jpg", value=50)
+    jobs = find_jobs(folder, tmp_path / "out")[:2]
+    reasons = restore_photos(Restorer(Failing()), jobs)
+    assert list(reasons) == [folder / "a.jpg"]
+    assert (tmp_path / "out/b.png").exists()
+
+
+def test_small_photos_of_one_size_go_through_together(tmp_path, restorer, runner):
+    sizes = [(20, 30)] * 3 + [(30, 20)] * 2 + [(600, 600)] * 2
+    jobs = [
+        Job(save(tmp_path / f"{i}.png", size, 10 * i), tmp_path / f"out/{i}.png")
+        for i, size in enumerate(sizes)
+    ]
+    done = []
+    assert not restore_photos(restorer, jobs, batch=2, on_done=done.append)
+    assert runner.batches == done == [2, 1, 2, 1, 1]
+    assert [value_of(job.target)[0] for job in jobs] == [5 * i for i in range(7)]
+
+
+def test_what_the_output_cannot_hold_is_refused_before_the_work(tmp_path, runner):
+    source = save(tmp_path / "in.png", mode="RGBA")
+    job = Job(source, tmp_path / "out.jpg")
+    reasons = restore_photos(Restorer(runner), [job])
+    assert "transparency" in reasons[source]
+    assert runner.batches == []
+
+
+def test_opacity_and_grey_survive(tmp_path, restorer):
+    for mode, value in (("LA", (100, 200)), ("RGBA", (100, 100, 100, 200)), ("L", 100)):
+        job = Job(save(tmp_path / "in.png", mode=mode), tmp_path / "out.png")
+        assert not restore_photos(restorer, [job])
+        assert value_of(job.target) == value
+
+
+@contextlib.contextmanager
+def as_somebody():
+    """Root may read everything, nobody (65534) may not."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_unreadable_files_are_failures(tmp_path, restorer):
+    source = save(tmp_path / "in.png")
+    source.chmod(0)
+    with as_somebody():
+        reasons = restore_photos(restorer, [Job(source, Path(tmp_path / "out.png"))])
+    assert reasons == {source: f"Permission denied: {source}"}

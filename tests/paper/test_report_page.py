@@ -1,0 +1,137 @@
+"""The report of a run as a reader gets it."""
+
+import csv
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf.errors import InputError
+from egnet_tf.evaluation import EvaluationFolder, Row, summarize
+from egnet_tf.images.rgb import write_picture
+from egnet_tf.metrics import PROTOCOLS, Score
+from egnet_tf.paper.report_page import report_page
+from egnet_tf.paper.run_record import Scored, chosen_pictures, read_run
+
+
+def make_run(folder, psnr, pictures=("a", "b")):
+    folder.mkdir(parents=True)
+    (folder / "recipe.flags").write_text("--variant=egnet_tiny\n--loss=<egnet>\n")
+    with open(folder / "metrics.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["phase", "step", "psnr", "ssim"])
+        writer.writerows([["backbone", 0, 25, 0.7], ["backbone", 40, 26, 0.8]])
+        writer.writerows([["egn", 0, 26, 0.8], ["egn", 10, psnr, 0.9]])
+    with tf.summary.create_file_writer(str(folder / "logs" / "egn")).as_default():
+        for step in (1, 2):
+            tf.summary.scalar("loss/total", 0.5 / step, step=step)
+    about = {"method": str(folder.name), "dataset": "samples test"}
+    written = EvaluationFolder(folder / "evaluation" / "samples_plain", about)
+    rows = [
+        Row(name, Score(psnr + i, 0.9), Score(25.0, 0.7))
+        for i, name in enumerate(pictures)
+    ]
+    for row in rows:
+        written.append(row)
+        for kind, value in (("blurry", 10), ("restored", 120), ("sharp", 250)):
+            picture = np.full((40, 60, 3), value, np.uint8)
+            write_picture(written.picture(kind, row.name), picture)
+    written.write_summary(summarize(rows, PROTOCOLS["plain"], about))
+    return folder
+
+
+class Page(HTMLParser):
+    """Collects tags, ids and what labels point to; void tags need no end."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.data = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "input", "line", "circle", "polyline"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.data.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    runs = [make_run(root / "first", 27.0), make_run(root / "second", 28.0)]
+    text = report_page("A <report>", [read_run(run) for run in runs])
+    return text, Page(text)
+
+
+def test_asks_for_no_other_file(page):
+    text, parsed = page
+    assert not re.search(r"https?:|url\(|@import|<link|srcset", text)
+    sources = [image["src"] for image in parsed.all("img")]
+    assert len(sources) == 2 * 2 * 3
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert all("src" not in script for script in parsed.all("script"))
+
+
+def test_is_whole_and_escaped(page):
+    text, parsed = page
+    assert parsed.open == []
+    assert "A &lt;report&gt;" in text and "<report>" not in text
+    assert "--loss=&lt;egnet&gt;" in text
+
+
+def test_says_the_scores_and_how_they_were_measured(page):
+    text, _ = page
+    assert PROTOCOLS["plain"].description.partition(":")[0] in text
+    words = re.sub(r"<[^>]*>", " ", text).split()
+    assert words.index("27.50") < words.index("28.50")
+    best = re.search(r'<tr class="best">.*?</tr>', text, re.DOTALL)[0]
+    assert "second" in best and "28.50" in best
+
+
+def test_can_be_used_without_eyes_and_without_a_mouse(page):
+    _, parsed = page
+    assert parsed.all("html")[0]["lang"] == "en"
+    assert all(image["alt"] for image in parsed.all("img"))
+    ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) == 4
+    labels = {label.get("for") for label in parsed.all("label")}
+    assert set(ids) <= labels
+    assert all("aria-label" in drawn for drawn in parsed.all("svg"))
+    assert all(cell.get("scope") for cell in parsed.all("th"))
+
+
+def test_steps_go_on_from_phase_to_phase(tmp_path):
+    record = read_run(make_run(tmp_path / "run", 27.0))
+    assert record.curves["psnr"] == [(0, 25), (40, 26), (40, 26), (50, 27)]
+    assert record.curves["loss"] == [(41, 0.5), (42, 0.25)]
+
+
+def test_pictures_are_spread_over_the_gains():
+    gains = [3.0, -1.0, 0.5, 2.0, 1.0]
+    paths = [None] * 3
+    scored = [Scored(str(g), 25.0, 25.0 + g, 0.9, *paths) for g in gains]
+
+    def names(count):
+        return [float(picture.name) for picture in chosen_pictures(scored, count)]
+
+    assert names(3) == [-1.0, 1.0, 3.0]
+    assert names(1) == [1.0]
+    assert names(9) == sorted(gains)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="Received: "):
+        read_run(tmp_path)

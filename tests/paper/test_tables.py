@@ -1,0 +1,117 @@
+import csv
+import io
+import math
+
+import pytest
+
+from egnet_tf.errors import InputError
+from egnet_tf.evaluation import EvaluationFolder, Row, summarize
+from egnet_tf.metrics import PROTOCOLS, Score
+from egnet_tf.paper.published import ABLATIONS, TABLE_1, Published
+from egnet_tf.paper.tables import (
+    Result,
+    ablation_table,
+    comparison_table,
+    read_result,
+    results_of_run,
+    write_table,
+)
+
+
+def evaluation(folder, dataset="gopro test", method="ours", scores=None):
+    """A finished evaluation of two pictures, as the command leaves it."""
+    scores = scores or [Score(30.0, 0.9), Score(34.0, 0.8)]
+    rows = [Row(f"{i}", score) for i, score in enumerate(scores)]
+    about = {"method": method, "dataset": dataset}
+    written = EvaluationFolder(folder, about)
+    written.write_summary(summarize(rows, PROTOCOLS["gopro"], about))
+
+
+def result(test_set, psnr=30.0, method="ours", protocol="gopro", pictures="2"):
+    return Result(method, f"{test_set} test", protocol, psnr, 0.9, pictures, "")
+
+
+def test_reads_what_an_evaluation_wrote(tmp_path):
+    evaluation(tmp_path / "a", "gopro:/data/GoPro test, gopro_blur=gamma")
+    found = read_result(tmp_path / "a")
+    assert (found.method, found.psnr, found.pictures) == ("ours", 32.0, "2")
+    assert found.ssim == pytest.approx(0.85)
+    assert found.test_set == "gopro, gopro_blur=gamma"
+    assert found.description == PROTOCOLS["gopro"].description
+
+
+def test_finds_all_evaluations_of_a_run(tmp_path):
+    evaluation(tmp_path / "evaluation" / "a", "samples test")
+    evaluation(tmp_path / "evaluation" / "b", "gopro train")
+    assert [found.test_set for found in results_of_run(tmp_path)] == [
+        "samples",
+        "gopro train",
+    ]
+    with pytest.raises(InputError, match="Received: "):
+        results_of_run(tmp_path / "none")
+
+
+def test_a_part_of_the_pictures_and_none_are_told_apart(tmp_path):
+    failed = Score(math.nan, math.nan, "the alignment did not converge")
+    evaluation(tmp_path / "part", scores=[Score(30.0, 0.9), failed])
+    evaluation(tmp_path / "none", scores=[failed, failed], method="other")
+    results = [read_result(tmp_path / name) for name in ("part", "none")]
+    rows = comparison_table(results, {}).rows
+    assert rows == [
+        ["ours", "gopro", "30.00 (1 of 2)", "0.900"],
+        ["other", "gopro", "–", "–"],  # noqa: RUF001
+    ]
+
+
+def test_published_rows_say_so_and_ours_name_their_protocol():
+    ours = [
+        result("realblur_j", 27.0),
+        result("gopro", 31.0),
+        result("realblur_j", 29.0, protocol="realblur"),
+    ]
+    table = comparison_table(ours, TABLE_1)
+    assert table.head[:4] == ["method", "protocol", "GoPro PSNR", "GoPro SSIM"]
+    assert table.head[4] == "RealBlur-J PSNR"
+    rows = {(row[0], row[1]): row[2:] for row in table.rows}
+    assert rows["MPRNet", "published"][:3] == ["32.66", "0.959", "26.51"]
+    assert rows["ours", "gopro"][:3] == ["31.00", "0.900", "27.00"]
+    assert rows["ours", "realblur"][0] == "–"  # noqa: RUF001
+    assert rows["ours", "realblur"][2] == "29.00"
+    assert sum(row[1] == "published" for row in table.rows) == len(TABLE_1)
+
+
+def test_an_ablation_has_published_columns_beside_the_measured():
+    rows = {
+        "table4_with_egn": [result("samples", 25.12345)],
+        "table4_without_egn": [],  # Its training failed.
+        "my_own": [result("samples", 25.0)],
+    }
+    table = ablation_table(rows, ABLATIONS)
+    assert table.head == [
+        "row",
+        "samples PSNR",
+        "samples SSIM",
+        "GoPro PSNR, published",
+        "GoPro SSIM, published",
+    ]
+    dash = "–"  # noqa: RUF001
+    assert table.rows == [
+        ["table4_with_egn", "25.1234", "0.9000", "32.9200", "0.9610"],
+        ["table4_without_egn", dash, dash, "32.5200", "0.9580"],
+        ["my_own", "25.0000", "0.9000", dash, dash],
+    ]
+
+
+def test_markdown_and_csv_hold_the_same(tmp_path):
+    table = comparison_table([result("gopro", 31.0)], {"a": {"x": Published(1, 0.5)}})
+    write_table(tmp_path / "new" / "table", table, ["a note"])
+    text = (tmp_path / "new" / "table.md").read_text()
+    assert text.endswith("\n\na note\n")
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|") and "---" not in line
+    ]
+    rows = list(csv.reader(io.StringIO((tmp_path / "new" / "table.csv").read_text())))
+    assert [[cell.replace("–", "") for cell in line] for line in lines] == rows  # noqa: RUF001
+    assert {len(row) for row in rows} == {6}
