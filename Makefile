@@ -15,9 +15,9 @@ demo: $(VENV)/installed
 	@echo "     command goes on from the last checkpoint."
 	$(BIN)/python -m egnet_tf.train --flagfile=configs/quickstart.flags
 	@echo
-	@echo "2/4  Scoring it on photographs it has never seen, and keeping the pictures."
+	@echo "2/4  Scoring it on photographs it has never seen, and keeping the images."
 	$(BIN)/python -m egnet_tf.evaluate --model=$(RUN) --dataset=samples \
-	  --save_pictures --overwrite
+	  --save_images --overwrite
 	@echo
 	@echo "3/4  Writing it as LiteRT files for a phone (float32 and float16), each checked"
 	@echo "     against the Keras model on real photographs."
@@ -26,8 +26,8 @@ demo: $(VENV)/installed
 	@echo "4/4  Deblurring one photograph twice: with the trained network, and with the"
 	@echo "     phone's file."
 	@set -eu; \
-	pictures=$(RUN)/evaluation/samples_plain/pictures; \
-	blurry=$$(find $$pictures/blurry -name '*.png' | sort | head -n 1); \
+	images=$(RUN)/evaluation/samples_plain/images; \
+	blurry=$$(find $$images/blurry -name '*.png' | sort | head -n 1); \
 	phone=$(RUN)/export/quickstart_float16.tflite; \
 	set -x; \
 	$(BIN)/python -m egnet_tf.deblur --model=$(RUN) \
@@ -39,7 +39,7 @@ demo: $(VENV)/installed
 	@echo "  $(RUN)/compare.png                blurry, restored and sharp, side by side"
 	@echo "  $(RUN)/deblurred.png              a photograph deblurred by the network"
 	@echo "  $(RUN)/deblurred_phone.png        the same, by the file for phones"
-	@echo "  $(RUN)/evaluation/samples_plain/  the scores and the pictures of every photo"
+	@echo "  $(RUN)/evaluation/samples_plain/  the scores and the images of every photo"
 
 # In the order of the files: by their number of tests the longest would come last.
 test: $(VENV)/installed_dev

@@ -21,7 +21,7 @@ from egnet_tf.inference.video import is_video, restore_video, video_target
 _INPUT = flags.DEFINE_string(
     "input",
     None,
-    "A picture, a video, or a folder of pictures (sub-folders too). The name of this "
+    "An image, a video, or a folder of images (sub-folders too). The name of this "
     "flag may be left out.",
 )
 _OUTPUT = flags.DEFINE_string(
@@ -37,7 +37,7 @@ _MODEL = flags.DEFINE_string(
 )
 _RESTORER = RestorerFlags()
 _BATCH = flags.DEFINE_integer(
-    "batch", 8, "Small pictures of equal size restored at once.", lower_bound=1
+    "batch", 8, "Small images of equal size restored at once.", lower_bound=1
 )
 _QUALITY = flags.DEFINE_integer(
     "quality", 95, "Of JPEG, WebP and AVIF.", lower_bound=1, upper_bound=100
@@ -45,18 +45,18 @@ _QUALITY = flags.DEFINE_integer(
 _MAX_PIXELS = flags.DEFINE_integer(
     "max_pixels",
     DEFAULT_MAX_PIXELS,
-    "Width x height above which a picture is refused.",
+    "Width x height above which an image is refused.",
     lower_bound=1,
 )
 _SKIP_EXISTING = flags.DEFINE_boolean(
-    "skip_existing", False, "Leave out pictures whose output is there."
+    "skip_existing", False, "Leave out images whose output is there."
 )
 
 
 def main() -> int:
-    """Restores what the flags name; 1 if a picture of a folder failed."""
+    """Restores what the flags name; 1 if an image of a folder failed."""
     if _INPUT.value is None:
-        raise InputError("Expected --input, a picture or a folder. Received: nothing")
+        raise InputError("Expected --input, an image or a folder. Received: nothing")
     source = Path(_INPUT.value)
     output = Path(_OUTPUT.value) if _OUTPUT.value else None
     if is_video(source) and not source.is_dir():

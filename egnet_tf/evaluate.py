@@ -1,10 +1,10 @@
-"""Scores a model, or any method's pictures, by a named protocol.
+"""Scores a model, or any method's images, by a named protocol.
 
 python -m egnet_tf.evaluate --model=runs/quickstart --dataset=samples
 python -m egnet_tf.evaluate --restored=results/ --sharp=gopro/test/ --protocol=gopro
 python -m egnet_tf.evaluate --compare=runs/a,runs/b --dataset=samples
 
-The output folder gets scores.csv (a row a picture) and summary.json; a Markdown table
+The output folder gets scores.csv (a row an image) and summary.json; a Markdown table
 is printed. A stopped evaluation goes on with the same command.
 """
 
@@ -27,7 +27,7 @@ from egnet_tf import evaluation, metrics
 from egnet_tf.cli.data_flags import DataFlags
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 # Every scoring worker imports this module: what imports TensorFlow (`commands` too)
 # comes later, where it is needed.
@@ -43,8 +43,8 @@ _PROTOCOL = flags.DEFINE_enum(
 _RESTORED = flags.DEFINE_string(
     "restored",
     None,
-    "Instead of --model: a folder of restored pictures; --sharp is then the folder of "
-    "the sharp pictures of the same names.",
+    "Instead of --model: a folder of restored images; --sharp is then the folder of "
+    "the sharp images of the same names.",
 )
 _COMPARE = flags.DEFINE_list(
     "compare",
@@ -57,11 +57,11 @@ _OUTPUT = flags.DEFINE_string(
     "The output folder. By default evaluation/<dataset>_<protocol> in the run; for "
     "other models in runs/evaluation/<model>; for --restored beside that folder.",
 )
-_SAVE_PICTURES = flags.DEFINE_bool(
-    "save_pictures", False, "Write pictures/{blurry,restored,sharp}/<name>.png too."
+_SAVE_IMAGES = flags.DEFINE_bool(
+    "save_images", False, "Write images/{blurry,restored,sharp}/<name>.png too."
 )
 _OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace the scores of another model, protocol or data set."
+    "overwrite", False, "Replace the scores of another model, protocol or dataset."
 )
 _WORKERS = flags.DEFINE_integer(
     "workers", os.cpu_count() or 1, "Scoring processes.", lower_bound=1
@@ -80,8 +80,8 @@ def main() -> int:
         )
     if _RESTORED.value is not None and not flags.FLAGS.sharp:
         raise InputError("Expected --restored and --sharp together. Received: one")
-    if _SAVE_PICTURES.value and _MODEL.value is None:
-        raise InputError("Expected --model with --save_pictures. Received: no model")
+    if _SAVE_IMAGES.value and _MODEL.value is None:
+        raise InputError("Expected --model with --save_images. Received: no model")
     if _MODEL.value is not None:
         return _evaluate_model()
     if _RESTORED.value is not None:
@@ -105,23 +105,23 @@ def _evaluate_model() -> int:
     def restorer():
         return _RESTORER.load(model)
 
-    def pictures(index: int) -> evaluation.Pictures:
+    def images(index: int) -> evaluation.Images:
         pair = pairs.read(index)
-        result = evaluation.Pictures(restorer()(pair.blurry), pair.sharp, pair.blurry)
-        if _SAVE_PICTURES.value:
-            for kind, picture in result._asdict().items():
-                write_picture(folder.picture(kind, pairs.names[index]), picture)
+        result = evaluation.Images(restorer()(pair.blurry), pair.sharp, pair.blurry)
+        if _SAVE_IMAGES.value:
+            for kind, image in result._asdict().items():
+                write_image(folder.image(kind, pairs.names[index]), image)
         return result
 
     folder = _open(_OUTPUT.value or _default_output(model), about)
-    if _SAVE_PICTURES.value:
+    if _SAVE_IMAGES.value:
         for index, name in enumerate(pairs.names):
-            files = [folder.picture(kind, name) for kind in evaluation.Pictures._fields]
+            files = [folder.image(kind, name) for kind in evaluation.Images._fields]
             if name in folder.rows and not all(file.exists() for file in files):
-                pictures(index)
+                images(index)
     if len(folder.rows) < len(pairs):
         restorer()  # Here, where what is wrong with the model is one line.
-    summary = _score(pairs.names, pictures, folder, about)
+    summary = _score(pairs.names, images, folder, about)
     _report(summary)
     return 1 if summary["unscored"] else 0
 
@@ -142,8 +142,8 @@ def _evaluate_folder() -> int:
         "names": _digest(names),
     }
 
-    def pictures(index: int) -> evaluation.Pictures:
-        return evaluation.Pictures(*map(read_rgb, match.pairs[names[index]]))
+    def images(index: int) -> evaluation.Images:
+        return evaluation.Images(*map(read_rgb, match.pairs[names[index]]))
 
     beside = restored.with_name(f"{restored.name}_evaluation") / _PROTOCOL.value
     folder = _open(_OUTPUT.value or beside, about)
@@ -151,11 +151,11 @@ def _evaluate_folder() -> int:
         "only_restored": [str(file) for file in match.only_restored],
         "only_sharp": [str(file) for file in match.only_sharp],
     }
-    summary = _score(names, pictures, folder, {**about, **unmatched})
+    summary = _score(names, images, folder, {**about, **unmatched})
     _report(summary)
-    _list("restored without a sharp picture, not scored", unmatched["only_restored"])
-    _list("sharp without a restored picture, not scored", unmatched["only_sharp"])
-    # A mean over a part of the pictures must not pass for one over all.
+    _list("restored without a sharp image, not scored", unmatched["only_restored"])
+    _list("sharp without a restored image, not scored", unmatched["only_sharp"])
+    # A mean over a part of the images must not pass for one over all.
     return 1 if match.only_sharp or summary["unscored"] else 0
 
 
@@ -178,16 +178,16 @@ def _open(output: str | Path, about: Mapping[str, Any]) -> evaluation.Evaluation
 
 def _score(
     names: Sequence[str],
-    pictures: Callable[[int], evaluation.Pictures],
+    images: Callable[[int], evaluation.Images],
     folder: evaluation.EvaluationFolder,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     protocol, unscored = metrics.PROTOCOLS[_PROTOCOL.value], {}
     with tqdm(
-        total=len(names), initial=len(folder.rows), desc="scoring", unit="picture"
+        total=len(names), initial=len(folder.rows), desc="scoring", unit="image"
     ) as progress:
-        for row in evaluation.score_pictures(
-            names, pictures, protocol, folder, workers=_WORKERS.value
+        for row in evaluation.score_images(
+            names, images, protocol, folder, workers=_WORKERS.value
         ):
             if isinstance(row, evaluation.Unscored):
                 unscored[row.name] = row.reason

@@ -1,7 +1,7 @@
 """The losses: Eq. 13-17 of the paper, MPRNet's, and PSNR itself.
 
 Every term is a function of (restored, sharp), both float32 (B, H, W, 3), sharp in
-[0, 1], and returns one value a picture, (B,): the trainer divides their sum by the
+[0, 1], and returns one value an image, (B,): the trainer divides their sum by the
 global batch, whatever the number of devices.
 """
 
@@ -39,8 +39,8 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """Eq. 16: 1 - MS-SSIM.
 
     The exponents are those of Wang et al. 2003 (luminance at the coarsest scale
-    only). A scale whose picture cannot hold the 11 x 11 window is dropped and the
-    weights of the others are scaled to their old sum; a picture below 11 pixels
+    only). A scale whose image cannot hold the 11 x 11 window is dropped and the
+    weights of the others are scaled to their old sum; an image below 11 pixels
     cannot be scored.
     """
     scales = ms_ssim_scales(min(restored.shape[1:3]))
@@ -60,10 +60,10 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
 
 
 def ms_ssim_scales(size: int) -> int:
-    """How many of the five scales a picture of that shorter side can hold."""
+    """How many of the five scales an image of that shorter side can hold."""
     if size < _WINDOW:
         raise InputError(
-            "Expected a larger --crop, or --loss=mprnet: MS-SSIM needs pictures of "
+            "Expected a larger --crop, or --loss=mprnet: MS-SSIM needs images of "
             f"at least {_WINDOW} pixels. Received: {size}"
         )
     return min(len(MS_SSIM_WEIGHTS), int(math.log2(size / _WINDOW)) + 1)
@@ -72,8 +72,8 @@ def ms_ssim_scales(size: int) -> int:
 def psnr_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """10 log10(1 + MSE / 1e-3): by how many dB PSNR falls short of 30, softly.
 
-    Every blurry picture counts alike, however blurry it was; Chen et al., "Simple
-    Baselines for Image Restoration", 2022, train by PSNR too. Pictures that are sharp
+    Every blurry image counts alike, however blurry it was; Chen et al., "Simple
+    Baselines for Image Restoration", 2022, train by PSNR too. Images that are sharp
     already count little: their small errors would otherwise make most of the gradient,
     and little is to be won there (docs/mobile.md has the measurement).
     """
@@ -117,11 +117,11 @@ def stage_losses(
 ) -> dict[str, tf.Tensor]:
     """Eq. 17: each term summed over the stages, and their weighted sum.
 
-    A stage smaller than the sharp picture is compared with that picture resized to
+    A stage smaller than the sharp image is compared with that image resized to
     it: bilinear without a low-pass filter, as MIMO-UNet's own training does.
 
     Args:
-        stages: restored pictures by stage.
+        stages: restored images by stage.
         sharp: (B, H, W, 3), what each stage is compared with.
         terms: (weight, term) by name, e.g. one of `LOSSES`.
 
@@ -188,7 +188,7 @@ def _band(size: int) -> tf.Tensor:
 
 
 def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
-    """A picture minus its Gaussian pyramid's coarser level brought back to size."""
+    """An image minus its Gaussian pyramid's coarser level brought back to size."""
     blurred = _gaussian5(x)
     # Every second pixel kept times 4, zeros between: the pyramid's expansion.
     rows = tf.cast(tf.range(tf.shape(x)[1]) % 2 == 0, x.dtype)

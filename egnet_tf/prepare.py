@@ -1,7 +1,7 @@
-"""Prepares a data set for fast training, or makes pairs of high-speed frames.
+"""Prepares a dataset for fast training, or makes pairs of high-speed frames.
 
 python -m egnet_tf.prepare --dataset=gopro --data_dir=GOPRO_Large --output=shards/gopro
-python -m egnet_tf.prepare --dataset=frames:240fps --form=pictures --output=pairs
+python -m egnet_tf.prepare --dataset=frames:240fps --form=images --output=pairs
 
 The first is then read by --dataset=shards:shards/gopro, the second by
 --dataset=folder:pairs. A stopped preparation goes on with the same command.
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from egnet_tf.cli import app
 from egnet_tf.cli.data_flags import DataFlags
 from egnet_tf.data import open_pairs
-from egnet_tf.data.prepare import begin, write_pictures, write_shards
+from egnet_tf.data.prepare import begin, write_images, write_shards
 from egnet_tf.errors import InputError
 
 _DATA = DataFlags(dataset=None, split="train")
@@ -28,10 +28,10 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder to write to; the split gets its own in it.", required=True
 )
 _FORM = flags.DEFINE_enum(
-    "form", "shards", ["shards", "pictures"], "Raw pixels, or PNG files of whole pairs."
+    "form", "shards", ["shards", "images"], "Raw pixels, or PNG files of whole pairs."
 )
 _CROP = flags.DEFINE_integer(
-    "crop", 512, "Side of the crops in shards; 0 for whole pictures.", lower_bound=0
+    "crop", 512, "Side of the crops in shards; 0 for whole images.", lower_bound=0
 )
 _OVERLAP = flags.DEFINE_integer(
     "overlap", 256, "Overlap of neighbouring crops, in pixels.", lower_bound=0
@@ -42,13 +42,13 @@ _WORKERS = flags.DEFINE_integer(
 
 
 def main() -> None:
-    """Opens the data set, writes it with a progress bar, and says how to use it."""
+    """Opens the dataset, writes it with a progress bar, and says how to use it."""
     crop, overlap = _CROP.value, _OVERLAP.value
     if crop and overlap >= crop:
         raise InputError(
             f"Expected an overlap below the crop {crop}. Received: {overlap}"
         )
-    # Each picture is read once: nothing to keep.
+    # Each image is read once: nothing to keep.
     options = dataclasses.replace(_DATA.options(), cache_bytes=0)
     pairs = open_pairs(
         _DATA.dataset.value,
@@ -70,7 +70,7 @@ def main() -> None:
         "frames_windows": list(options.frames_windows),
         "blurry": options.blurry,
         "sharp": options.sharp,
-        "shake_extent": options.shake_extent,
+        "camera_shake_extent": options.camera_shake_extent,
         "crop": crop if shards else 0,
         "overlap": overlap if shards and crop else 0,
     }
@@ -80,7 +80,7 @@ def main() -> None:
         if shards:
             count = write_shards(pairs, folder, job, crop=crop, overlap=overlap, **work)
         else:
-            count = write_pictures(pairs, folder, **work)
+            count = write_images(pairs, folder, **work)
     kind = "shards" if shards else "folder"
     print(
         f"{len(pairs)} pairs, {count} records: --dataset={kind}:{_OUTPUT.value}",

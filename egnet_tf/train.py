@@ -15,14 +15,14 @@ from absl import flags
 from egnet_tf.cli import app
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 from egnet_tf.inference import Restorer
 from egnet_tf.metrics import protocol_named
 from egnet_tf.training import Interrupted, RunFolder, recipe, train
 from egnet_tf.training.phases import TITLES
 from egnet_tf.training.strategy import (
     STRATEGIES,
-    agreed,
+    all_workers_agree,
     device_strategy,
     worker_index,
 )
@@ -66,11 +66,11 @@ def main() -> None:
         print(f"Stopped; all is saved. The same command goes on with {run.path}.")
         return
     if chief:
-        picture = run.path / "compare.png"
-        write_picture(picture, _comparison(restorer, held_out))
-        print(f"\n{_table(run)}\n{picture}: blurry, restored, sharp")
+        image = run.path / "compare.png"
+        write_image(image, _comparison(restorer, held_out))
+        print(f"\n{_table(run)}\n{image}: blurry, restored, sharp")
     # A worker that leaves before the chief has written all looks lost to it.
-    agreed(strategy, 0)
+    all_workers_agree(strategy, 0)
 
 
 class EndOfPhase(NamedTuple):
@@ -85,7 +85,7 @@ class EndOfPhase(NamedTuple):
 
 
 def _table(run: RunFolder) -> str:
-    """The end of each phase, below the blurry pictures it started from."""
+    """The end of each phase, below the blurry images it started from."""
     rows = run.metrics()
     ends = {row["phase"]: row for row in rows}
     blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
@@ -111,8 +111,8 @@ def _comparison(restorer: Restorer, held_out: Pairs):
         blurry, sharp = held_out.read(index)
         restored = restorer(blurry)
         captions = {
-            f"{title} {score(picture, sharp).psnr:.2f} dB": picture
-            for title, picture in (("blurry", blurry), ("restored", restored))
+            f"{title} {score(image, sharp).psnr:.2f} dB": image
+            for title, image in (("blurry", blurry), ("restored", restored))
         }
         sheets.append(comparison_sheet({**captions, "sharp": sharp}))
     return column(sheets)

@@ -43,7 +43,7 @@ _DATASET = flags.DEFINE_string(
     "photographs: the checks take the test split, int8 and int16x8 measure their "
     "ranges on the training split",
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the dataset")
 _CALIBRATION = flags.DEFINE_integer("calibration", 200, "crops for the ranges", 1)
 _CHECKED = flags.DEFINE_integer("checked", 24, "the most tiles of a check", 1)
 

@@ -19,7 +19,7 @@ _LIMIT = 2.0**8  # Of the ratio, in XNNPACK.
 _INT8_MAX = 127
 
 
-def revive(content: bytes) -> bytes:
+def repair_zero_ranges(content: bytes) -> bytes:
     """Returns an int8 file whose convolutions all have a usable output scale.
 
     Args:

@@ -1,6 +1,6 @@
 """Writes an ONNX file: python -m export.onnx --model=runs/quickstart --output=dist.
 
-Pictures of any size and batch, or with --tile tiles of one size. It is checked by
+Images of any size and batch, or with --tile tiles of one size. It is checked by
 onnx.checker and run by onnxruntime on photographs, in a process of its own, against
 the Keras model before it is put in its place. Needs the extra `onnx`.
 """
@@ -28,7 +28,7 @@ _BRANCHES = flags.DEFINE_list(
     "branches", None, "of the self-ensemble; by default those it was trained for"
 )
 _DATASET = flags.DEFINE_string("dataset", "samples", "photographs for the check")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the dataset")
 _CHECKED = flags.DEFINE_integer("checked", 4, "the most windows of the check", 1)
 
 # No multiple of anything: padding and cropping are checked too.

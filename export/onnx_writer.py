@@ -1,4 +1,4 @@
-"""Writes ONNX files: pictures of any size, or tiles of one size."""
+"""Writes ONNX files: images of any size, or tiles of one size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from egnet_tf.inference import memory_estimate
 from egnet_tf.inference.runners.onnx import BYTES_PER_PIXEL
 from export.checks.checked_export import Export, Source, write_checked
 from export.checks.parity import Tolerance
-from export.graphs.any_size import picture_function
+from export.graphs.any_size import any_size_function
 from export.graphs.frozen import frozen
 from export.graphs.tile import tile_model
 
@@ -88,7 +88,7 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
 
 def _any_size(source: Source):
     loaded = source.loaded
-    restore = picture_function(
+    restore = any_size_function(
         loaded.network, loaded.size_multiple, source.branches, source.ensemble
     )
     return frozen(restore, tf.TensorSpec((None, None, None, 3)))

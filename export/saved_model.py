@@ -1,7 +1,7 @@
 """Writes a SavedModel: python -m export.saved_model --model=egnet --output=models/x.
 
 The next version, models/x/1, 2, ..., for TensorFlow Serving and for
-`tf.saved_model.load`: pictures of any size, as floats or as the bytes of JPEG and PNG
+`tf.saved_model.load`: images of any size, as floats or as the bytes of JPEG and PNG
 files. It is run on photographs, in a process that knows TensorFlow alone, against the
 Keras model before it is put in its place.
 """
@@ -35,7 +35,7 @@ _MAX_PIXELS = flags.DEFINE_integer(
     "max_pixels", MAX_PIXELS, "of a request; more are refused", 1
 )
 _DATASET = flags.DEFINE_string("dataset", "samples", "photographs for the check")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the dataset")
 _CHECKED = flags.DEFINE_integer("checked", 4, "the most windows of the check", 1)
 
 # No multiple of anything: padding and cropping are checked too.

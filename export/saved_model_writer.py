@@ -11,13 +11,13 @@ from PIL import Image
 from egnet_tf.errors import InputError
 from export.checks.checked_export import Export, Source, write_checked
 from export.checks.parity import Tolerance
-from export.graphs.any_size import picture_function
+from export.graphs.any_size import any_size_function
 from export.graphs.frozen import SIGNATURE, frozen, write_saved_model
 from export.serving_signatures import BYTES_SIGNATURE, serving_signatures
 
 TOLERANCE = Tolerance(1e-5, 0.001)
 _WARMUP_SIDE = 64
-"""Of the warm-up pictures in pixels: what is slow in a first request does not depend
+"""Of the warm-up images in pixels: what is slow in a first request does not depend
 on the size."""
 
 
@@ -34,7 +34,7 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
     """
     loaded = source.loaded
     restore = frozen(
-        picture_function(
+        any_size_function(
             loaded.network, loaded.size_multiple, source.branches, source.ensemble
         ),
         tf.TensorSpec((None, None, None, 3)),

@@ -1,8 +1,8 @@
-"""What a SavedModel answers to: floats, or the bytes of picture files.
+"""What a SavedModel answers to: floats, or the bytes of image files.
 
 A request that is wrong gets an error that says what was expected; the server goes on.
-Sizes are read off the head of a picture file before anything is decoded, so that a
-small file that unfolds to a huge picture costs nothing.
+Sizes are read off the head of an image file before anything is decoded, so that a
+small file that unfolds to a huge image costs nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def serving_signatures(
 
     Args:
         restore: [restored] of an image of any size, see `export.graphs.frozen.frozen`.
-        max_pixels: B * H * W of an image, or H * W of a picture file, above which a
+        max_pixels: B * H * W of an image, or H * W of an image file, above which a
             request is refused.
     """
 
@@ -62,8 +62,8 @@ def serving_signatures(
     def restored_file(encoded):
         with tf.control_dependencies([_assert_takes(encoded, max_pixels)]):
             encoded = tf.identity(encoded)
-        picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        (restored,) = restore(tf.cast(picture, tf.float32)[None] / 255.0)
+        decoded = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        (restored,) = restore(tf.cast(decoded, tf.float32)[None] / 255.0)
         levels = tf.cast(tf.round(255.0 * restored[0]), tf.uint8)
         return tf.io.encode_png(levels)
 
@@ -86,14 +86,14 @@ def _assert_takes(encoded: tf.Tensor, max_pixels: int) -> tf.Operation:
     head = tf.strings.substr(tf.strings.join([encoded, bytes(_HEAD)]), 0, _HEAD)
     is_png = tf.strings.substr(head, 0, len(_PNG)) == _PNG
     is_jpeg = tf.strings.substr(head, 0, len(_JPEG)) == _JPEG
-    is_picture = tf.debugging.Assert(
+    is_image = tf.debugging.Assert(
         is_png | is_jpeg,
         [
             "Expected a JPEG or PNG file. Received: other data, bytes:",
             tf.strings.length(encoded),
         ],
     )
-    with tf.control_dependencies([is_picture]):
+    with tf.control_dependencies([is_image]):
         sides = tf.cond(
             is_png,
             lambda: tf.io.decode_raw(
@@ -105,5 +105,5 @@ def _assert_takes(encoded: tf.Tensor, max_pixels: int) -> tf.Operation:
     pixels = tf.reduce_prod(sides)
     return tf.debugging.Assert(
         tf.reduce_all(sides > 0) & (pixels <= max_pixels),
-        [f"Expected a picture of 1 to {max_pixels} pixels. Received:", pixels],
+        [f"Expected an image of 1 to {max_pixels} pixels. Received:", pixels],
     )

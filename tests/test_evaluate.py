@@ -16,7 +16,7 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf.data import open_pairs
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 from egnet_tf.metrics import PROTOCOLS
 
 ROOT = Path(__file__).parents[1]
@@ -71,12 +71,12 @@ def sharpen(tmp_path_factory):
 def evaluated(sharpen, tmp_path_factory):
     """The folder of a finished evaluation by two workers, and what was printed."""
     folder = tmp_path_factory.mktemp("evaluated")
-    done = evaluate(f"--model={sharpen}", "--save_pictures", "--workers=2", cwd=folder)
+    done = evaluate(f"--model={sharpen}", "--save_images", "--workers=2", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "evaluation" / "sharpen" / "samples_plain", done.stdout
 
 
-def test_scores_are_those_of_the_restored_pictures(sharpen, evaluated):
+def test_scores_are_those_of_the_restored_images(sharpen, evaluated):
     folder, _ = evaluated
     pairs = open_pairs("samples", split="test", seed=0)
     rows = table(folder)
@@ -84,8 +84,8 @@ def test_scores_are_those_of_the_restored_pictures(sharpen, evaluated):
 
     pair = pairs.read(0)
     restored = egnet_tf.load(sharpen)(pair.blurry)
-    for kind, picture in (("restored", restored), ("blurry", pair.blurry)):
-        expected = PROTOCOLS["plain"].score(picture, pair.sharp)
+    for kind, image in (("restored", restored), ("blurry", pair.blurry)):
+        expected = PROTOCOLS["plain"].score(image, pair.sharp)
         assert float(rows[0][f"{kind}_psnr"]) == expected.psnr
         assert float(rows[0][f"{kind}_ssim"]) == expected.ssim
         mean = summary(folder)[kind]
@@ -105,19 +105,19 @@ def test_says_what_was_measured_and_how(sharpen, evaluated):
     assert row in printed
 
 
-def test_saved_pictures_are_those_that_were_scored(evaluated):
-    pictures = evaluated[0] / "pictures"
+def test_saved_images_are_those_that_were_scored(evaluated):
+    images = evaluated[0] / "images"
     pairs = open_pairs("samples", split="test", seed=0)
     pair = pairs.read(1)
     name = f"{pairs.names[1]}.png"
-    np.testing.assert_array_equal(read_rgb(pictures / "blurry" / name), pair.blurry)
-    np.testing.assert_array_equal(read_rgb(pictures / "sharp" / name), pair.sharp)
-    restored = read_rgb(pictures / "restored" / name)
+    np.testing.assert_array_equal(read_rgb(images / "blurry" / name), pair.blurry)
+    np.testing.assert_array_equal(read_rgb(images / "sharp" / name), pair.sharp)
+    restored = read_rgb(images / "restored" / name)
     found = float(table(evaluated[0])[1]["restored_psnr"])
     assert PROTOCOLS["plain"].score(restored, pair.sharp).psnr == found
 
 
-def test_a_second_run_scores_nothing_again_and_adds_missing_pictures(
+def test_a_second_run_scores_nothing_again_and_adds_missing_images(
     sharpen, evaluated, tmp_path
 ):
     output = tmp_path / "copy"
@@ -126,10 +126,10 @@ def test_a_second_run_scores_nothing_again_and_adds_missing_pictures(
     name = lines[1].split(",")[0]
     lines[1] = f"{name},1.0,0.1,,2.0,0.2,\n"  # nothing that scoring could give
     (output / "scores.csv").write_text("".join(lines))
-    missing = output / "pictures" / "restored" / f"{name}.png"
+    missing = output / "images" / "restored" / f"{name}.png"
     missing.unlink()
 
-    flags = (f"--model={sharpen}", f"--output={output}", "--save_pictures")
+    flags = (f"--model={sharpen}", f"--output={output}", "--save_images")
     done = evaluate(*flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (output / "scores.csv").read_text() == "".join(lines)
@@ -159,22 +159,22 @@ def test_another_evaluation_does_not_go_on_in_the_same_folder(
 
 
 def make_results(folder, count):
-    """A method's pictures and the sharp ones, small crops of a photograph."""
+    """A method's images and the sharp ones, small crops of a photograph."""
     photo = data.astronaut()
     for number in range(count):
         top, left = divmod(number * 40, 360)
         sharp = photo[top * 40 : top * 40 + 128, left : left + 128]
         restored = ndimage.gaussian_filter(sharp, (1, 1, 0))
-        write_picture(folder / "sharp" / f"{number:02}.png", sharp)
-        write_picture(folder / "restored" / f"{number:02}.png", restored)
+        write_image(folder / "sharp" / f"{number:02}.png", sharp)
+        write_image(folder / "restored" / f"{number:02}.png", restored)
 
 
-def test_scores_any_methods_pictures_and_names_what_it_could_not(tmp_path):
+def test_scores_any_methods_images_and_names_what_it_could_not(tmp_path):
     make_results(tmp_path, 3)
     grey = np.full((128, 128, 3), 90, np.uint8)
-    write_picture(tmp_path / "restored" / "01.png", grey)
+    write_image(tmp_path / "restored" / "01.png", grey)
     (tmp_path / "restored" / "02.png").unlink()
-    write_picture(tmp_path / "restored" / "sheet.png", grey)
+    write_image(tmp_path / "restored" / "sheet.png", grey)
 
     flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")
     done = evaluate(*flags, cwd=tmp_path)
@@ -185,7 +185,7 @@ def test_scores_any_methods_pictures_and_names_what_it_could_not(tmp_path):
 
     output = tmp_path / "restored_evaluation" / "realblur"
     found = summary(output)
-    assert (found["pictures"], found["restored"]["compared"]) == (2, 1)
+    assert (found["images"], found["restored"]["compared"]) == (2, 1)
     assert found["restored"]["failed"] == {"01": "the alignment did not converge"}
     assert found["only_sharp"] == ["sharp/02.png"]
     assert "| restored | sharp | realblur | 1 of 2 |" in done.stdout
@@ -195,13 +195,13 @@ def test_scores_any_methods_pictures_and_names_what_it_could_not(tmp_path):
     assert table(output)[0]["blurry_psnr"] == ""
 
 
-def test_a_damaged_picture_is_named_and_the_others_are_scored(tmp_path):
+def test_a_damaged_image_is_named_and_the_others_are_scored(tmp_path):
     make_results(tmp_path, 3)
-    (tmp_path / "restored" / "01.png").write_bytes(b"no picture")
+    (tmp_path / "restored" / "01.png").write_bytes(b"no image")
     done = evaluate("--restored=restored", "--sharp=sharp", cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "not scored (1):\n  01: Expected a picture" in done.stderr
+    assert "not scored (1):\n  01: Expected an image" in done.stderr
     assert "| restored | sharp | plain | 2 of 3 |" in done.stdout
     output = tmp_path / "restored_evaluation" / "plain"
     assert [row["name"] for row in table(output)] == ["00", "02"]
@@ -277,8 +277,8 @@ def test_bad_flags_say_what_was_expected(tmp_path):
         "Received: none of them": [],
         "Received: --model, --restored": ["--model=a", "--restored=a", "--sharp=a"],
         "--restored and --sharp together": ["--restored=a"],
-        "Expected --model with --save_pictures": ["--compare=a", "--save_pictures"],
-        "Expected a folder of pictures. Received: a": ["--restored=a", "--sharp=b"],
+        "Expected --model with --save_images": ["--compare=a", "--save_images"],
+        "Expected a folder of images. Received: a": ["--restored=a", "--sharp=b"],
         "Received: runs/evaluation/a/samples_plain": ["--compare=runs/a"],
         "Received: coco": ["--model=a", "--dataset=coco"],
     }
@@ -289,7 +289,7 @@ from absl import flags
 from egnet_tf import errors, evaluate
 for case in json.loads(sys.argv[1]):
     flags.FLAGS.unparse_flags()
-    for name in ("model", "restored", "sharp", "compare", "save_pictures", "dataset"):
+    for name in ("model", "restored", "sharp", "compare", "save_images", "dataset"):
         flags.FLAGS[name].unparse()
     flags.FLAGS(["evaluate", *case])
     try:

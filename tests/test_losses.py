@@ -34,7 +34,7 @@ def photographs(size):
 
 
 def each(function, restored, sharp):
-    """One value a picture, in float64."""
+    """One value an image, in float64."""
     pairs = zip(restored.astype(np.float64), sharp.astype(np.float64), strict=True)
     return np.array([function(r, s) for r, s in pairs])
 
@@ -50,7 +50,7 @@ def equation_15(image):
 
 
 def ms_ssim(x, y, weights):
-    """Wang et al. 2003 on one picture (H, W, C): the mean over its channels."""
+    """Wang et al. 2003 on one image (H, W, C): the mean over its channels."""
     taps = gaussian(11, 1.5)
     window = np.outer(taps, taps) / np.outer(taps, taps).sum()
     blur = lambda plane: convolve2d(plane, window, mode="valid")  # noqa: E731
@@ -145,7 +145,7 @@ def test_a_scale_is_kept_while_the_window_fits(size, scales):
     assert ms_ssim_scales(size) == scales
 
 
-def test_pictures_below_the_window_cannot_be_scored():
+def test_images_below_the_window_cannot_be_scored():
     with pytest.raises(ValueError, match=r"at least 11 pixels\. Received: 10"):
         ms_ssim_scales(10)
 
@@ -176,7 +176,7 @@ def test_edge_loss_is_the_charbonnier_of_laplacians(size):
     np.testing.assert_allclose(edge_loss(restored, sharp), expected, rtol=1e-4)
 
 
-PICTURES = {
+IMAGES = {
     "identical": (photographs(32)[1], photographs(32)[1]),
     "black and white": (np.zeros((1, 32, 32, 3)), np.ones((1, 32, 32, 3))),
     "both grey": (np.full((1, 32, 32, 3), 0.5), np.full((1, 32, 32, 3), 0.5)),
@@ -185,17 +185,17 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("pictures", PICTURES)
+@pytest.mark.parametrize("images", IMAGES)
 @pytest.mark.parametrize("name", TERMS)
-def test_values_and_gradients_are_finite(name, pictures):
-    restored, sharp = (tf.constant(x, tf.float32) for x in PICTURES[pictures])
+def test_values_and_gradients_are_finite(name, images):
+    restored, sharp = (tf.constant(x, tf.float32) for x in IMAGES[images])
     with tf.GradientTape() as tape:
         tape.watch(restored)
         values = TERMS[name](restored, sharp)
     assert values.shape == restored.shape[:1]
     assert np.isfinite(values).all()
     assert np.isfinite(tape.gradient(values, restored)).all()
-    if pictures == "identical":
+    if images == "identical":
         least = 1e-3 if name in ("charbonnier_loss", "edge_loss") else 0
         np.testing.assert_allclose(values, least, atol=1e-6)
     else:
@@ -203,7 +203,7 @@ def test_values_and_gradients_are_finite(name, pictures):
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_a_pictures_value_does_not_depend_on_its_batch(name):
+def test_a_images_value_does_not_depend_on_its_batch(name):
     restored, sharp = photographs(24)
     together = TERMS[name](restored, sharp)
     alone = [TERMS[name](restored[i : i + 1], sharp[i : i + 1])[0] for i in range(2)]

@@ -9,7 +9,7 @@ import pytest
 
 from egnet_tf.data import open_pairs
 from egnet_tf.data.prepare import write_shards
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 
 
 def command(*arguments):
@@ -27,10 +27,10 @@ def assert_same(pairs, expected):
             np.testing.assert_array_equal(a, b)
 
 
-def test_samples_become_shards_and_pictures(tmp_path):
+def test_samples_become_shards_and_images(tmp_path):
     expected = open_pairs("samples", split="test", seed=3)
     arguments = ["--dataset=samples", "--split=test", "--seed=3", "--crop=0"]
-    for form, dataset in (("shards", "shards"), ("pictures", "folder")):
+    for form, dataset in (("shards", "shards"), ("images", "folder")):
         output = tmp_path / form
         done = run(*arguments, f"--form={form}", f"--output={output}")
         assert done.returncode == 0, done.stderr
@@ -41,7 +41,7 @@ def test_samples_become_shards_and_pictures(tmp_path):
 def test_a_mistake_is_one_line(tmp_path):
     done = run("--dataset=gopro", f"--output={tmp_path}")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: Expected a folder for the data set gopro")
+    assert done.stderr.startswith("error: Expected a folder for the dataset gopro")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
@@ -51,9 +51,13 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     # 64 pairs in four shards.
     rng = np.random.default_rng(0)
     for number in range(71):
-        picture = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
-        write_picture(tmp_path / "photos" / f"{number}.png", picture)
-    arguments = [f"--dataset=shake:{tmp_path}/photos", "--crop=96", "--overlap=48"]
+        image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
+        write_image(tmp_path / "photos" / f"{number}.png", image)
+    arguments = [
+        f"--dataset=camera_shake:{tmp_path}/photos",
+        "--crop=96",
+        "--overlap=48",
+    ]
     arguments += ["--workers=1", f"--output={tmp_path}/killed"]
     folder = tmp_path / "killed" / "train"
     process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL)
@@ -68,7 +72,7 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     assert run(*arguments).returncode == 0
     assert (folder / "shard-00000.bin").stat().st_mtime_ns == first
     assert not list(folder.glob("*.unfinished"))
-    pairs = open_pairs(f"shake:{tmp_path}/photos", split="train")
+    pairs = open_pairs(f"camera_shake:{tmp_path}/photos", split="train")
     unbroken = tmp_path / "unbroken"
     unbroken.mkdir()
     sizes = {"crop": 96, "overlap": 48, "workers": 2}

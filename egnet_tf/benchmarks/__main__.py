@@ -10,7 +10,7 @@ input      how fast training crops come out of files of different forms
 tflite     run time and memory of exported files, .onnx too, beside their Keras model:
            --what=tflite --model=runs/quickstart --files=runs/quickstart/export
 photo      memory of deblurring a photo from file to file, by its size
-seams      steps across the borders of tiles against the picture restored whole
+seams      steps across the borders of tiles against the image restored whole
 
 docs/cost.md says what was measured with it, and on what machine.
 """
@@ -52,7 +52,7 @@ _VARIANTS = flags.DEFINE_list(
     "Networks. By default egnet and mprnet; egnet for recompute, mprnet for layout.",
 )
 _SIZES = flags.DEFINE_list(
-    "sizes", ["256"], "Sizes of the picture: 256, or height x width as 720x1280."
+    "sizes", ["256"], "Sizes of the image: 256, or height x width as 720x1280."
 )
 _PRECISION = flags.DEFINE_list(
     "precision",
@@ -89,7 +89,7 @@ _MEGAPIXELS = flags.DEFINE_list(
 _MEMORY_LIMIT = flags.DEFINE_float(
     "memory_limit", 1.0, "photo: GiB, as of deblur.", lower_bound=0.0
 )
-_PHOTO = flags.DEFINE_string("photo", None, "seams: a picture.")
+_PHOTO = flags.DEFINE_string("photo", None, "seams: an image.")
 _TILES = flags.DEFINE_list("tiles", ["256"], "seams: sides of the tiles in pixels.")
 _OVERLAP = flags.DEFINE_integer(
     "overlap",

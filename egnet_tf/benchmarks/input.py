@@ -1,7 +1,7 @@
 """Measures how fast training crops come out of files of different forms.
 
 The same pairs are written to a temporary folder in each form and read through the
-training pipeline, without any cache of decoded pictures, as with a data set that is
+training pipeline, without any cache of decoded images, as with a dataset that is
 larger than the memory. The files have just been written, so the operating system has
 them in memory: this measures decoding and copying, not the disk.
 """
@@ -26,10 +26,10 @@ from egnet_tf.data.datasets.samples import sample_photos
 from egnet_tf.data.datasets.shards import ShardPairs
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.pipeline import training_batches
-from egnet_tf.data.prepare import records_of, write_pictures, write_shards
+from egnet_tf.data.prepare import records_of, write_images, write_shards
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 _STORED_CROP, _OVERLAP = 512, 256
 _CPUS = os.cpu_count() or 1
@@ -43,7 +43,7 @@ class InputSpeed(NamedTuple):
 
     Attributes:
         form: one of `FORMS`.
-        pairs_per_second: training crops, of both pictures, as float32 batches.
+        pairs_per_second: training crops, of both images, as float32 batches.
         megabytes: on disk, of all pairs.
     """
 
@@ -112,16 +112,16 @@ def _through_pipeline(pairs: Pairs) -> tuple[_Reader, int]:
 
 
 def _png(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
-    """Whole pictures, as GoPro is published."""
-    write_pictures(pairs, folder, workers=_CPUS, progress=lambda _: None)
+    """Whole images, as GoPro is published."""
+    write_images(pairs, folder, workers=_CPUS, progress=lambda _: None)
     return _through_pipeline(open_folder(str(folder), "test", cache_bytes=0))
 
 
 def _png_crops(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
     """Overlapping crops of 512 as PNG files, as Restormer and NAFNet prepare them."""
     for name, record in _records(pairs):
-        for kind, picture in zip(("blurry", "sharp"), record, strict=True):
-            write_picture(folder / kind / f"{name}.png", picture)
+        for kind, image in zip(("blurry", "sharp"), record, strict=True):
+            write_image(folder / kind / f"{name}.png", image)
     return _through_pipeline(open_folder(str(folder), "test", cache_bytes=0))
 
 

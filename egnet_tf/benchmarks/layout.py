@@ -34,8 +34,8 @@ class LayoutCost(NamedTuple):
     Attributes:
         change: what was done to the graph.
         variant: its name.
-        size: of the picture, height x width in pixels.
-        work: "forward" or "training step", of one picture.
+        size: of the image, height x width in pixels.
+        work: "forward" or "training step", of one image.
         seconds_before: the median.
         seconds_after: the median.
         time_ratio: after / before, the median over the rounds.
@@ -55,7 +55,7 @@ def measure_layout(variant: str, size: Size, repetitions: int = 3) -> list[Layou
 
     Args:
         variant: its name, one with the backbone `mprnet`.
-        size: of the picture.
+        size: of the image.
         repetitions: timed forward passes, and training steps, of each network.
 
     Raises:
@@ -98,7 +98,7 @@ def build_in_published_order(variant: str, size: Size) -> keras.Model:
 
     Args:
         variant: its name, one with the backbone `mprnet`.
-        size: of the pictures that it will see.
+        size: of the images that it will see.
 
     Returns:
         A network with the layers of `egnet_tf.models.build`, by the same names.

@@ -17,12 +17,12 @@ class ModelCost(NamedTuple):
 
     Attributes:
         variant: its name.
-        size: of the picture, height x width in pixels.
+        size: of the image, height x width in pixels.
         precision: of the network's inner values.
         parameters: of the network.
         with_ensemble: parameters of network and self-ensemble network together.
         giga_multiply_adds: of one forward pass, see `egnet_tf.models.multiply_adds`.
-        seconds: of one forward pass on one picture, the median.
+        seconds: of one forward pass on one image, the median.
         time_ratio: to the first precision, the median over the rounds.
         peak_megabytes: of a process that builds the network and runs it once, above
             its start.
@@ -46,11 +46,11 @@ def measure_model(
     jit_compile: bool = False,
     repetitions: int = 5,
 ) -> list[ModelCost]:
-    """Measures one network on one picture, in each precision; a row for each.
+    """Measures one network on one image, in each precision; a row for each.
 
     Args:
         variant: its name.
-        size: of the picture.
+        size: of the image.
         precisions: "float32" and "mixed_bfloat16"; timed in turns.
         jit_compile: compile with XLA.
         repetitions: timed forward passes in each precision.

@@ -14,7 +14,7 @@ from egnet_tf.models import build, variant
 
 
 class Size(NamedTuple):
-    """Height and width of a picture in pixels."""
+    """Height and width of an image in pixels."""
 
     height: int
     width: int
@@ -43,12 +43,12 @@ def build_for(
 
     Args:
         name: of the variant.
-        size: of the pictures that it will see; checked, not fixed.
+        size: of the images that it will see; checked, not fixed.
         precision: "float32" or "mixed_bfloat16".
         **layout: see `egnet_tf.models.build`.
 
     Raises:
-        InputError: there is no such variant, or it does not take such pictures.
+        InputError: there is no such variant, or it does not take such images.
     """
     multiple = variant(name).size_multiple
     if size.height % multiple or size.width % multiple:
@@ -62,7 +62,7 @@ def build_for(
 def forward(
     network: keras.Model, size: Size, jit_compile: bool = False
 ) -> Callable[[], object]:
-    """Makes a function that restores one random picture in a compiled graph."""
+    """Makes a function that restores one random image in a compiled graph."""
     image = tf.random.stateless_uniform((1, *size, 3), seed=(0, 0))
     run = tf.function(
         lambda image: network(image, training=False),

@@ -1,4 +1,4 @@
-"""Whether tiles show: steps across their borders, against the whole picture's."""
+"""Whether tiles show: steps across their borders, against the whole image's."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class SeamCost(NamedTuple):
         step: the largest across a line where a tile begins or ends.
         whole_step: the largest across the same lines when restored whole.
         excess: the largest by which one step is larger than the same of the whole:
-            seams, and edges of the picture that tiles restore a little stronger.
+            seams, and edges of the image that tiles restore a little stronger.
         excess_elsewhere: the same of all other lines, where there are only the edges.
             Seams show if there is more of it at the lines of tiles than elsewhere.
-        psnr: of the tiled picture to the one restored whole, in dB.
+        psnr: of the tiled image to the one restored whole, in dB.
     """
 
     tile: int
@@ -55,26 +55,26 @@ def measure_seams(
             whole photo.
     """
     # Float, so that no step hides in the rounding.
-    image = photo.astype(np.float32) / 255
+    scaled = photo.astype(np.float32) / 255
     of_whole = load(model, tile=0)
-    whole = of_whole(image)
+    whole = of_whole(scaled)
     rows = []
     for side in tiles:
         restorer = Restorer(of_whole.runner, tile=side, overlap=overlap)
-        plan = restorer.plan(*image.shape[:2])
+        plan = restorer.plan(*scaled.shape[:2])
         if plan.tiles == 1:
             raise InputError(
-                f"Expected tiles smaller than the photo, {image.shape[:2]}. "
+                f"Expected tiles smaller than the photo, {scaled.shape[:2]}. "
                 f"Received: {side}"
             )
-        tiled = restorer(image)
+        tiled = restorer(scaled)
         at_seams, elsewhere = [], []
-        for axis, length in enumerate(image.shape[:2]):
+        for axis, length in enumerate(scaled.shape[:2]):
             lines = seam_lines(length, plan.tile[axis], plan.overlap)
             others = sorted(set(range(1, length)) - set(lines))
             for chosen, steps in ((lines, at_seams), (others, elsewhere)):
                 if chosen:
-                    pair = (_steps(picture, axis, chosen) for picture in (tiled, whole))
+                    pair = (_steps(image, axis, chosen) for image in (tiled, whole))
                     steps.append(tuple(pair))
         error = float(np.mean((tiled.astype(np.float64) - whole) ** 2))
         rows.append(

@@ -37,14 +37,14 @@ class DataFlags:
         self.dataset = flags.DEFINE_string(
             "dataset",
             dataset,
-            f"Data set, or several (docs/data.md): {', '.join(DATASETS)}.",
+            f"Dataset, or several (docs/data.md): {', '.join(DATASETS)}.",
             **values,
         )
         self.data_dir = flags.DEFINE_string(
-            "data_dir", None, "The data set's folder.", **values
+            "data_dir", None, "The dataset's folder.", **values
         )
         self.split = flags.DEFINE_enum(
-            "split", split, SPLITS, "Which part of the data set.", **values
+            "split", split, SPLITS, "Which part of the dataset.", **values
         )
         self.seed = flags.DEFINE_integer(
             "seed", 0, "Of blur that is made on the fly.", **values
@@ -73,8 +73,8 @@ class DataFlags:
                     **values,
                 ),
                 flags.DEFINE_float(
-                    "shake_extent",
-                    _DEFAULTS.shake_extent,
+                    "camera_shake_extent",
+                    _DEFAULTS.camera_shake_extent,
                     "Longest camera shake, in pixels.",
                     lower_bound=0.0,
                     **values,
@@ -95,7 +95,7 @@ class DataFlags:
         }
 
     def options(self) -> DataOptions:
-        """What the flags say about single data sets.
+        """What the flags say about single datasets.
 
         Raises:
             InputError: the windows are not numbers.
@@ -114,7 +114,7 @@ class DataFlags:
         """Opens the pairs.
 
         Raises:
-            InputError: there is no such data set, or its files are not as expected.
+            InputError: there is no such dataset, or its files are not as expected.
         """
         return open_pairs(
             self.dataset.value,
@@ -125,7 +125,7 @@ class DataFlags:
         )
 
     def title(self) -> str:
-        """Data set, split and what is not as usual: "gopro test, gopro_blur=gamma"."""
+        """Dataset, split and what is not as usual: "gopro test, gopro_blur=gamma"."""
         chosen = dataclasses.asdict(self.options())
         usual = dataclasses.asdict(_DEFAULTS)
         unusual = [

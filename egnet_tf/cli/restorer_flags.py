@@ -20,14 +20,14 @@ class RestorerFlags:
             "branches",
             None,
             "Branches of the self-ensemble: half, whole, quarters, flips (which are "
-            "flip_horizontal, flip_vertical, turn). By default what the model's "
+            "flip_horizontal, flip_vertical, rotate180). By default what the model's "
             "trained ensemble fuses.",
         )
         self._tile = flags.DEFINE_integer(
             "tile",
             None,
-            "Side of the tiles in pixels; 0: whole pictures, whatever memory they "
-            "take. By default whole pictures within the memory limit, else the largest "
+            "Side of the tiles in pixels; 0: whole images, whatever memory they "
+            "take. By default whole images within the memory limit, else the largest "
             "tiles.",
             lower_bound=0,
         )
@@ -40,14 +40,14 @@ class RestorerFlags:
         self._memory_limit = flags.DEFINE_float(
             "memory_limit",
             default_memory_limit() / _GIB,
-            "GiB that a picture and the network's pass over it, or over a tile, may "
+            "GiB that an image and the network's pass over it, or over a tile, may "
             "take.",
             lower_bound=0.0,
         )
         self._local_pooling = flags.DEFINE_boolean(
             "local_pooling",
             False,
-            "Pool over windows of 1.5 x the training crop instead of the picture.",
+            "Pool over windows of 1.5 x the training crop instead of the image.",
         )
 
     def load(self, model: str) -> Restorer:

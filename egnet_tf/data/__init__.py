@@ -1,4 +1,4 @@
-"""Blurry and sharp pictures: data sets, synthetic blur, and the training pipeline.
+"""Blurry and sharp images: datasets, synthetic blur, and the training pipeline.
 
 Only `egnet_tf.data.pipeline` needs TensorFlow.
 """

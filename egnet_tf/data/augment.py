@@ -1,4 +1,4 @@
-"""Augmentation that changes both pictures of a pair in the same way."""
+"""Augmentation that changes both images of a pair in the same way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Augment:
 
     Attributes:
         flips: left-right and upside-down, each with probability 1/2.
-        turns: a turn by 90 degrees with probability 1/2; with `flips`, all eight
+        rotate90: a rotation by 90 degrees with probability 1/2; with `flips`, all eight
             orientations of the square are equally likely.
         saturation: the largest relative change of the saturation; 0.2 draws the
             factor from [0.8, 1.2].
@@ -23,7 +23,7 @@ class Augment:
     """
 
     flips: bool = True
-    turns: bool = False
+    rotate90: bool = False
     saturation: float = 0.0
     channel_shuffle: bool = False
 
@@ -48,7 +48,7 @@ def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:
     if augment.flips:
         down, across = 1 - 2 * rng.integers(0, 2, size=2)
         blurry, sharp = (x[::down, ::across] for x in (blurry, sharp))
-    if augment.turns and rng.integers(0, 2):
+    if augment.rotate90 and rng.integers(0, 2):
         blurry, sharp = (np.rot90(x) for x in (blurry, sharp))
     if augment.channel_shuffle:
         order = rng.permutation(3)
@@ -59,7 +59,7 @@ def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:
     return Pair(np.ascontiguousarray(blurry), np.ascontiguousarray(sharp))
 
 
-def _saturated(picture: np.ndarray, factor: float) -> np.ndarray:
-    colours = picture.astype(np.float32)
+def _saturated(image: np.ndarray, factor: float) -> np.ndarray:
+    colours = image.astype(np.float32)
     luma = (colours @ _LUMA)[..., None]
     return np.clip(np.rint(luma + factor * (colours - luma)), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Pairs that are two picture files each, matched by name and checked on opening."""
+"""Pairs that are two image files each, matched by name and checked on opening."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
 
 
 class FilePairs(Pairs):
@@ -21,7 +21,7 @@ class FilePairs(Pairs):
 
     Args:
         files: name to (blurry file, sharp file).
-        cache_bytes: the most bytes of decoded pictures kept in memory.
+        cache_bytes: the most bytes of decoded images kept in memory.
 
     Raises:
         InputError: there is no pair, or some pairs cannot be used; names them all.
@@ -34,26 +34,26 @@ class FilePairs(Pairs):
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         if not files:
-            raise InputError("Expected pairs of pictures. Received: none")
+            raise InputError("Expected pairs of images. Received: none")
         with concurrent.futures.ThreadPoolExecutor() as threads:
             faults = [f for f in threads.map(_fault, files.values()) if f]
         if faults:
             raise InputError(
-                "Expected a readable blurry and sharp picture of equal size for each "
+                "Expected a readable blurry and sharp image of equal size for each "
                 f"of {len(files)} names. Received: {len(faults)} others: "
                 + "; ".join(faults)
             )
         self.names = tuple(files)
         self.files = tuple(files.values())
-        self._cache = PictureCache(cache_bytes)
+        self._cache = ImageCache(cache_bytes)
 
     def read(self, index: int) -> Pair:
         """Reads both files; see `Pairs.read`. The arrays are read-only."""
         pair = Pair(*map(self._cache.read, self.files[index]))
         if pair.blurry.shape != pair.sharp.shape:
-            # The headers agreed; the orientation in the EXIF data does not.
+            # The headers all_workers_agree; the orientation in the EXIF data does not.
             raise InputError(
-                "Expected a blurry and a sharp picture of equal size. Received: "
+                "Expected a blurry and a sharp image of equal size. Received: "
                 f"{pair.blurry.shape[:2]} and {pair.sharp.shape[:2]} (height, width), "
                 f"{self.files[index][0]} and {self.files[index][1]}"
             )
@@ -85,13 +85,13 @@ def match_names(
     Args:
         blurry: name to blurry file.
         sharp: name to sharp file.
-        where: what the user knows the data set by; for the message.
+        where: what the user knows the dataset by; for the message.
 
     Returns:
         Name to (blurry file, sharp file), in the order of `blurry`.
 
     Raises:
-        InputError: a picture has no partner; names them all.
+        InputError: an image has no partner; names them all.
     """
     lonely = [f"{file} (no sharp one)" for n, file in blurry.items() if n not in sharp]
     lonely += [
@@ -99,12 +99,12 @@ def match_names(
     ]
     if len(lonely) == len(blurry) + len(sharp):
         raise InputError(
-            f"Expected blurry and sharp pictures of the same names in {where}. "
+            f"Expected blurry and sharp images of the same names in {where}. "
             f"Received: blurry {_some(blurry)}; sharp {_some(sharp)}"
         )
     if lonely:
         raise InputError(
-            f"Expected a blurry and a sharp picture of each name in {where}. Received: "
+            f"Expected a blurry and a sharp image of each name in {where}. Received: "
             f"{len(lonely)} without a partner: " + "; ".join(lonely)
         )
     return {name: (blurry[name], sharp[name]) for name in blurry}

@@ -1,4 +1,4 @@
-"""Several data sets as one, each with its share of the training samples."""
+"""Several datasets as one, each with its share of the training samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _BLOCK = 1000
 
 
 class MixedPairs(Pairs):
-    """Data sets side by side; names are prefixed with the source's.
+    """Datasets side by side; names are prefixed with the source's.
 
     Of training samples each source gets a share in proportion to its weight,
     whatever its size: exactly so in every 1000 samples, up to rounding, in shuffled
     order. Within a source each pair comes once before any comes again.
 
     Args:
-        sources: name to data set.
+        sources: name to dataset.
         weights: one for each source, positive.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The one interface of every data set: named pairs of a blurry and a sharp picture."""
+"""The one interface of every dataset: named pairs of a blurry and a sharp image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Pair(NamedTuple):
-    """A blurry picture and the sharp one of the same moment, of equal size.
+    """A blurry image and the sharp one of the same moment, of equal size.
 
     Both are uint8 RGB in the sRGB encoding, shape (H, W, 3).
     """
@@ -20,13 +20,13 @@ class Pair(NamedTuple):
 
 
 class Pairs(abc.ABC):
-    """A data set: names, whole pictures for evaluation, crops for training.
+    """A dataset: names, whole images for evaluation, crops for training.
 
     Opening one reads no pixels. Methods may be called from several threads.
 
     Attributes:
-        names: one unique name a pair; for a picture file, its path inside the
-            data set without the suffix.
+        names: one unique name a pair; for an image file, its path inside the
+            dataset without the suffix.
     """
 
     names: tuple[str, ...]
@@ -37,14 +37,14 @@ class Pairs(abc.ABC):
 
     @abc.abstractmethod
     def read(self, index: int) -> Pair:
-        """Reads whole pictures; the same index always gives the same pixels.
+        """Reads whole images; the same index always gives the same pixels.
 
         Raises:
             InputError: a file is missing or damaged, or the sizes differ.
         """
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
-        """Cuts the same random window out of both pictures.
+        """Cuts the same random window out of both images.
 
         Args:
             index: which pair.
@@ -52,7 +52,7 @@ class Pairs(abc.ABC):
             rng: the only source of chance.
 
         Returns:
-            A `Pair` of shape (size, size, 3). A picture smaller than the window
+            A `Pair` of shape (size, size, 3). An image smaller than the window
             is mirrored beyond its right and bottom border first.
 
         Raises:
@@ -61,7 +61,7 @@ class Pairs(abc.ABC):
         pair = self.read(index)
         height, width = pair.sharp.shape[:2]
         top, left = random_corner(height, width, size, rng)
-        return Pair(*(window(picture, top, left, size, size) for picture in pair))
+        return Pair(*(window(image, top, left, size, size) for image in pair))
 
     def draw(self, number: int, seed: int) -> int:
         """Says which pair the training sample of that number uses.
@@ -102,12 +102,12 @@ def random_corner(
 
 
 def window(
-    picture: np.ndarray, top: int, left: int, height: int, width: int
+    image: np.ndarray, top: int, left: int, height: int, width: int
 ) -> np.ndarray:
-    """Cuts a window that may reach beyond the picture, which is mirrored there.
+    """Cuts a window that may reach beyond the image, which is mirrored there.
 
     Args:
-        picture: (H, W, C).
+        image: (H, W, C).
         top: first row; may be negative.
         left: first column; may be negative.
         height: rows of the window.
@@ -119,12 +119,12 @@ def window(
     """
     rows = slice(max(top, 0), top + height)
     columns = slice(max(left, 0), left + width)
-    inside = picture[rows, columns]
+    inside = image[rows, columns]
     if inside.shape[:2] == (height, width):
         return inside.copy()
-    rows = _mirrored(np.arange(top, top + height), picture.shape[0])
-    columns = _mirrored(np.arange(left, left + width), picture.shape[1])
-    return picture[rows[:, None], columns]
+    rows = _mirrored(np.arange(top, top + height), image.shape[0])
+    columns = _mirrored(np.arange(left, left + width), image.shape[1])
+    return image[rows[:, None], columns]
 
 
 def _mirrored(positions: np.ndarray, length: int) -> np.ndarray:

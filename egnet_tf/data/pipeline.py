@@ -1,4 +1,4 @@
-"""From pairs of pictures to training batches: crop, augment, float, batch, prefetch.
+"""From pairs of images to training batches: crop, augment, float, batch, prefetch.
 
 Sample number k = step * batch + j, counted from the first step of training, decides
 everything about itself: which pair (`Pairs.draw`), and, through its own random
@@ -6,7 +6,7 @@ generator, which window, blur and augmentation. So a run that continues at step 
 sees the very batches that an uninterrupted one would have seen.
 
 Memory: two decoded pairs or crops per processor, four batches (two wait, one becomes
-float, one is put together), and what the data set itself says it keeps.
+float, one is put together), and what the dataset itself says it keeps.
 """
 
 from __future__ import annotations

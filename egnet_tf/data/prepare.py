@@ -1,4 +1,4 @@
-"""Writes the pairs of a data set as shards or as pictures; a stopped job goes on.
+"""Writes the pairs of a dataset as shards or as images; a stopped job goes on.
 
 What is complete stays: a shard is renamed into place when it is written, then its
 list, and the manifest comes last. A job is described in `job.json` before the first
@@ -31,7 +31,7 @@ from egnet_tf.data.datasets.shards import (
 )
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 
 # 200 MB of GoPro in crops of 512: little is lost to a kill, and files stay few.
 PAIRS_PER_SHARD = 16
@@ -40,7 +40,7 @@ PAIRS_PER_SHARD = 16
 def crop_corners(
     height: int, width: int, size: int, overlap: int
 ) -> list[tuple[int, int]]:
-    """Top and left of overlapping crops that cover a picture.
+    """Top and left of overlapping crops that cover an image.
 
     Along an axis of length L crops start every `size - overlap` pixels below
     L - size, and one at L - size: 720x1280 in crops of 512 that overlap by 256 has
@@ -61,7 +61,7 @@ def records_of(
 
     Args:
         name: of the pair.
-        pair: whole pictures.
+        pair: whole images.
         crop: side of the crops; 0 for one record, the whole pair, named `name`.
         overlap: of neighbouring crops, less than `crop`.
     """
@@ -165,7 +165,7 @@ def write_shards(
         {
             "name": shard_name(number),
             "records": len(records),
-            "bytes": sum(2 * record.picture_bytes for record in records),
+            "bytes": sum(2 * record.image_bytes for record in records),
             "sha256": digest_of(folder / f"{shard_name(number)}.json"),
         }
         for number, records in zip(numbers, lists, strict=True)
@@ -208,14 +208,14 @@ def _write_shard(
 def _append(file: BinaryIO, name: str, part: Pair) -> Record:
     height, width = part.sharp.shape[:2]
     offset, crc = file.tell(), 0
-    for picture in part:
-        content = np.ascontiguousarray(picture)
+    for image in part:
+        content = np.ascontiguousarray(image)
         file.write(content)
         crc = zlib.crc32(content, crc)
     return Record(name, offset, height, width, crc)
 
 
-def write_pictures(
+def write_images(
     pairs: Pairs,
     folder: Path,
     *,
@@ -244,8 +244,8 @@ def write_pictures(
             raise InterruptedError
         files = [folder / k / f"{pairs.names[index]}.png" for k in ("blurry", "sharp")]
         if not all(file.is_file() for file in files):
-            for file, picture in zip(files, pairs.read(index), strict=True):
-                write_picture(file, picture)
+            for file, image in zip(files, pairs.read(index), strict=True):
+                write_image(file, image)
         progress(1)
 
     return len(_in_threads(one, range(len(pairs)), workers, stop))

@@ -1,4 +1,4 @@
-"""Opens data sets by what `--dataset` and `--data_dir` say."""
+"""Opens datasets by what `--dataset` and `--data_dir` say."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import NamedTuple
 
-from egnet_tf.data.datasets.camera_motion import open_film
-from egnet_tf.data.datasets.camera_shake import open_shake
+from egnet_tf.data.datasets.camera_motion import open_camera_motion
+from egnet_tf.data.datasets.camera_shake import open_camera_shake
 from egnet_tf.data.datasets.folder import open_folder
 from egnet_tf.data.datasets.frames import WINDOWS, open_frames
 from egnet_tf.data.datasets.gopro import BLURS, open_gopro
@@ -26,8 +26,8 @@ DATASETS = (
     "realblur_r",
     "folder",
     "frames",
-    "film",
-    "shake",
+    "camera_motion",
+    "camera_shake",
     "samples",
     "shards",
 )
@@ -36,7 +36,7 @@ SPLITS = ("train", "test")
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
-    """What else the user may say about data sets; each concerns the one it names.
+    """What else the user may say about datasets; each concerns the one it names.
 
     Attributes:
         gopro_blur: "linear" or "gamma": GoPro's `blur` or `blur_gamma`.
@@ -44,10 +44,11 @@ class DataOptions:
         frames_windows: how many frames `frames` averages, each odd.
         blurry: pattern of the blurry files of `folder`.
         sharp: pattern of the sharp files of `folder`.
-        shake_extent: the longest camera shake of `shake` and `samples`, in pixels.
-        shake_still: the share of training crops of `shake` that are not shaken.
-        shake_enlarge: the most that training crops of `shake` are enlarged before.
-        cache_bytes: the most bytes of decoded pictures each source keeps in memory.
+        camera_shake_extent: the longest camera shake of `camera_shake` and `samples`,
+            in pixels.
+        camera_shake_sharp_fraction: the fraction of training crops left sharp.
+        camera_shake_max_upscale: upper bound of the random upscaling before blurring.
+        cache_bytes: the most bytes of decoded images each source keeps in memory.
     """
 
     gopro_blur: str = "linear"
@@ -55,9 +56,9 @@ class DataOptions:
     frames_windows: tuple[int, ...] = WINDOWS
     blurry: str = ""
     sharp: str = ""
-    shake_extent: float = MAX_EXTENT
-    shake_still: float = 0.0
-    shake_enlarge: float = 1.0
+    camera_shake_extent: float = MAX_EXTENT
+    camera_shake_sharp_fraction: float = 0.0
+    camera_shake_max_upscale: float = 1.0
     cache_bytes: int = DEFAULT_LIMIT
 
     def __post_init__(self):
@@ -67,9 +68,10 @@ class DataOptions:
                 raise InputError(
                     f"Expected {name} linear or gamma. Received: {getattr(self, name)}"
                 )
-        if self.shake_enlarge < 1:
+        if self.camera_shake_max_upscale < 1:
             raise InputError(
-                f"Expected shake_enlarge of at least 1. Received: {self.shake_enlarge}"
+                "Expected camera_shake_max_upscale of at least 1. "
+                f"Received: {self.camera_shake_max_upscale}"
             )
 
 
@@ -88,20 +90,20 @@ def parse_dataset(dataset: str) -> list[Source]:
     drive C. A folder's own name cannot contain a comma.
 
     Args:
-        dataset: such as "gopro:/data/GOPRO*3,shake:/data/photos".
+        dataset: such as "gopro:/data/GOPRO*3,camera_shake:/data/photos".
 
     Returns:
         The entries in order; the weight is 1 where none is given.
 
     Raises:
-        InputError: an entry is not of that form or names no data set.
+        InputError: an entry is not of that form or names no dataset.
     """
     sources = []
     for entry in dataset.split(","):
         match = re.fullmatch(r"([^:*]+)(?::(.+?))?(?:\*([\d.]+))?", entry.strip())
         if not match or match[1] not in DATASETS:
             raise InputError(
-                f"Expected a data set of {', '.join(DATASETS)}, each as "
+                f"Expected a dataset of {', '.join(DATASETS)}, each as "
                 f"name[:folder][*weight]. Received: {entry.strip() or 'nothing'}"
             )
         try:
@@ -122,7 +124,7 @@ def open_pairs(
     seed: int = 0,
     options: DataOptions = DataOptions(),
 ) -> Pairs:
-    """Opens one split of a data set, or of several as a mixture.
+    """Opens one split of a dataset, or of several as a mixture.
 
     Args:
         dataset: one of `DATASETS`, with its folder and weight if you like, or several
@@ -130,13 +132,13 @@ def open_pairs(
         data_dir: the folder of the entries without one; `samples` needs none.
         split: "train" or "test".
         seed: of what is made on the fly (camera shake).
-        options: what else concerns single data sets.
+        options: what else concerns single datasets.
 
     Returns:
-        The pairs; of several data sets, `MixedPairs`.
+        The pairs; of several datasets, `MixedPairs`.
 
     Raises:
-        InputError: no such data set or split, or its files are not as expected.
+        InputError: no such dataset or split, or its files are not as expected.
     """
     if split not in SPLITS:
         raise InputError(f"Expected split train or test. Received: {split}")
@@ -175,20 +177,22 @@ def _open(
                 windows=options.frames_windows,
                 **cache,
             )
-        case "film":
-            return open_film(folder, split, seed=seed, **cache)
-        case "shake":
-            return open_shake(
+        case "camera_motion":
+            return open_camera_motion(folder, split, seed=seed, **cache)
+        case "camera_shake":
+            return open_camera_shake(
                 folder,
                 split,
                 seed=seed,
-                max_extent=options.shake_extent,
-                still=options.shake_still,
-                enlarge=options.shake_enlarge,
+                max_extent=options.camera_shake_extent,
+                still=options.camera_shake_sharp_fraction,
+                enlarge=options.camera_shake_max_upscale,
                 **cache,
             )
         case "samples":
-            return open_samples(split, seed=seed, max_extent=options.shake_extent)
+            return open_samples(
+                split, seed=seed, max_extent=options.camera_shake_extent
+            )
         case "shards":
             return open_shards(folder, split)
         case _:

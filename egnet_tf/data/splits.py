@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import existing_folder, find_pictures
+from egnet_tf.images.find import existing_folder, find_images
 
 _SHARE = 10
 
@@ -16,7 +16,7 @@ def split_folder(root: Path, split: str) -> tuple[Path, bool]:
     """Enters the split's own folder where the user has made one.
 
     Args:
-        root: the data set's folder.
+        root: the dataset's folder.
         split: "train" or "test".
 
     Returns:
@@ -70,7 +70,7 @@ def photographs(data_dir: str | None, split: str, dataset: str) -> dict[str, Pat
         InputError: no folder, or no photograph in it.
     """
     root, own = split_folder(existing_folder(data_dir, dataset), split)
-    photos = find_pictures(root)
+    photos = find_images(root)
     if not photos:
         raise InputError(f"Expected sharp photographs in {root}. Received: none")
     names = list(photos) if own else split_names(list(photos), split, "photographs")

@@ -1,4 +1,4 @@
-"""Finds the pictures of two folders that belong together: by name, never by order."""
+"""Finds the images of two folders that belong together: by name, never by order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import find_pictures
+from egnet_tf.images.find import find_images
 
 
 class Match(NamedTuple):
@@ -27,7 +27,7 @@ class Match(NamedTuple):
 def match_folders(
     restored: str | os.PathLike[str], sharp: str | os.PathLike[str]
 ) -> Match:
-    """Matches a method's results with the sharp pictures.
+    """Matches a method's results with the sharp images.
 
     `restored/street/001.png` belongs to `sharp/street/001.jpg`.
 
@@ -38,7 +38,7 @@ def match_folders(
     Raises:
         InputError: one is no folder, or no name is in both.
     """
-    in_restored, in_sharp = _pictures(restored), _pictures(sharp)
+    in_restored, in_sharp = _images(restored), _images(sharp)
     pairs = {
         name: (in_restored[name], file)
         for name, file in in_sharp.items()
@@ -46,11 +46,11 @@ def match_folders(
     }
     if not pairs:
         examples = [
-            str(next(iter(found.values()), f"no pictures in {folder}"))
+            str(next(iter(found.values()), f"no images in {folder}"))
             for found, folder in ((in_restored, restored), (in_sharp, sharp))
         ]
         raise InputError(
-            "Expected restored and sharp pictures of the same names (suffixes may "
+            "Expected restored and sharp images of the same names (suffixes may "
             f"differ). Received: {examples[0]} and {examples[1]}"
         )
     return Match(
@@ -60,7 +60,7 @@ def match_folders(
     )
 
 
-def _pictures(folder: str | os.PathLike[str]) -> dict[str, Path]:
+def _images(folder: str | os.PathLike[str]) -> dict[str, Path]:
     if not Path(folder).is_dir():
-        raise InputError(f"Expected a folder of pictures. Received: {folder}")
-    return find_pictures(Path(folder))
+        raise InputError(f"Expected a folder of images. Received: {folder}")
+    return find_images(Path(folder))

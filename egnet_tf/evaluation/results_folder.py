@@ -1,7 +1,7 @@
 """The folder of an evaluation: its table grows row by row and survives a kill.
 
-It holds evaluation.json (what is scored and how), scores.csv (a row a picture),
-summary.json (the means, once all are scored) and, if wished, the pictures.
+It holds evaluation.json (what is scored and how), scores.csv (a row an image),
+summary.json (the means, once all are scored) and, if wished, the images.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HEADER = (
 
 
 class Row(NamedTuple):
-    """The scores of one picture; `blurry` is None where no blurry one was given."""
+    """The scores of one image; `blurry` is None where no blurry one was given."""
 
     name: str
     restored: Score
@@ -46,7 +46,7 @@ class EvaluationFolder:
 
     Attributes:
         path: the folder.
-        rows: the scored pictures by name.
+        rows: the scored images by name.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EvaluationFolder:
             path: the folder, there or not.
             identity: JSON values that say what is scored and how. Rows are only
                 carried on for the same identity.
-            overwrite: replace the scores and pictures of another identity.
+            overwrite: replace the scores and images of another identity.
 
         Raises:
             InputError: the folder holds scores of another identity, or a damaged
@@ -103,7 +103,7 @@ class EvaluationFolder:
     def _clear(self) -> None:
         self.rows = {}
         if (self.path / "evaluation.json").exists():  # else they are not ours
-            shutil.rmtree(self.path / "pictures", ignore_errors=True)
+            shutil.rmtree(self.path / "images", ignore_errors=True)
         (self.path / "summary.json").unlink(missing_ok=True)
         self._table.unlink(missing_ok=True)
 
@@ -148,9 +148,9 @@ class EvaluationFolder:
         self._write_rows(rows)
         return rows
 
-    def picture(self, kind: str, name: str) -> Path:
-        """Where a picture of that kind ("blurry", ...) and name is saved."""
-        return self.path / "pictures" / kind / f"{name}.png"
+    def image(self, kind: str, name: str) -> Path:
+        """Where an image of that kind ("blurry", ...) and name is saved."""
+        return self.path / "images" / kind / f"{name}.png"
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, JSON values."""

@@ -1,4 +1,4 @@
-"""Scores many pictures in parallel, each once, even over several runs."""
+"""Scores many images in parallel, each once, even over several runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
 from egnet_tf.metrics.protocols import Protocol
 
 
-class Pictures(NamedTuple):
+class Images(NamedTuple):
     """What is compared: uint8 (H, W, 3) each, `blurry` None where there is none."""
 
     restored: np.ndarray
@@ -29,45 +29,45 @@ class Pictures(NamedTuple):
 
 
 class Unscored(NamedTuple):
-    """A picture that could not be read, restored or compared, and why."""
+    """An image that could not be read, restored or compared, and why."""
 
     name: str
     reason: str
 
 
-def score_pictures(
+def score_images(
     names: Sequence[str],
-    pictures: Callable[[int], Pictures],
+    images: Callable[[int], Images],
     protocol: Protocol,
     folder: EvaluationFolder,
     *,
     workers: int,
 ) -> Iterator[Row | Unscored]:
-    """Scores the pictures that `folder` does not hold yet.
+    """Scores the images that `folder` does not hold yet.
 
-    The pictures are made in this process, one after another, at most two a worker
+    The images are made in this process, one after another, at most two a worker
     ahead of the scoring; the workers are fresh processes that import this package's
     metrics and nothing heavier.
 
     Args:
-        names: of all pictures; unique.
-        pictures: index into `names` -> what to compare.
+        names: of all images; unique.
+        images: index into `names` -> what to compare.
         protocol: how to score.
         folder: rows are appended to it as they come.
         workers: number of processes; 1 scores in this one.
 
     Yields:
         Each new row, after it is on the disk, in the order of completion; an
-        `Unscored` for each picture that gets none. The folder does not keep those:
+        `Unscored` for each image that gets none. The folder does not keep those:
         the next evaluation tries them again.
 
     Raises:
         InputError: the system ended a worker.
     """
 
-    def made(index: int) -> Pictures | Unscored:
+    def made(index: int) -> Images | Unscored:
         try:
-            return pictures(index)
+            return images(index)
         except (InputError, ArithmeticError, MemoryError) as error:
             return Unscored(names[index], str(error) or "not enough memory")
 
@@ -114,16 +114,14 @@ def _collect(pending: set[Future[Row]], folder: EvaluationFolder):
     return pending
 
 
-def _score(
-    name: str, pictures: Pictures | Unscored, protocol: Protocol
-) -> Row | Unscored:
-    if isinstance(pictures, Unscored):
-        return pictures
+def _score(name: str, images: Images | Unscored, protocol: Protocol) -> Row | Unscored:
+    if isinstance(images, Unscored):
+        return images
     try:
-        restored = protocol.score(pictures.restored, pictures.sharp)
+        restored = protocol.score(images.restored, images.sharp)
         blurry = None
-        if pictures.blurry is not None:
-            blurry = protocol.score(pictures.blurry, pictures.sharp)
+        if images.blurry is not None:
+            blurry = protocol.score(images.blurry, images.sharp)
     except InputError as error:
         return Unscored(name, str(error))
     return Row(name, restored, blurry)

@@ -1,4 +1,4 @@
-"""From the scores of many pictures to the numbers and tables that are published."""
+"""From the scores of many images to the numbers and tables that are published."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Mean:
     """The mean of many scores.
 
     Attributes:
-        psnr: dB, over the compared pictures that differ from their sharp counterpart:
-            one identical picture (infinite PSNR) would make every mean infinite and
-            every comparison void. Infinity if all compared pictures are identical,
+        psnr: dB, over the compared images that differ from their sharp counterpart:
+            one identical image (infinite PSNR) would make every mean infinite and
+            every comparison void. Infinity if all compared images are identical,
             NaN if none was compared.
-        ssim: over all compared pictures; NaN if none was.
-        compared: how many pictures were compared.
-        identical: names of the pictures with infinite PSNR.
-        failed: names of the pictures that could not be compared, with the reason.
+        ssim: over all compared images; NaN if none was.
+        compared: how many images were compared.
+        identical: names of the images with infinite PSNR.
+        failed: names of the images that could not be compared, with the reason.
     """
 
     psnr: float
@@ -63,17 +63,17 @@ def summarize(
     """What summary.json holds.
 
     Args:
-        rows: of all pictures, in the data set's order.
+        rows: of all images, in the dataset's order.
         protocol: by which they were scored.
         about: what was scored; goes in as it is. `markdown_table` asks for "method"
             and "dataset", and compares "names" and "seed" where they are there.
-        unscored: names of the pictures that could not be read, restored or compared,
+        unscored: names of the images that could not be read, restored or compared,
             with the reason.
 
     Returns:
         JSON values: `about`, the protocol with the versions of its libraries, the
-        number of pictures with those unscored, and the means, "blurry" being None
-        where no blurry pictures were scored. NaN is None and infinity the string
+        number of images with those unscored, and the means, "blurry" being None
+        where no blurry images were scored. NaN is None and infinity the string
         "inf", which JSON cannot hold as numbers.
     """
     rows = list(rows)
@@ -84,7 +84,7 @@ def summarize(
         "protocol": protocol.name,
         "description": protocol.description,
         "versions": protocol.versions,
-        "pictures": len(rows) + len(unscored),
+        "images": len(rows) + len(unscored),
         "unscored": dict(unscored),
         "blurry": _as_json(mean_score(blurry)) if blurry else None,
         "restored": _as_json(mean_score(restored)),
@@ -102,9 +102,9 @@ def _json_value(value: Any) -> Any:
 
 
 def markdown_table(summaries: Iterable[Mapping[str, Any]]) -> str:
-    """One table of several summaries of the same data, under the blurry pictures.
+    """One table of several summaries of the same data, under the blurry images.
 
-    Where some pictures could not be compared, the column says "5 of 6"; below the
+    Where some images could not be compared, the column says "5 of 6"; below the
     table stands every protocol and version that it rests on.
 
     Raises:
@@ -120,7 +120,7 @@ def markdown_table(summaries: Iterable[Mapping[str, Any]]) -> str:
                 f"Received: {', '.join(sorted(values))}"
             )
     lines = [
-        "| method | data set | protocol | pictures | PSNR (dB) | SSIM |",
+        "| method | dataset | protocol | images | PSNR (dB) | SSIM |",
         "| --- | --- | --- | ---: | ---: | ---: |",
     ]
     with_blurry = [summary for summary in summaries if summary["blurry"]]
@@ -133,14 +133,14 @@ def markdown_table(summaries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _line(method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]) -> str:
-    pictures = str(summary["pictures"])
-    if mean["compared"] != summary["pictures"]:
-        pictures = f"{mean['compared']} of {pictures}"
+    images = str(summary["images"])
+    if mean["compared"] != summary["images"]:
+        images = f"{mean['compared']} of {images}"
     cells = (
         method,
         summary["dataset"],
         summary["protocol"],
-        pictures,
+        images,
         _number(mean["psnr"], digits=2),
         _number(mean["ssim"], digits=4),
     )

@@ -1,4 +1,4 @@
-"""Finds picture files in folders and names them."""
+"""Finds image files in folders and names them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from egnet_tf.errors import InputError
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     "avif bmp gif jfif jp2 jpeg jpg pgm png ppm tif tiff webp".split()  # noqa: SIM905
 )
 
@@ -19,26 +19,26 @@ def existing_folder(folder: str | os.PathLike[str] | None, dataset: str) -> Path
 
     Args:
         folder: what `--data_dir`, or the part behind `name:`, said.
-        dataset: the data set it is for.
+        dataset: the dataset it is for.
 
     Raises:
         InputError: it is not given, or is no folder.
     """
     if not folder:
         raise InputError(
-            f"Expected a folder for the data set {dataset}: --data_dir=FOLDER or "
+            f"Expected a folder for the dataset {dataset}: --data_dir=FOLDER or "
             f"--dataset={dataset}:FOLDER. Received: none"
         )
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise InputError(
-            f"Expected the folder of the data set {dataset}. Received: {folder}"
+            f"Expected the folder of the dataset {dataset}. Received: {folder}"
         )
     return path
 
 
-def find_pictures(root: Path) -> dict[str, Path]:
-    """Finds every picture below a folder, links followed, hidden files left out.
+def find_images(root: Path) -> dict[str, Path]:
+    """Finds every image below a folder, links followed, hidden files left out.
 
     Args:
         root: where to look.
@@ -56,7 +56,7 @@ def find_pictures(root: Path) -> dict[str, Path]:
             for file in files
             # Also leaves out the "._name.png" that macOS puts beside "name.png".
             if not file.startswith(".")
-            and file.rpartition(".")[2].lower() in PICTURE_SUFFIXES
+            and file.rpartition(".")[2].lower() in IMAGE_SUFFIXES
         ]
     full = {path.relative_to(root).as_posix(): path for path in found}
     short = {name: name.rpartition(".")[0] for name in full}

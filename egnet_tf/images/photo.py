@@ -23,7 +23,7 @@ DEFAULT_MAX_PIXELS = 89_478_485
 # What Pillow's decoders raise on damaged files, beside their own exceptions.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
-# Of these, frames after the first are more pictures. Elsewhere they are previews,
+# Of these, frames after the first are more images. Elsewhere they are previews,
 # depth maps (MPO) or layers (PSD), and the first is the photograph.
 _SEQUENCES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}
 
@@ -68,7 +68,7 @@ class Photo:
 
 
 def read_photo(path: str | os.PathLike, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
-    """Reads any picture that Pillow opens, in its own depth.
+    """Reads any image that Pillow opens, in its own depth.
 
     The EXIF orientation is applied. 16-bit PNG and TIFF stay 16-bit. Palettes become
     RGB; CMYK becomes sRGB, by its colour profile if it has one.
@@ -78,13 +78,13 @@ def read_photo(path: str | os.PathLike, max_pixels: int = DEFAULT_MAX_PIXELS) ->
         max_pixels: width x height from which a file is refused before it is unpacked.
 
     Raises:
-        InputError: the file is empty, damaged, no picture, too large, a sequence, or
+        InputError: the file is empty, damaged, no image, too large, a sequence, or
             of floating-point numbers.
         OSError: the file cannot be read.
     """
     content = Path(path).read_bytes()
     if not content:
-        raise InputError(f"Expected a picture. Received: an empty file, {path}")
+        raise InputError(f"Expected an image. Received: an empty file, {path}")
     try:
         with _no_pillow_limit(), Image.open(io.BytesIO(content)) as image:
             _check(image, path, max_pixels)
@@ -93,11 +93,11 @@ def read_photo(path: str | os.PathLike, max_pixels: int = DEFAULT_MAX_PIXELS) ->
         raise
     except UnidentifiedImageError:
         raise InputError(
-            f"Expected a picture in a format Pillow reads. Received: {path}"
+            f"Expected an image in a format Pillow reads. Received: {path}"
         ) from None
     except _DAMAGED as error:
         raise InputError(
-            f"Expected a readable picture. Received: {path} ({error})"
+            f"Expected a readable image. Received: {path} ({error})"
         ) from None
 
 
@@ -119,7 +119,7 @@ def _check(image: Image.Image, path: str | os.PathLike, max_pixels: int) -> None
         )
     frames = getattr(image, "n_frames", 1)
     if image.format in _SEQUENCES and frames > 1:
-        raise InputError(f"Expected a single picture. Received: {frames} in {path}")
+        raise InputError(f"Expected a single image. Received: {frames} in {path}")
     if image.mode == "F":
         raise InputError(
             f"Expected 8 or 16 bits a channel. Received: floating point, {path}"
@@ -238,4 +238,4 @@ def _carried_exif(exif: Image.Exif, width: int, height: int) -> bytes | None:
     try:
         return carried.tobytes() if len(carried) else None
     except (ValueError, TypeError, struct.error):
-        return None  # Numbers that no camera writes; the picture matters more.
+        return None  # Numbers that no camera writes; the image matters more.

@@ -1,4 +1,4 @@
-"""Picture files to uint8 RGB arrays and back; a bad file is one clear line."""
+"""Image files to uint8 RGB arrays and back; a bad file is one clear line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error
 
 
 def read_rgb(path: str | os.PathLike[str]) -> np.ndarray:
-    """Reads any picture that Pillow opens, upright, as 8-bit RGB.
+    """Reads any image that Pillow opens, upright, as 8-bit RGB.
 
-    The EXIF orientation is applied; grey, palette and CMYK pictures are
+    The EXIF orientation is applied; grey, palette and CMYK images are
     converted; transparency is laid over white; 16-bit grey is divided by 257 and
     floating-point grey, if within [0, 1], multiplied by 255, both rounded. Of
     several frames the first is read. The stored numbers are taken as sRGB: a
@@ -33,35 +33,33 @@ def read_rgb(path: str | os.PathLike[str]) -> np.ndarray:
         uint8 (H, W, 3).
 
     Raises:
-        InputError: the file is missing, empty, damaged, no picture, or so large
+        InputError: the file is missing, empty, damaged, no image, or so large
             that Pillow takes it for a decompression bomb.
     """
     path = Path(path)
     try:
         if path.stat().st_size == 0:
-            raise InputError(f"Expected a picture. Received: an empty file, {path}")
+            raise InputError(f"Expected an image. Received: an empty file, {path}")
         with Image.open(path) as image:
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image))
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(
-            f"Expected a picture. Received: no such file, {path}"
-        ) from None
+        raise InputError(f"Expected an image. Received: no such file, {path}") from None
     except UnidentifiedImageError:
         raise InputError(
-            f"Expected a picture in a format Pillow reads. Received: {path}"
+            f"Expected an image in a format Pillow reads. Received: {path}"
         ) from None
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"Expected a picture of at most {2 * Image.MAX_IMAGE_PIXELS} pixels. "
+            f"Expected an image of at most {2 * Image.MAX_IMAGE_PIXELS} pixels. "
             f"Received: {path} ({error})"
         ) from None
     except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"Expected a readable picture. Received: {path} ({reason})"
+            f"Expected a readable image. Received: {path} ({reason})"
         ) from None
 
 
@@ -82,10 +80,10 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def write_picture(
+def write_image(
     path: str | os.PathLike[str], pixels: np.ndarray, *, quality: int = 95
 ) -> None:
-    """Writes a picture so that `path` is at every moment absent, old or complete.
+    """Writes an image so that `path` is at every moment absent, old or complete.
 
     Args:
         path: the file; its suffix chooses the format. Missing folders are made.
@@ -101,7 +99,7 @@ def write_picture(
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise InputError(
-            "Expected the name of a picture file to write (.png, .jpg, .webp, .tif, "
+            "Expected the name of an image file to write (.png, .jpg, .webp, .tif, "
             f"...). Received: {path}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,17 @@
-"""The views of a picture that the self-ensemble restores and fuses.
+"""The views of an image that the self-ensemble restores and fuses.
 
-A branch shows the network the picture in another way and brings its answer back to
-the picture's own frame:
+A branch shows the network the image in another way and brings its answer back to
+the image's own frame:
 
     half             2x2 means, so at half size; the answer up-sampled bilinearly
-    whole            the picture itself
+    whole            the image itself
     quarters         its four quarters, restored apart and joined
     flip_horizontal  left and right exchanged, and back
     flip_vertical    top and bottom exchanged, and back
-    turn             turned by 180 degrees, and back
+    rotate180        rotated by 180 degrees, and back
 
 The first three are the paper's (section 3.2). The others are the geometric
-self-ensemble's, without its 90-degree turns and transposes.
+self-ensemble's, without its 90-degree rotations and transposes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from egnet_tf.errors import InputError
 
 
 class Branch(NamedTuple):
-    """How a branch shows a picture (`split`) and takes the answer back (`merge`).
+    """How a branch shows an image (`split`) and takes the answer back (`merge`).
 
     Both map tensors (B, H, W, 3) and work in graphs with unknown B, H and W.
     H and W are multiples of `shrink` times the network's `size_multiple`.
@@ -75,14 +75,14 @@ BRANCHES = {
     "quarters": Branch(_quarter, _join, shrink=2),
     "flip_horizontal": _reversal(2),
     "flip_vertical": _reversal(1),
-    "turn": _reversal(1, 2),
+    "rotate180": _reversal(1, 2),
 }
 PAPER_BRANCHES = ("half", "whole", "quarters")
-_GROUPS = {"flips": ("flip_horizontal", "flip_vertical", "turn")}
+_GROUPS = {"flips": ("flip_horizontal", "flip_vertical", "rotate180")}
 
 
 def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names as a tuple, "flips" as both flips and the turn they make.
+    """Returns the names as a tuple, "flips" as both flips and the rotation they make.
 
     Raises:
         InputError: a name is unknown or stands twice, or there is none.

@@ -12,13 +12,13 @@ from __future__ import annotations
 import tensorflow as tf
 
 _PROBE = 128
-"""Side of the picture the graph is followed for: large enough that what grows with
-the picture outweighs what does not, small enough that nothing needs to be run."""
+"""Side of the image the graph is followed for: large enough that what grows with
+the image outweighs what does not, small enough that nothing needs to be run."""
 
 _OVERHEAD = 2.5
 """Operations that run side by side, copies in the layout of the convolution's kernels,
 loops (position attention), whose inside the graph does not tell. Growth of the resident
-memory from a picture to one of twice the size, on 2 cores, over the sum of living
+memory from an image to one of twice the size, on 2 cores, over the sum of living
 tensors: 2.1 to 2.7 for egnet, 2.1 to 2.4 for egnet_tiny."""
 
 _SAME_BUFFER = {"Identity", "IdentityN", "Reshape", "Squeeze", "ExpandDims"}
@@ -30,13 +30,13 @@ def bytes_per_pixel(function: tf.types.experimental.ConcreteFunction) -> float:
     """Returns the peak memory of a forward pass, in bytes for each pixel.
 
     Args:
-        function: of one (B, H, W, 3) picture, sizes free.
+        function: of one (B, H, W, 3) image, sizes free.
     """
     graph = tf.Graph()
     with graph.as_default():
-        picture = tf.compat.v1.placeholder(tf.float32, (1, _PROBE, _PROBE, 3))
+        image = tf.compat.v1.placeholder(tf.float32, (1, _PROBE, _PROBE, 3))
         given = len(tf.nest.flatten(function.structured_input_signature))
-        known = {tensor.name: picture for tensor in function.inputs[:given]}
+        known = {tensor.name: image for tensor in function.inputs[:given]}
         # A graph's description forgets the shapes of its weights.
         for op in function.graph.get_operations():
             if op.type == "ReadVariableOp":
@@ -44,7 +44,7 @@ def bytes_per_pixel(function: tf.types.experimental.ConcreteFunction) -> float:
                 known[weight.name] = tf.compat.v1.placeholder(
                     weight.dtype, weight.shape
                 )
-        # Imported anew, the graph's sizes follow from the picture's; no Python of the
+        # Imported anew, the graph's sizes follow from the image's; no Python of the
         # network runs again.
         tf.graph_util.import_graph_def(
             function.graph.as_graph_def(), input_map=known, name=""

@@ -40,14 +40,14 @@ def find_jobs(source: Path, output: Path | None) -> list[Job]:
     """Returns the photographs of a file or folder, in the order of their paths.
 
     Args:
-        source: a picture, or a folder; of a folder all pictures below it, by their
+        source: an image, or a folder; of a folder all images below it, by their
             suffixes, without hidden ones.
-        output: for a picture, a file or an existing folder; for a folder, a folder,
+        output: for an image, a file or an existing folder; for a folder, a folder,
             in which the sub-folders are kept. By default `<name>_restored` beside the
             source. Suffixes that are read but not written get `.png` added.
 
     Raises:
-        InputError: no such source, no pictures in it, a suffix that is not written,
+        InputError: no such source, no images in it, a suffix that is not written,
             or an output that would overwrite its source.
     """
     source = Path(source)
@@ -59,13 +59,13 @@ def find_jobs(source: Path, output: Path | None) -> list[Job]:
             )
         jobs = [
             Job(path, _writable(output / path.relative_to(source)))
-            for path in _pictures(source, without=output)
+            for path in _images(source, without=output)
         ]
         if not jobs:
-            raise InputError(f"Expected pictures in the folder. Received: {source}")
+            raise InputError(f"Expected images in the folder. Received: {source}")
         return jobs
     if not source.exists():
-        raise InputError(f"Expected a picture or a folder. Received: {source}")
+        raise InputError(f"Expected an image or a folder. Received: {source}")
     if output is None:
         target = _writable(source.with_name(f"{source.stem}_restored{source.suffix}"))
     elif output.is_dir():
@@ -151,8 +151,8 @@ def _go_together(first: Photo, second: Photo) -> bool:
     return same and one.shape[0] * one.shape[1] <= _SMALL
 
 
-def _pictures(folder: Path, without: Path) -> list[Path]:
-    """Returns the pictures below a folder, but not those of an earlier run's output."""
+def _images(folder: Path, without: Path) -> list[Path]:
+    """Returns the images below a folder, but not those of an earlier run's output."""
     Image.init()
     suffixes = {
         suffix

@@ -40,7 +40,7 @@ def load(
         memory_limit: see `Restorer`.
         local_pooling: take the means of channel attention over windows of 1.5 times
             the training crop, as the network knew them in training, not over the
-            picture (TLC). Not for exported models.
+            image (TLC). Not for exported models.
 
     Raises:
         InputError: no such model, a damaged one, or options it does not have.

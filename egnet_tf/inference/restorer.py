@@ -24,13 +24,13 @@ _ROWS = 64
 
 
 class Plan(NamedTuple):
-    """How a picture of one size is restored.
+    """How an image of one size is restored.
 
     Attributes:
         tile: height and width of what the network sees at once.
         overlap: pixels that neighbouring tiles share.
-        tiles: how many tiles; 1 is the whole picture, padded.
-        batch: how many pictures of this size the network sees at once.
+        tiles: how many tiles; 1 is the whole image, padded.
+        batch: how many images of this size the network sees at once.
     """
 
     tile: tuple[int, int]
@@ -40,15 +40,15 @@ class Plan(NamedTuple):
 
 
 class Restorer:
-    """Restores pictures of any size, whole or in tiles.
+    """Restores images of any size, whole or in tiles.
 
         restorer = egnet_tf.load("runs/quickstart")
         restored = restorer(photo)
 
-    A picture is restored whole while that fits the memory limit, else in square
+    An image is restored whole while that fits the memory limit, else in square
     tiles that overlap under a smooth window (`egnet_tf.inference.tiling`). Sizes the
     network does not take are padded at the right and the bottom by reflection
-    (`1234 -> 1234 321`; a picture smaller than its padding is reflected again and
+    (`1234 -> 1234 321`; an image smaller than its padding is reflected again and
     again, and one pixel is repeated), and the padding is cropped off.
 
     Args:
@@ -56,14 +56,14 @@ class Restorer:
         ensemble: a keras.Model, list of one (B, H, W, 3) for each branch -> restored
             (B, H, W, 3). Without it, the branches are averaged.
         branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
-            paper's three with an ensemble, else the picture as it is.
-        tile: side of the tiles in pixels; 0 restores whole pictures whatever they
+            paper's three with an ensemble, else the image as it is.
+        tile: side of the tiles in pixels; 0 restores whole images whatever they
             take. By default whole within the memory limit, else the largest that fits.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
             see `default_overlap`.
-        memory_limit: bytes that a picture, the row of tiles being blended and a
+        memory_limit: bytes that an image, the row of tiles being blended and a
             forward pass may take together (weights not counted), so that the peak is
-            the same for large pictures as for small ones; by default
+            the same for large images as for small ones; by default
             `default_memory_limit()`.
 
     Raises:
@@ -115,12 +115,12 @@ class Restorer:
         out: np.ndarray | None = None,
         on_tile: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Restores one picture or a batch of equal size.
+        """Restores one image or a batch of equal size.
 
         Args:
             images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
             out: where to write, of the shape and type of `images`; a new array by
-                default. It may be `images` itself: the rows of a picture are written
+                default. It may be `images` itself: the rows of an image are written
                 when no tile needs the blurry ones any more, so a large photo is in
                 memory once, not twice.
             on_tile: called after each forward pass with how many are done and how
@@ -150,9 +150,9 @@ class Restorer:
         passes = plan.tiles * math.ceil(len(batch) / plan.batch)
         done = 0
 
-        def run(pictures: np.ndarray) -> np.ndarray:
+        def run(part: np.ndarray) -> np.ndarray:
             nonlocal done
-            restored = self._run(pictures, plan.tile)
+            restored = self._run(part, plan.tile)
             done += 1
             if on_tile is not None:
                 on_tile(done, passes)
@@ -166,17 +166,17 @@ class Restorer:
                 restored = run(batch[chunk])
                 result[chunk] = _to_type(restored[:, :height, :width], batch.dtype)
         else:
-            for picture, restored in zip(batch, result, strict=True):
-                self._restore_in_tiles(picture, restored, plan, run)
+            for image, restored in zip(batch, result, strict=True):
+                self._restore_in_tiles(image, restored, plan, run)
         return out
 
     def plan(self, height: int, width: int, sample_bytes: int = 1) -> Plan:
-        """Returns how a picture of this size is restored.
+        """Returns how an image of this size is restored.
 
         Args:
             height: in pixels.
             width: in pixels.
-            sample_bytes: of a number of the picture, 1 for uint8.
+            sample_bytes: of a number of the image, 1 for uint8.
 
         Raises:
             InputError: the memory limit is too small for a tile, or the overlap is
@@ -214,7 +214,7 @@ class Restorer:
 
         Args:
             left: bytes for the forward pass and the row of tiles.
-            width: of the picture in pixels.
+            width: of the image in pixels.
         """
         multiple, per_pixel = self.runner.size_multiple, self.runner.bytes_per_pixel
         strip = _STRIP_BYTES * width
@@ -225,47 +225,47 @@ class Restorer:
             raise InputError(
                 "Expected a memory limit of at least "
                 f"{math.ceil(self._memory_limit - left + needed)} bytes, what the "
-                "picture and the smallest tile take. "
+                "image and the smallest tile take. "
                 f"Received: {self._memory_limit}"
             )
         return side
 
     def _restore_in_tiles(
         self,
-        picture: np.ndarray,
+        image: np.ndarray,
         out: np.ndarray,
         plan: Plan,
         run: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         tile_height, tile_width = plan.tile
 
         def restored_tile(top: int, left: int) -> np.ndarray:
-            view = picture[top : top + tile_height, left : left + tile_width]
+            view = image[top : top + tile_height, left : left + tile_width]
             return run(view[None])[0]
 
         size = max(height, tile_height), max(width, tile_width)
         for top, strip in blended_strips(size, plan.tile, plan.overlap, restored_tile):
-            # The tiles of the next row begin below these rows: `out` may be `picture`.
+            # The tiles of the next row begin below these rows: `out` may be `image`.
             bottom = min(top + len(strip), height)
             for first in range(top, bottom, _ROWS):
                 rows = out[first : min(first + _ROWS, bottom)]
                 finished = strip[first - top : first - top + len(rows), :width]
                 rows[...] = _to_type(finished, out.dtype)
 
-    def _run(self, pictures: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
         """Pads (B, h, w, 3) to the tile's size, in [0, 1], and restores it."""
-        bottom = tile[0] - pictures.shape[1]
-        right = tile[1] - pictures.shape[2]
-        pictures = np.pad(
-            pictures, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect"
+        bottom = tile[0] - images.shape[1]
+        right = tile[1] - images.shape[2]
+        images = np.pad(
+            images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect"
         )
-        peak = _PEAKS.get(pictures.dtype, 1)
-        scaled = np.divide(pictures, np.float32(peak), dtype=np.float32)
+        peak = _PEAKS.get(images.dtype, 1)
+        scaled = np.divide(images, np.float32(peak), dtype=np.float32)
         restored = self.runner(scaled)
-        if restored.shape != pictures.shape:
+        if restored.shape != images.shape:
             raise ValueError(
-                f"Expected the network to keep the shape {pictures.shape}. "
+                f"Expected the network to keep the shape {images.shape}. "
                 f"Received: {restored.shape}"
             )
         if not np.isfinite(restored).all():
@@ -279,7 +279,7 @@ class Restorer:
 def default_memory_limit() -> int:
     """Returns 8 GiB, in bytes, or half of the machine's memory if that is less.
 
-    Capped, because the choice between the whole picture and tiles changes the result
+    Capped, because the choice between the whole image and tiles changes the result
     a little: on most machines it is the same choice.
     """
     half = 4 * 2**30  # Where the system does not say.
@@ -291,7 +291,7 @@ def default_memory_limit() -> int:
 def _check(images: np.ndarray) -> None:
     if images.ndim not in (3, 4) or images.shape[-1] != 3 or 0 in images.shape:
         raise InputError(
-            "Expected RGB pictures of shape (H, W, 3) or (B, H, W, 3), not empty. "
+            "Expected RGB images of shape (H, W, 3) or (B, H, W, 3), not empty. "
             f"Received: {images.shape}"
         )
     if images.dtype in _PEAKS:

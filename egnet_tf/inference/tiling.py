@@ -11,7 +11,7 @@ overlap by V <= T / 2:
                 The ramps of two tiles that overlap by V add up to 1: sin^2 + cos^2.
     weight      of tile k at its pixel i: w(i) divided by the sum of the windows of
                 all tiles over that pixel. So the weights of every pixel add up to 1,
-                also at the picture's border and where the last tile was moved.
+                also at the image's border and where the last tile was moved.
 
 In two axes the weights multiply: weight(y, x) = weight_rows(y) * weight_columns(x).
 """
@@ -73,18 +73,18 @@ def blended_strips(
     overlap: int,
     restored_tile: Callable[[int, int], np.ndarray],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Restores a picture tile by tile and gives its finished rows from the top down.
+    """Restores an image tile by tile and gives its finished rows from the top down.
 
-    Only one row of tiles is held: tile height x picture width.
+    Only one row of tiles is held: tile height x image width.
 
     Args:
-        size: height and width of the picture, each at least the tile's.
+        size: height and width of the image, each at least the tile's.
         tile: height and width of a tile.
         overlap: pixels that neighbouring tiles share, at most half a tile.
         restored_tile: (top, left) -> float32 (tile height, tile width, channels).
 
     Yields:
-        (top, strip): the rows from `top` on, float32 (rows, picture width, channels).
+        (top, strip): the rows from `top` on, float32 (rows, image width, channels).
         The strip is reused: copy what is needed before asking for the next.
     """
     (height, width), (tile_height, tile_width) = size, tile

@@ -121,8 +121,8 @@ def restore_video(
         stack.callback(writer.close)
         writer.send(None)
         for done, frame in enumerate(frames, 1):
-            picture = np.frombuffer(frame, np.uint8).reshape(height, width, 3)
-            writer.send(np.ascontiguousarray(restorer(picture)))
+            image = np.frombuffer(frame, np.uint8).reshape(height, width, 3)
+            writer.send(np.ascontiguousarray(restorer(image)))
             on_frame(done, number)
         writer.close()
         os.replace(unfinished, target)

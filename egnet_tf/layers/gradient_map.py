@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-# Below this the strongest Laplacian of a picture in [0, 1] is a quarter of one 8-bit
+# Below this the strongest Laplacian of an image in [0, 1] is a quarter of one 8-bit
 # level: noise of rounding, not an edge, and it must not be amplified to full scale.
 EPSILON = 1e-3
 
@@ -32,10 +32,10 @@ def laplacian(x: tf.Tensor) -> tf.Tensor:
 
 
 def normalise(x: tf.Tensor) -> tf.Tensor:
-    """G of Eq. 15: |x| / max |x| of each picture, in [0, 1).
+    """G of Eq. 15: |x| / max |x| of each image, in [0, 1).
 
-    The maximum is over all positions and channels of one picture, never over the
-    batch. A flat picture gives zeros with finite gradients.
+    The maximum is over all positions and channels of one image, never over the
+    batch. A flat image gives zeros with finite gradients.
     """
     magnitude = tf.abs(x)
     strongest = tf.reduce_max(magnitude, axis=[1, 2, 3], keepdims=True)

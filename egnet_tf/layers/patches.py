@@ -1,4 +1,4 @@
-"""The multi-patch hierarchy: a picture in 1, 2, 4 or 8 patches that do not overlap.
+"""The multi-patch hierarchy: an image in 1, 2, 4 or 8 patches that do not overlap.
 
 Patches either lie stacked on the batch axis, so that a layer runs once for all of
 them (training, fastest), or stand apart, each a tensor of its own (device graphs:
@@ -26,7 +26,7 @@ class HalvePatches(keras.layers.Layer):
 
     Call: (count * B, H, W, C) -> (2 * count * B, H / 2, W, C) along the height. The
     halves of a patch become neighbours, each over the whole batch:
-    `[p0 of B pictures, p1 of B pictures] -> [p0 top, p0 bottom, p1 top, p1 bottom]`.
+    `[p0 of B images, p1 of B images] -> [p0 top, p0 bottom, p1 top, p1 bottom]`.
     """
 
     def __init__(self, count: int, axis: str, **kwargs):
@@ -77,7 +77,7 @@ class JoinPatches(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class TakeHalf(keras.layers.Layer):
-    """One half of a picture.
+    """One half of an image.
 
     Args:
         index: 0 for the top or left half, 1 for the other.
@@ -112,7 +112,7 @@ class Patches:
     """One level of the hierarchy while a network is put together.
 
     Cutting and joining keep the tensors' own dtype: under mixed precision features
-    are narrow, but pictures stay float32.
+    are narrow, but images stay float32.
 
     Attributes:
         tensors: one stack of all patches, or one tensor a patch.
@@ -126,7 +126,7 @@ class Patches:
 
     @classmethod
     def whole(cls, tensor, *, stacked: bool) -> Patches:
-        """The level of one patch: the picture itself."""
+        """The level of one patch: the image itself."""
         return cls((tensor,), 1, stacked)
 
     @property

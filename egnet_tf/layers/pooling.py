@@ -9,30 +9,30 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-# (height, width) of the window as fractions of the picture, while a network is
+# (height, width) of the window as fractions of the image, while a network is
 # called inside `local_pooling`. A context and not a property of the layers: the
-# window belongs to one call on one picture, the layers to a model.
+# window belongs to one call on one image, the layers to a model.
 _window_fraction: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
     "window_fraction", default=None
 )
 
 
 @contextlib.contextmanager
-def local_pooling(window: int, picture: tf.Tensor) -> Iterator[None]:
+def local_pooling(window: int, image: tf.Tensor) -> Iterator[None]:
     """Every `GlobalPool` called inside averages over a window around each position.
 
-    A network trained on crops and run on whole pictures sees other statistics in
+    A network trained on crops and run on whole images sees other statistics in
     its global pools than it was trained on. The Test-time Local Converter (Chu et
-    al., ECCV 2022) replaces the mean over the picture by the mean over a window of
+    al., ECCV 2022) replaces the mean over the image by the mean over a window of
     about the training size around each position. With a window not smaller than
-    the picture nothing changes.
+    the image nothing changes.
 
     Args:
-        window: side of the window in pixels of the picture; the source uses 1.5 x
+        window: side of the window in pixels of the image; the source uses 1.5 x
             the training crop.
-        picture: (B, H, W, C), what the network is called on.
+        image: (B, H, W, C), what the network is called on.
     """
-    size = tf.cast(tf.shape(picture)[1:3], tf.float32)
+    size = tf.cast(tf.shape(image)[1:3], tf.float32)
     token = _window_fraction.set(tf.minimum(1.0, window / size))
     try:
         yield
@@ -63,7 +63,7 @@ def windowed_mean(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Mean of every full height x width window, the outermost repeated to the borders.
 
     Running sums, so that the cost does not depend on the window. The mean of the
-    picture is taken off before summing: float32 sums of a signed remainder stay
+    image is taken off before summing: float32 sums of a signed remainder stay
     accurate where sums over a large offset would not.
 
     Args:

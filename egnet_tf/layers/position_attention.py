@@ -117,7 +117,7 @@ def _joined(blocks: tf.TensorArray, like: tf.Tensor, length) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class PositionAttention(keras.layers.Layer):
-    """L4(softmax(q k) v) over all positions of a picture, Eq. 5-9.
+    """L4(softmax(q k) v) over all positions of an image, Eq. 5-9.
 
     The input passes C2(ReLU(C1(x))) and a third convolution C3; q, k and v are
     linear layers of it. As printed there is no residual (Eq. 9) and no scaling of

@@ -8,25 +8,25 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class SupervisedAttention(keras.layers.Layer):
-    """Turns features into a restored picture, and lets that picture gate them.
+    """Turns features into a restored image, and lets that image gate them.
 
     restored = image + C2(x); out = x + C1(x) * sigmoid(C3(restored)), all three
     convolutions without bias (Zamir et al., CVPR 2021, Figure 4). With a stride the
-    features lie at 1/stride of the picture's resolution: C2 is then a transposed
+    features lie at 1/stride of the image's resolution: C2 is then a transposed
     and C3 a strided convolution whose kernels are one patch of stride x stride.
 
-    C2 starts at zero: a new network returns the blurry picture.
+    C2 starts at zero: a new network returns the blurry image.
 
     Args:
         filters: channels of the features.
-        stride: pixels of the picture a position of the features, along each side.
+        stride: pixels of the image a position of the features, along each side.
 
     Call: [features (B, H, W, filters), image (B, stride H, stride W, 3)] ->
     (features of the same shape, restored float32 (B, stride H, stride W, 3)).
     """
 
     def __init__(self, filters: int, stride: int = 1, **kwargs):
-        # The picture stays float32, whatever the features are computed in.
+        # The image stays float32, whatever the features are computed in.
         super().__init__(autocast=False, **kwargs)
         self.filters = filters
         self.stride = stride
@@ -72,11 +72,11 @@ class SupervisedAttention(keras.layers.Layer):
 
 
 def image_convolution(kernel_size: int, stride: int, **kwargs) -> keras.layers.Layer:
-    """The convolution that ends in a picture's residual; zero at the start.
+    """The convolution that ends in an image's residual; zero at the start.
 
     Args:
         kernel_size: at stride 1; a transposed convolution has stride x stride.
-        stride: pixels of the picture a position of the features.
+        stride: pixels of the image a position of the features.
         **kwargs: for the Keras layer.
     """
     kwargs = {"use_bias": False, "kernel_initializer": "zeros", **kwargs}

@@ -1,6 +1,6 @@
 """The strided stem of small networks, which starts as a whitening transform.
 
-Pictures are badly conditioned inputs: over squares of 4 x 4 pixels the mean level
+Images are badly conditioned inputs: over squares of 4 x 4 pixels the mean level
 deviates three hundred times as much as the finest detail, and blur is in the detail.
 docs/mobile.md has the measurements, and what training gains.
 """
@@ -21,7 +21,7 @@ _NOISE = 0.005
 
 
 def whitening_convolution(filters: int, stride: int, **kwargs) -> keras.layers.Layer:
-    """A convolution of stride x stride pixels, picture -> features of unit variance.
+    """A convolution of stride x stride pixels, image -> features of unit variance.
 
     At the start, channel k is one of the 3 stride^2 coefficients of the discrete cosine
     transform (DCT-II, orthonormal) of opponent colours, the strongest first, divided by
@@ -35,7 +35,7 @@ def whitening_convolution(filters: int, stride: int, **kwargs) -> keras.layers.L
 
     Args:
         filters: channels of the features.
-        stride: pixels of the picture a position of the features, along each side.
+        stride: pixels of the image a position of the features, along each side.
         **kwargs: for the Keras layer.
     """
     kernel = _whitening_kernel(stride)[..., np.arange(filters) % (3 * stride**2)]

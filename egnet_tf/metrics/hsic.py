@@ -19,11 +19,11 @@ EPSILON = 1e-5
 
 
 class Dependence(NamedTuple):
-    """How much features depend on two pictures of one scene.
+    """How much features depend on two images of one scene.
 
     Attributes:
-        blurry: nHSIC of the features and the blurry picture.
-        sharp: nHSIC of the features and the sharp picture.
+        blurry: nHSIC of the features and the blurry image.
+        sharp: nHSIC of the features and the sharp image.
     """
 
     blurry: float
@@ -35,7 +35,7 @@ class Dependence(NamedTuple):
         return self.sharp / self.blurry
 
 
-def dependence_on_pictures(
+def dependence_on_images(
     features: np.ndarray,
     blurry: np.ndarray,
     sharp: np.ndarray,
@@ -43,17 +43,17 @@ def dependence_on_pictures(
     samples: int = 1000,
     patch: int = 5,
 ) -> Dependence:
-    """Measures nHSIC between a feature map and patches of its pictures.
+    """Measures nHSIC between a feature map and patches of its images.
 
     A sample is one position, drawn evenly without repetition: the features there,
-    and the patch of the picture around it. The same positions serve both pictures.
+    and the patch of the image around it. The same positions serve both images.
     All kernels have the median distance of their samples as width, so neither the
-    scale of the features nor the contrast of a picture counts. nHSIC grows with the
-    number of samples, and not equally for both pictures: compare ratios of equal
+    scale of the features nor the contrast of an image counts. nHSIC grows with the
+    number of samples, and not equally for both images: compare ratios of equal
     `samples` and `patch` only.
 
     Args:
-        features: (h, w, C), at 1/s of the pictures' resolution for a whole s.
+        features: (h, w, C), at 1/s of the images' resolution for a whole s.
         blurry: uint8 (s h, s w, 3).
         sharp: of the same shape.
         rng: draws the positions.
@@ -71,7 +71,7 @@ def dependence_on_pictures(
         stride * width,
     ):
         raise ValueError(
-            "Expected two pictures of one size, a multiple of the features'. Received: "
+            "Expected two images of one size, a multiple of the features'. Received: "
             f"{blurry.shape}, {sharp.shape} and features {features.shape}"
         )
     if not 2 <= samples <= height * width or patch % 2 == 0:
@@ -86,8 +86,8 @@ def dependence_on_pictures(
     pixels = stride * positions + stride // 2
     return Dependence(
         *(
-            _trace(feature_factor, _normalised(patches_at(picture, pixels, patch)))
-            for picture in (blurry, sharp)
+            _trace(feature_factor, _normalised(patches_at(image, pixels, patch)))
+            for image in (blurry, sharp)
         )
     )
 

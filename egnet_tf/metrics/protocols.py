@@ -1,4 +1,4 @@
-"""The named ways of scoring a restored picture; docs/evaluation.md explains them."""
+"""The named ways of scoring a restored image; docs/evaluation.md explains them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _VERSIONS = {
 
 @dataclass(frozen=True)
 class Score:
-    """How near one picture is to its sharp counterpart.
+    """How near one image is to its sharp counterpart.
 
     Attributes:
-        psnr: dB; infinity for identical pictures, NaN if the comparison failed.
+        psnr: dB; infinity for identical images, NaN if the comparison failed.
         ssim: at most 1; NaN if the comparison failed.
-        failure: why the pictures could not be compared, "" if they could.
+        failure: why the images could not be compared, "" if they could.
     """
 
     psnr: float
@@ -69,7 +69,7 @@ class Protocol:
 def _plain(restored: np.ndarray, sharp: np.ndarray) -> Score:
     require_comparable(restored, sharp)
     require_window(sharp, 11)
-    with np.errstate(divide="ignore"):  # identical pictures: infinity, as defined
+    with np.errstate(divide="ignore"):  # identical images: infinity, as defined
         ratio = peak_signal_noise_ratio(sharp, restored, data_range=255)
     similarity = structural_similarity(
         sharp,
@@ -114,9 +114,9 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
         Protocol(
             "realblur",
-            "gain match and ECC homography to the sharp picture (100 iterations, "
+            "gain match and ECC homography to the sharp image (100 iterations, "
             "Gaussian size 5), masked PSNR, masked SSIM cropped by 5; per-image mean "
-            "over the pictures whose alignment converged",
+            "over the images whose alignment converged",
             ("cv2", "skimage", "numpy"),
             _realblur,
         ),

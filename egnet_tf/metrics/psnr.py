@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio of 8-bit pictures, and what every metric asks of them."""
+"""Peak signal-to-noise ratio of 8-bit images, and what every metric asks of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from egnet_tf.errors import InputError
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
     """PSNR over all RGB values together: 10 log10(255^2 / MSE).
 
-    This is MATLAB's `psnr` of two uint8 pictures, which the published GoPro and HIDE
+    This is MATLAB's `psnr` of two uint8 images, which the published GoPro and HIDE
     numbers use.
 
     Args:
@@ -20,10 +20,10 @@ def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
         sharp: uint8 (H, W, 3).
 
     Returns:
-        The ratio in dB; infinity for identical pictures.
+        The ratio in dB; infinity for identical images.
 
     Raises:
-        InputError: the pictures cannot be compared.
+        InputError: the images cannot be compared.
     """
     require_comparable(restored, sharp)
     difference = restored.astype(np.int64) - sharp
@@ -34,7 +34,7 @@ def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
 
 
 def require_comparable(restored: np.ndarray, sharp: np.ndarray) -> None:
-    """Checks that two pictures can be compared value by value.
+    """Checks that two images can be compared value by value.
 
     Args:
         restored: uint8 (H, W, 3) RGB.
@@ -43,27 +43,27 @@ def require_comparable(restored: np.ndarray, sharp: np.ndarray) -> None:
     Raises:
         InputError: the type, the number of channels or the sizes do not fit.
     """
-    for name, picture in (("restored", restored), ("sharp", sharp)):
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+    for name, image in (("restored", restored), ("sharp", sharp)):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
-                f"Expected the {name} picture as uint8 (height, width, 3). "
-                f"Received: {picture.dtype} {picture.shape}"
+                f"Expected the {name} image as uint8 (height, width, 3). "
+                f"Received: {image.dtype} {image.shape}"
             )
     if restored.shape != sharp.shape or restored.size == 0:
         raise InputError(
-            "Expected the restored and the sharp picture to have one size above zero. "
+            "Expected the restored and the sharp image to have one size above zero. "
             f"Received: {restored.shape} and {sharp.shape}"
         )
 
 
-def require_window(picture: np.ndarray, window: int) -> None:
-    """Checks that a square window of `window` pixels fits into the picture.
+def require_window(image: np.ndarray, window: int) -> None:
+    """Checks that a square window of `window` pixels fits into the image.
 
     Raises:
         InputError: a side is shorter than the window.
     """
-    if min(picture.shape[:2]) < window:
+    if min(image.shape[:2]) < window:
         raise InputError(
-            f"Expected pictures of at least {window} x {window} pixels, the window of "
-            f"the SSIM. Received: {picture.shape[0]} x {picture.shape[1]}"
+            f"Expected images of at least {window} x {window} pixels, the window of "
+            f"the SSIM. Received: {image.shape[0]} x {image.shape[1]}"
         )

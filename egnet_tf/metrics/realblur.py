@@ -1,14 +1,14 @@
 """The aligned comparison of the RealBlur benchmark (Rim et al., ECCV 2020).
 
-RealBlur's blurry and sharp pictures come from two cameras behind a beam splitter: they
-differ by a small homography and by exposure. A restored picture inherits both from the
-blurry one, so it is matched to the sharp picture before it is compared:
+RealBlur's blurry and sharp images come from two cameras behind a beam splitter: they
+differ by a small homography and by exposure. A restored image inherits both from the
+blurry one, so it is matched to the sharp image before it is compared:
 
-1. gain: z <- (sum(x z) / sum(z z)) z, where x is the sharp, z the restored picture;
-2. a homography by ECC maximisation on the grey pictures, 100 iterations from the
+1. gain: z <- (sum(x z) / sum(z z)) z, where x is the sharp, z the restored image;
+2. a homography by ECC maximisation on the grey images, 100 iterations from the
    identity, smoothed by a Gaussian of size 5;
 3. z is warped (bicubic, reflected border); a mask marks what came from inside z, and
-   both pictures are multiplied by it;
+   both images are multiplied by it;
 4. PSNR with the squared error divided by the sum of the mask;
 5. SSIM with a Gaussian of sigma 1.5, its map multiplied by the mask, cropped by 5
    pixels, divided by the cropped mask's sum per channel, then averaged.
@@ -35,11 +35,11 @@ _INSIDE = (slice(_CROP, -_CROP), slice(_CROP, -_CROP))
 
 
 class AlignmentError(Exception):
-    """No homography was found that maps the restored picture onto the sharp one."""
+    """No homography was found that maps the restored image onto the sharp one."""
 
 
 class Aligned(NamedTuple):
-    """Two pictures that can be compared where the mask is 1."""
+    """Two images that can be compared where the mask is 1."""
 
     restored: np.ndarray  # float32 (H, W, 3), matched and warped, 0 outside the mask
     sharp: np.ndarray  # float32 (H, W, 3) in [0, 1], 0 outside the mask
@@ -48,20 +48,20 @@ class Aligned(NamedTuple):
 
 
 def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
-    """Steps 1 to 3: matches gain and geometry of the restored picture to the sharp.
+    """Steps 1 to 3: matches gain and geometry of the restored image to the sharp.
 
     Args:
         restored: uint8 (H, W, 3).
         sharp: uint8 (H, W, 3).
 
     Returns:
-        The aligned pictures, their mask and the homography.
+        The aligned images, their mask and the homography.
 
     Raises:
-        InputError: the pictures cannot be compared, or are smaller than the SSIM's
+        InputError: the images cannot be compared, or are smaller than the SSIM's
             window of 11 pixels.
-        AlignmentError: the alignment does not converge (a picture without structure,
-            or two pictures that do not show the same scene).
+        AlignmentError: the alignment does not converge (an image without structure,
+            or two images that do not show the same scene).
     """
     require_comparable(restored, sharp)
     require_window(sharp, 2 * _CROP + 1)
@@ -69,7 +69,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
     z = restored.astype(np.float32) / 255
     energy = np.sum(z * z, dtype=np.float64)
     if energy == 0:
-        raise AlignmentError("the restored picture is black")
+        raise AlignmentError("the restored image is black")
     z = (np.sum(x * z, dtype=np.float64) / energy).astype(np.float32) * z
 
     homography = _find_homography(x, z)
@@ -90,7 +90,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
         borderValue=0,
     )
     if not mask[_INSIDE].any():
-        raise AlignmentError("the alignment moved the picture out of sight")
+        raise AlignmentError("the alignment moved the image out of sight")
     return Aligned(warped * mask, x * mask, mask, homography)
 
 

@@ -1,4 +1,4 @@
-"""SSIM of an RGB picture taken as a volume: the number MATLAB's `ssim` gives.
+"""SSIM of an RGB image taken as a volume: the number MATLAB's `ssim` gives.
 
 Given an (H, W, 3) array, MATLAB's `ssim` does not treat the channels apart: it filters
 with an 11 x 11 x 11 Gaussian over height, width and channel. The published GoPro and
@@ -30,7 +30,7 @@ def channel_mix(channels: int = 3) -> np.ndarray:
 
     With three channels and a replicated border the eleven taps along the channel axis
     meet only three different values, so filtering that axis is a small product:
-    filtered = picture @ mix.T.
+    filtered = image @ mix.T.
 
     Returns:
         float64 (channels, channels); row c holds the weights of the input channels in
@@ -53,7 +53,7 @@ def gaussian_volume(volume: np.ndarray) -> np.ndarray:
 
 
 def ssim_volume(restored: np.ndarray, sharp: np.ndarray) -> float:
-    """SSIM of two pictures as volumes; the mean of the full map.
+    """SSIM of two images as volumes; the mean of the full map.
 
     Per voxel, with Gaussian-weighted means m, variances v and covariance c:
 
@@ -67,10 +67,10 @@ def ssim_volume(restored: np.ndarray, sharp: np.ndarray) -> float:
         sharp: uint8 (H, W, 3).
 
     Returns:
-        At most 1, which identical pictures reach.
+        At most 1, which identical images reach.
 
     Raises:
-        InputError: the pictures cannot be compared.
+        InputError: the images cannot be compared.
     """
     require_comparable(restored, sharp)
     r = restored.astype(np.float64)

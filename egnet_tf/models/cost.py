@@ -12,7 +12,7 @@ from egnet_tf.layers import PositionAttention
 
 
 def multiply_adds(model: keras.Model, height: int, width: int) -> int:
-    """Multiply-adds of one forward pass on one picture.
+    """Multiply-adds of one forward pass on one image.
 
     Counted are convolutions (plain, depthwise, transposed) and matrix products, with
     the border they pad: what papers call MACs, half of their FLOPs. Additions,
@@ -20,20 +20,20 @@ def multiply_adds(model: keras.Model, height: int, width: int) -> int:
     run.
 
     Args:
-        model: of one or more pictures (B, H, W, C).
-        height: of the pictures in pixels.
-        width: of the pictures in pixels.
+        model: of one or more images (B, H, W, C).
+        height: of the images in pixels.
+        width: of the images in pixels.
 
     Raises:
         ValueError: the graph holds an operation that cannot be counted.
     """
-    pictures = tf.nest.map_structure(
-        lambda picture: tf.TensorSpec((1, height, width, picture.shape[-1])),
+    images = tf.nest.map_structure(
+        lambda image: tf.TensorSpec((1, height, width, image.shape[-1])),
         model.input,
     )
-    run = tf.function(lambda pictures: model(pictures), autograph=False)
+    run = tf.function(lambda images: model(images), autograph=False)
     with _attention_at_once(model):
-        function = run.get_concrete_function(pictures)
+        function = run.get_concrete_function(images)
     return sum(_count(op) for op in function.graph.get_operations())
 
 

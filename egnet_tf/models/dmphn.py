@@ -1,12 +1,12 @@
 """DMPHN (1-2-4-8): a backbone of four stages that never leaves the patch hierarchy.
 
 Written from Zhang et al., "Deep Stacked Hierarchical Multi-Patch Network for Image
-Deblurring", CVPR 2019, section 3: eight patches, four, two and the whole picture,
+Deblurring", CVPR 2019, section 3: eight patches, four, two and the whole image,
 each level with an encoder and a decoder of its own. What a level finds is added to
-the picture and to the features of the next finer one.
+the image and to the features of the next finer one.
 
 We count stages in the order of their work, as everywhere here: stage 1 is the level
-of eight patches, the paper's level 4, and stage 4 that of the whole picture.
+of eight patches, the paper's level 4, and stage 4 that of the whole image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from egnet_tf.layers import (
     halving_convolution,
 )
 
-# Patches of a quarter of the picture's height, halved twice by an encoder.
+# Patches of a quarter of the image's height, halved twice by an encoder.
 SIZE_MULTIPLE = 16
 
 # How the whole is cut into halves, quarters and eighths.
@@ -46,7 +46,7 @@ def dmphn(
             and four times as many at the two coarser ones.
         enhance: called as enhance(stage, features, image) -> features between the
             joined features of each stage and its decoder. `features` are at 1/4 of
-            the resolution of `image`: quarters of the blurry picture in stage 1, its
+            the resolution of `image`: quarters of the blurry image in stage 1, its
             halves in stage 2, all of it in stages 3 and 4. The next stage takes the
             features as they were.
         image_size: (height, width), None where it is to stay open. Multiples of 16.
@@ -74,19 +74,19 @@ def dmphn(
         levels.append(levels[-1].halve(axis))
     centre = keras.layers.Rescaling(1.0, offset=-0.5, dtype="float32", name="centre")
 
-    def enhanced(stage: int, features: Patches, pictures: Patches) -> Patches:
+    def enhanced(stage: int, features: Patches, images: Patches) -> Patches:
         if enhance is None:
             return features
-        return features.map(lambda f, p: enhance(stage, f, p), pictures)
+        return features.map(lambda f, p: enhance(stage, f, p), images)
 
     features = residual = None
     for stage, level in enumerate((3, 2, 1, 0), start=1):
         # === Encode the patches of one level, corrected by the stage before ===
-        pictures = levels[level].map(centre)
+        images = levels[level].map(centre)
         if residual:
             add = _add(f"stage{stage}_corrected", dtype="float32")
-            pictures = pictures.map(add, residual)
-        encoded = pictures.map(_encoder(num_features, recompute, f"stage{stage}"))
+            images = images.map(add, residual)
+        encoded = images.map(_encoder(num_features, recompute, f"stage{stage}"))
         if features:
             encoded = encoded.map(_add(f"stage{stage}_features"), features)
 
@@ -101,7 +101,7 @@ def dmphn(
 
 
 def _encoder(filters: int, recompute: bool, stage: str) -> Callable:
-    """Picture -> features at a quarter of its resolution, 4 * filters channels."""
+    """Image -> features at a quarter of its resolution, 4 * filters channels."""
     prefix = f"{stage}_encoder"
     chain = [keras.layers.Conv2D(filters, 3, padding="same", name=f"{prefix}_conv")]
     chain += _blocks(filters, recompute, f"{prefix}_scale1")
@@ -113,7 +113,7 @@ def _encoder(filters: int, recompute: bool, stage: str) -> Callable:
 
 
 def _decoder(filters: int, recompute: bool, stage: str) -> Callable:
-    """Features at a quarter of the resolution -> a residual of the picture."""
+    """Features at a quarter of the resolution -> a residual of the image."""
     prefix = f"{stage}_decoder"
     chain = _blocks(4 * filters, recompute, f"{prefix}_scale3")
     for scale in (2, 1):

@@ -1,7 +1,7 @@
 """The Enhanced Gradient Network (EGN), section 3.1 and Figure 2 of the paper.
 
 EGN stands between an encoder and a decoder. Beside the features it takes the
-gradient map of the picture (Eq. 15), and passes both through several enhanced
+gradient map of the image (Eq. 15), and passes both through several enhanced
 gradient modules (EGM): residual channel attention, residual spatial attention and
 position attention (Eq. 2-9), one after the other.
 
@@ -73,7 +73,7 @@ class EGNConfig:
     Attributes:
         filters: channels inside.
         num_modules: EGMs in a row ("several" in the paper).
-        source: "gradient", "implicit_add" or "implicit_mul" (Table 3).
+        input: "gradient", "implicit_add" or "implicit_mul" (Table 3).
         implicit_stddev: of the implicit input.
         attention: False replaces the attention modules by their plain convolutions
             (column "w/o A" of Table 3).
@@ -89,7 +89,7 @@ class EGNConfig:
 
     filters: int
     num_modules: int
-    source: str = "gradient"
+    input: str = "gradient"
     implicit_stddev: float = 0.02
     attention: bool = True
     key_filters: int = 32
@@ -100,9 +100,9 @@ class EGNConfig:
     block: int | None = 1024
 
     def __post_init__(self):
-        if self.source not in INPUTS:
+        if self.input not in INPUTS:
             raise ValueError(
-                f"The input of EGN must be one of {INPUTS}. Received: {self.source!r}"
+                f"The input of EGN must be one of {INPUTS}. Received: {self.input!r}"
             )
 
 
@@ -111,7 +111,7 @@ class Enhancer:
 
     Args:
         config: of every EGN.
-        image_stride: pixels of the picture a position of the features (4 for all
+        image_stride: pixels of the image a position of the features (4 for all
             backbones here, times the stride of the stem).
         recompute: see `ResidualChannelAttention`.
     """
@@ -161,7 +161,7 @@ def egn(
     Args:
         num_features: channels of the features, in and out.
         config: the hyper-parameters.
-        image_stride: pixels of the picture a position of the features.
+        image_stride: pixels of the image a position of the features.
         recompute: see `ResidualChannelAttention`.
         name: of the model.
 
@@ -171,13 +171,13 @@ def egn(
     """
     features = keras.Input((None, None, num_features), name="features")
     image = keras.Input((None, None, 3), name="image")
-    if config.source == "gradient":
+    if config.input == "gradient":
         gradient = _conv(
             config.filters, image_stride, name="embed", strides=image_stride
         )(GradientMap(name="gradient_map")(image))
         x = keras.layers.Concatenate(name="join")([features, gradient])
     else:
-        mode = config.source.removeprefix("implicit_")
+        mode = config.input.removeprefix("implicit_")
         x = ImplicitInput(mode, config.implicit_stddev, name="implicit")(features)
     x = _conv(config.filters, 3, name="enter")(x)
     for i in range(config.num_modules):
@@ -201,13 +201,13 @@ def egnet(
         backbone: `mprnet`, `dmphn` or `mimo_unet`, or any builder that takes
             `enhance`.
         egn: the hyper-parameters of EGN.
-        image_stride: pixels of the picture a position of the features that EGN sees.
+        image_stride: pixels of the image a position of the features that EGN sees.
         recompute: trade time for memory, block by block.
         name: of the model.
         **options: for the backbone.
 
     Returns:
-        What the backbone returns: a model of the picture whose outputs are the
+        What the backbone returns: a model of the image whose outputs are the
         stages. The layers whose names start with "egn_" are EGN's, and only they.
     """
     enhance = egn and Enhancer(egn, image_stride, recompute)

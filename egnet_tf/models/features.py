@@ -13,20 +13,20 @@ import tensorflow as tf
 
 
 def finest(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The restored picture among a network's outputs: that of its last stage.
+    """The restored image among a network's outputs: that of its last stage.
 
     Stages are numbered in the order of their work, "stage1", "stage2", ...; by their
     names and not by their order in the dictionary, which not everything that passes
     a dictionary on keeps.
 
     Args:
-        outputs: restored pictures by stage.
+        outputs: restored images by stage.
     """
     return outputs[max(outputs)]
 
 
 def last_features(network: keras.Model) -> keras.Model:
-    """The features that a network's last convolution turns into the restored picture.
+    """The features that a network's last convolution turns into the restored image.
 
     Args:
         network: of `egnet_tf.models.build`.
@@ -36,18 +36,18 @@ def last_features(network: keras.Model) -> keras.Model:
         s the stride of the network's stem.
     """
     convolutions = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
-    to_pictures = [
+    to_images = [
         layer
         for layer in network.layers
         if isinstance(layer, convolutions) and layer.filters == 3
     ]
     # As with `finest`: their names begin with their stage.
-    last = max(to_pictures, key=lambda layer: layer.name)
+    last = max(to_images, key=lambda layer: layer.name)
     return keras.Model(network.input, last.input, name="last_features")
 
 
 class Enhanced(NamedTuple):
-    """The features that an EGN takes and gives, of the whole picture: (h, w, C)."""
+    """The features that an EGN takes and gives, of the whole image: (h, w, C)."""
 
     before: np.ndarray
     after: np.ndarray

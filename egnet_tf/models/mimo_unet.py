@@ -1,9 +1,9 @@
 """MIMO-UNet and MIMO-UNet+: a backbone with inputs and outputs at three scales.
 
 Written from Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image
-Deblurring", ICCV 2021, section 3: one U-Net whose encoder takes the picture at full,
+Deblurring", ICCV 2021, section 3: one U-Net whose encoder takes the image at full,
 half and quarter size and whose decoder restores it at all three. Shallow
-convolutional modules (SCM) bring the smaller pictures in, feature attention modules
+convolutional modules (SCM) bring the smaller images in, feature attention modules
 (FAM) merge them with the encoder's features, and asymmetric feature fusion (AFF) hands
 all scales of the encoder to each finer decoder.
 
@@ -48,7 +48,7 @@ def mimo_unet(
             16,107,651 parameters.
         enhance: called once, as enhance(1, features, image) -> features, on the
             encoder's coarsest features, at 1/4 of the resolution of `image`, the
-            blurry picture. All that the decoders see of that scale, directly and
+            blurry image. All that the decoders see of that scale, directly and
             through the fusion, is enhanced.
         image_size: (height, width), None where it is to stay open. Multiples of 4.
         batch_size: a fixed batch size, for export.
@@ -79,7 +79,7 @@ def mimo_unet(
             x = block(x)
         return x
 
-    # === The picture at three sizes: every second pixel, and of these again ===
+    # === The image at three sizes: every second pixel, and of these again ===
     image = keras.Input((*image_size, 3), batch_size=batch_size, name="image")
     half = _halve("half", "float32")(image)
     quarter = _halve("quarter", "float32")(half)
@@ -118,17 +118,17 @@ def mimo_unet(
     return keras.Model(image, outputs, name=name)
 
 
-def _shallow(picture, filters: int, prefix: str):
-    """SCM: features of a smaller picture, which itself is among their channels."""
-    x = _conv(filters // 4, 3, f"{prefix}_conv1", "relu")(picture)
+def _shallow(image, filters: int, prefix: str):
+    """SCM: features of a smaller image, which itself is among their channels."""
+    x = _conv(filters // 4, 3, f"{prefix}_conv1", "relu")(image)
     x = _conv(filters // 2, 1, f"{prefix}_conv2", "relu")(x)
     x = _conv(filters // 2, 3, f"{prefix}_conv3", "relu")(x)
     x = _conv(filters - 3, 1, f"{prefix}_conv4", "relu")(x)
-    return _conv(filters, 1, f"{prefix}_join")(_concat(picture, x))
+    return _conv(filters, 1, f"{prefix}_join")(_concat(image, x))
 
 
 def _merge(x, shallow, prefix: str):
-    """FAM: the features, and a convolution of their product with the picture's."""
+    """FAM: the features, and a convolution of their product with the image's."""
     product = keras.layers.Multiply(name=f"{prefix}_product")([x, shallow])
     product = _conv(x.shape[-1], 3, f"{prefix}_conv")(product)
     return keras.layers.Add(name=prefix)([x, product])
@@ -140,9 +140,9 @@ def _fuse(scales: list, filters: int, prefix: str):
     return _conv(filters, 3, f"{prefix}_conv2")(x)
 
 
-def _restore(x, picture, stage: str):
+def _restore(x, image, stage: str):
     residual = image_convolution(3, 1, use_bias=True, name=f"{stage}_tail")(x)
-    return keras.layers.Add(dtype="float32", name=stage)([picture, residual])
+    return keras.layers.Add(dtype="float32", name=stage)([image, residual])
 
 
 def _halve(name: str, dtype=None):

@@ -2,7 +2,7 @@
 
 Written from Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021,
 and EGNet section 3, Figure 1: three stages that look at four patches, two halves
-and the whole picture. The first two are encoder-decoders, the third never leaves
+and the whole image. The first two are encoder-decoders, the third never leaves
 the full resolution; a supervised attention module (SAM) ends each of the first two
 and cross-stage feature fusion (CSFF) hands their features on.
 
@@ -30,7 +30,7 @@ from egnet_tf.layers import (
     whitening_convolution,
 )
 
-# Patches of half the picture's side, halved twice by an encoder.
+# Patches of half the image's side, halved twice by an encoder.
 SIZE_MULTIPLE = 8
 
 
@@ -65,7 +65,7 @@ def mprnet(
         enhance: called as enhance(stage, features, image) -> features between the
             encoder and the decoder of stages 1 and 2. `features` is the encoder's
             coarsest level, at 1/(4 stem_stride) of the resolution of `image`: the
-            halves of the blurry picture in stage 1, all of it in stage 2.
+            halves of the blurry image in stage 1, all of it in stage 2.
         image_size: (height, width), None where it is to stay open. Multiples of
             8 * stem_stride.
         batch_size: a fixed batch size, for export.
@@ -100,10 +100,10 @@ def mprnet(
         recompute=recompute,
     )
 
-    def enhanced(stage: int, features: Patches, pictures: Patches) -> Patches:
+    def enhanced(stage: int, features: Patches, images: Patches) -> Patches:
         if enhance is None:
             return features
-        return features.map(lambda f, p: enhance(stage, f, p), pictures)
+        return features.map(lambda f, p: enhance(stage, f, p), images)
 
     # === One, two and four patches ===
     whole = Patches.whole(image, stacked=stack_patches)
@@ -186,7 +186,7 @@ class _Blocks:
         return apply
 
     def shallow(self, stage: str) -> Callable:
-        """Picture -> features."""
+        """Image -> features."""
         name = f"{stage}_shallow_conv"
         if self.stem_stride == 1:
             conv = _conv(self.widths[0], 3, name)

@@ -30,7 +30,7 @@ class WeightedSum(keras.layers.Layer):
 def self_ensemble(
     num_branches: int = 3, num_features: int = 64, name: str = "self_ensemble"
 ) -> keras.Model:
-    """Builds the network that fuses several restorations of one picture, Eq. 10-12.
+    """Builds the network that fuses several restorations of one image, Eq. 10-12.
 
     Each branch passes a residual block of its own (Eq. 10); the sum of all goes
     through three convolutions to one logit a branch and pixel (Eq. 11), whose
@@ -38,7 +38,7 @@ def self_ensemble(
     network is the plain mean of its branches.
 
     Args:
-        num_branches: n, how many pictures are fused.
+        num_branches: n, how many images are fused.
         num_features: channels inside.
         name: of the model.
 

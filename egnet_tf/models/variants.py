@@ -18,7 +18,7 @@ from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
 
-# What a picture's height and width must be multiples of, at a stem of stride 1.
+# What an image's height and width must be multiples of, at a stem of stride 1.
 _BACKBONES = {
     "mprnet": (mprnet, 8),
     "dmphn": (dmphn, 16),
@@ -163,7 +163,7 @@ def build(which: str | Variant, **layout) -> keras.Model:
             see `egnet_tf.models.mprnet`.
 
     Returns:
-        A functional model: float32 (B, H, W, 3) in [0, 1] -> restored pictures by
+        A functional model: float32 (B, H, W, 3) in [0, 1] -> restored images by
         stage, float32; the `finest` is (B, H, W, 3), for the others see the backbone.
         Height and width must be multiples of the variant's `size_multiple`.
 

@@ -44,7 +44,7 @@ _PROTOCOL = flags.DEFINE_enum(
 _TEST = flags.DEFINE_list(
     "test",
     None,
-    "Data sets to score on, each as name or name:folder (Table 6: "
+    "Datasets to score on, each as name or name:folder (Table 6: "
     "realblur_r:RealBlur,realblur_j:RealBlur). By default what training validates on.",
 )
 recipe.define_flags(flags.FLAGS)
@@ -94,7 +94,12 @@ def _row(file: Path, chosen: Recipe) -> list[Result]:
         options = [f"--model={run}", f"--dataset={dataset}", f"--output={output}"]
         options += [f"--protocol={_PROTOCOL.value}"]
         options += [f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []
-        for option in ("gopro_blur", "frames_blur", "frames_windows", "shake_extent"):
+        for option in (
+            "gopro_blur",
+            "frames_blur",
+            "frames_windows",
+            "camera_shake_extent",
+        ):
             options.append(f"--{option}={getattr(chosen, option)}")
         _call("egnet_tf.evaluate", *options)
         try:

@@ -6,7 +6,7 @@ python -m egnet_tf.paper.figures --kind=comparison --input=blurry/ --sharp=sharp
 python -m egnet_tf.paper.figures --kind=features --model=runs/gopro --input=photo.jpg
 python -m egnet_tf.paper.figures --kind=ensemble --model=runs/gopro --input=photo.jpg
 
-gradient    Figure 7: the picture, its Laplacian, its gradient map by Eq. 15
+gradient    Figure 7: the image, its Laplacian, its gradient map by Eq. 15
 comparison  Figures 8 to 14: one scene, or several below each other, as several
             methods restore them, with zoomed crops
 features    the features before and after EGN, stage by stage
@@ -27,8 +27,8 @@ from egnet_tf import metrics, models, visualization
 from egnet_tf.cli import app
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import find_pictures
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.find import find_images
+from egnet_tf.images.rgb import read_rgb, write_image
 from egnet_tf.inference.branches import branch_images, shrinkage
 
 _MOST_SCENES = 8
@@ -37,21 +37,21 @@ _KIND = flags.DEFINE_enum(
     "kind", "gradient", ["gradient", "comparison", "features", "ensemble"], "See above."
 )
 _INPUT = flags.DEFINE_string(
-    "input", None, "The blurry picture; for comparison also a folder.", required=True
+    "input", None, "The blurry image; for comparison also a folder.", required=True
 )
 _OUTPUT = flags.DEFINE_string("output", None, "The file to write.", required=True)
 _SHARP = flags.DEFINE_string(
-    "sharp", None, "The sharp picture, or folder: the figure then says PSNR and SSIM."
+    "sharp", None, "The sharp image, or folder: the figure then says PSNR and SSIM."
 )
 _MODEL = flags.DEFINE_string("model", None, "features, ensemble: a run or a variant.")
 _METHODS = flags.DEFINE_list(
     "methods",
     [],
-    "comparison: title=path, of a model, or of a picture or folder of results with the "
+    "comparison: title=path, of a model, or of an image or folder of results with the "
     "input's names. Without a title the path's last part stands there.",
 )
-_PICTURES = flags.DEFINE_list(
-    "pictures", None, "comparison: names in the input's folder; all by default."
+_IMAGES = flags.DEFINE_list(
+    "images", None, "comparison: names in the input's folder; all by default."
 )
 _ZOOM = flags.DEFINE_multi_string(
     "zoom",
@@ -82,7 +82,7 @@ def main() -> None:
         "features": _features,
         "ensemble": _ensemble,
     }[_KIND.value]
-    write_picture(_OUTPUT.value, draw())
+    write_image(_OUTPUT.value, draw())
     print(_OUTPUT.value)
 
 
@@ -93,7 +93,7 @@ def _comparison() -> np.ndarray:
     scenes = list(_scenes())
     if len(scenes) > _MOST_SCENES:
         raise InputError(
-            f"Expected up to {_MOST_SCENES} pictures; --pictures chooses. "
+            f"Expected up to {_MOST_SCENES} images; --images chooses. "
             f"Received: {len(scenes)} in {_INPUT.value}"
         )
     return visualization.column(
@@ -102,16 +102,16 @@ def _comparison() -> np.ndarray:
 
 
 def _scenes() -> Iterator[tuple[str, Path]]:
-    """The input's pictures by their names without suffix."""
+    """The input's images by their names without suffix."""
     source = Path(_INPUT.value)
     if not source.is_dir():
         yield source.stem, source
         return
-    found = find_pictures(source)
-    for name in _PICTURES.value or found:
+    found = find_images(source)
+    for name in _IMAGES.value or found:
         if name not in found:
             raise InputError(
-                f"Expected --pictures of {source}, without suffix. Received: {name}"
+                f"Expected --images of {source}, without suffix. Received: {name}"
             )
         yield name, found[name]
 
@@ -120,27 +120,25 @@ def _scene(
     name: str, path: Path, methods: dict[str, Callable[[str, np.ndarray], np.ndarray]]
 ) -> np.ndarray:
     blurry = read_rgb(path)
-    pictures = {"blurry": blurry}
+    images = {"blurry": blurry}
     for title, restore in methods.items():
-        pictures[title] = restore(name, blurry)
-    # One method is compared with the blurry picture, several with each other.
-    compared = list(pictures.values())[min(len(methods) - 1, 1) :]
+        images[title] = restore(name, blurry)
+    # One method is compared with the blurry image, several with each other.
+    compared = list(images.values())[min(len(methods) - 1, 1) :]
     if _SHARP.value:
-        pictures["sharp"] = _picture_of(Path(_SHARP.value), name)
-    for title, picture in pictures.items():
-        if picture.shape != blurry.shape:
+        images["sharp"] = _image_of(Path(_SHARP.value), name)
+    for title, image in images.items():
+        if image.shape != blurry.shape:
             raise InputError(
-                f"Expected pictures of {name} of one size, {blurry.shape[:2]}. "
-                f"Received: {picture.shape[:2]} of {title}"
+                f"Expected images of {name} of one size, {blurry.shape[:2]}. "
+                f"Received: {image.shape[:2]} of {title}"
             )
     size = blurry.shape[1] // 6, blurry.shape[1] // 5
     zooms = [_parse_zoom(text, blurry.shape) for text in _ZOOM.value]
     zooms = zooms or visualization.largest_differences(compared, size, _ZOOMS.value)
     panels = [
-        visualization.Panel(
-            title, picture, _note(title, picture, pictures.get("sharp"))
-        )
-        for title, picture in pictures.items()
+        visualization.Panel(title, image, _note(title, image, images.get("sharp")))
+        for title, image in images.items()
     ]
     return visualization.comparison_figure(
         panels, zooms, gradients=_GRADIENTS.value, width=_WIDTH.value
@@ -148,22 +146,22 @@ def _scene(
 
 
 def _method(entry: str) -> tuple[str, Callable[[str, np.ndarray], np.ndarray]]:
-    """Title, and what finds or makes its picture from the scene's name and picture."""
+    """Title, and what finds or makes its image from the scene's name and image."""
     title, _, where = entry.rpartition("=")
     path = Path(where)
     is_model = (path / "weights").is_dir() or any(path.rglob("saved_model.pb"))
     if path.suffix in (".tflite", ".onnx") or is_model or not path.exists():
         restorer = _RESTORER.load(where)
         return title or path.stem, lambda _, blurry: restorer(blurry)
-    return title or path.stem, lambda name, _: _picture_of(path, name)
+    return title or path.stem, lambda name, _: _image_of(path, name)
 
 
-def _picture_of(path: Path, name: str) -> np.ndarray:
+def _image_of(path: Path, name: str) -> np.ndarray:
     if not path.is_dir():
         return read_rgb(path)
-    found = find_pictures(path)
+    found = find_images(path)
     if name not in found:
-        raise InputError(f"Expected a picture named {name} in {path}. Received: none")
+        raise InputError(f"Expected an image named {name} in {path}. Received: none")
     return read_rgb(found[name])
 
 
@@ -182,24 +180,24 @@ def _parse_zoom(text: str, shape: tuple[int, ...]) -> visualization.Zoom:
     return visualization.Zoom(top, left, height, width)
 
 
-def _note(title: str, picture: np.ndarray, sharp: np.ndarray | None) -> str:
+def _note(title: str, image: np.ndarray, sharp: np.ndarray | None) -> str:
     if sharp is None:
         return ""
     if title == "sharp":
         return "PSNR / SSIM"
-    score = metrics.protocol_named("gopro").score(picture, sharp)
+    score = metrics.protocol_named("gopro").score(image, sharp)
     return f"{score.psnr:.2f} dB / {score.ssim:.3f}"
 
 
 def _features() -> np.ndarray:
-    loaded, picture = _loaded(), read_rgb(_INPUT.value)
-    picture = _cropped(picture, loaded.size_multiple)
-    stages = models.egn_features(loaded.network, _batch(picture))
+    loaded, image = _loaded(), read_rgb(_INPUT.value)
+    image = _cropped(image, loaded.size_multiple)
+    stages = models.egn_features(loaded.network, _batch(image))
     if not stages:
         raise InputError(f"Expected a network with EGN. Received: {_MODEL.value}")
     drawn = [
         visualization.feature_figure(
-            picture,
+            image,
             *stages[stage],
             title=f"stage {stage}",
             channels=_CHANNELS.value,
@@ -211,29 +209,29 @@ def _features() -> np.ndarray:
 
 
 def _ensemble() -> np.ndarray:
-    loaded, picture = _loaded(), read_rgb(_INPUT.value)
+    loaded, blurry = _loaded(), read_rgb(_INPUT.value)
     if loaded.ensemble is None:
         raise InputError(
             f"Expected a run with a trained self-ensemble. Received: {_MODEL.value}"
         )
     multiple = loaded.size_multiple * shrinkage(loaded.branches)
-    picture = _cropped(picture, multiple)
+    blurry = _cropped(blurry, multiple)
     sharp = _SHARP.value and _cropped(read_rgb(_SHARP.value), multiple)
 
     def caption(title: str, image: np.ndarray) -> str:
         return title if sharp is None else f"{title}\n{_note(title, image, sharp)}"
 
-    images = branch_images(
+    restored = branch_images(
         lambda image: models.finest(loaded.network(image, training=False)),
-        _batch(picture),
+        _batch(blurry),
         loaded.branches,
     )
     branches = {
         caption(name, _bytes(image)): _bytes(image)
-        for name, image in zip(loaded.branches, images, strict=True)
+        for name, image in zip(loaded.branches, restored, strict=True)
     }
-    weights = models.ensemble_weights(loaded.ensemble)(images)[0]
-    fused = _bytes(loaded.ensemble(images))
+    weights = models.ensemble_weights(loaded.ensemble)(restored)[0]
+    fused = _bytes(loaded.ensemble(restored))
     return visualization.ensemble_figure(
         branches,
         np.asarray(weights),
@@ -248,19 +246,19 @@ def _loaded() -> models.LoadedModel:
     return models.load(models.find_weights(_MODEL.value))
 
 
-def _cropped(picture: np.ndarray, multiple: int) -> np.ndarray:
+def _cropped(image: np.ndarray, multiple: int) -> np.ndarray:
     """The largest part from the top left that the network takes without padding."""
-    height, width = (side // multiple * multiple for side in picture.shape[:2])
+    height, width = (side // multiple * multiple for side in image.shape[:2])
     if not height or not width:
         raise InputError(
-            f"Expected a picture of at least {multiple} x {multiple} pixels. "
-            f"Received: {picture.shape[1]} x {picture.shape[0]}"
+            f"Expected an image of at least {multiple} x {multiple} pixels. "
+            f"Received: {image.shape[1]} x {image.shape[0]}"
         )
-    return picture[:height, :width]
+    return image[:height, :width]
 
 
-def _batch(picture: np.ndarray) -> np.ndarray:
-    return picture[None].astype(np.float32) / 255
+def _batch(image: np.ndarray) -> np.ndarray:
+    return image[None].astype(np.float32) / 255
 
 
 def _bytes(image) -> np.ndarray:

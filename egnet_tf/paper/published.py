@@ -17,7 +17,7 @@ class Published(NamedTuple):
 
 
 Scores = Mapping[str, Published]
-"""By data set, as `--dataset` names them."""
+"""By dataset, as `--dataset` names them."""
 
 
 def _table_1(gopro, realblur_j=None, realblur_r=None) -> Scores:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from egnet_tf.images.rgb import read_rgb
 from egnet_tf.paper.curves import curves
-from egnet_tf.paper.run_record import RunRecord, chosen_pictures
+from egnet_tf.paper.run_record import RunRecord, chosen_images
 
 _MOST_WIDTH = 1200
 _QUALITY = 88
@@ -27,28 +27,28 @@ class _Line(NamedTuple):
     method: str
     psnr: str
     ssim: str
-    pictures: str
+    images: str
     best: bool
 
 
 class _Results(NamedTuple):
-    """One table: evaluations of one data set by one protocol."""
+    """One table: evaluations of one dataset by one protocol."""
 
     title: str
     description: str
     lines: list[_Line]
 
 
-def report_page(title: str, runs: Sequence[RunRecord], pictures: int = 3) -> str:
+def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
     """Writes the page.
 
     Args:
         title: its heading.
         runs: what it tells of.
-        pictures: how many of each evaluation.
+        images: how many of each evaluation.
 
     Returns:
-        HTML with styles, script and pictures inside; it asks for no other file.
+        HTML with styles, script and images inside; it asks for no other file.
     """
     environment = Environment(
         loader=PackageLoader("egnet_tf.paper", "."),
@@ -71,7 +71,7 @@ def report_page(title: str, runs: Sequence[RunRecord], pictures: int = 3) -> str
             for heading, key, axis in charts
             if (drawn := curves({r.name: r.curves[key] for r in runs}, "step", axis))
         ],
-        runs=[_run(run, pictures) for run in runs],
+        runs=[_run(run, images) for run in runs],
     )
 
 
@@ -105,9 +105,9 @@ def _lines(summaries: Sequence[dict[str, Any]]) -> list[_Line]:
             method,
             _number(mean["psnr"], 2),
             _number(mean["ssim"], 4),
-            str(summary["pictures"])
-            if mean["compared"] == summary["pictures"]
-            else f"{mean['compared']} of {summary['pictures']}",
+            str(summary["images"])
+            if mean["compared"] == summary["images"]
+            else f"{mean['compared']} of {summary['images']}",
             float(mean["psnr"] or "-inf") == best,
         )
         for method, summary, mean in means
@@ -121,7 +121,7 @@ def _number(value: float | str | None, digits: int) -> str:
 def _run(run: RunRecord, count: int) -> dict[str, Any]:
     shown = []
     for evaluation in run.evaluations:
-        for scored in chosen_pictures(evaluation.pictures, count):
+        for scored in chosen_images(evaluation.images, count):
             shown.append(
                 {
                     "name": scored.name,
@@ -139,13 +139,13 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
     return {
         "name": run.name,
         "recipe": run.recipe,
-        "pictures": shown,
+        "images": shown,
         "comparison": comparison,
     }
 
 
 def _embedded(path: Path) -> dict[str, Any]:
-    """A picture as a data URL, with its size, so that the page does not jump."""
+    """An image as a data URL, with its size, so that the page does not jump."""
     image = Image.fromarray(np.ascontiguousarray(read_rgb(path)))
     image.thumbnail((_MOST_WIDTH, 4 * _MOST_WIDTH), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ Points = list[tuple[float, float]]
 
 
 class Scored(NamedTuple):
-    """A picture of an evaluation; a file is None if it was not saved."""
+    """An image of an evaluation; a file is None if it was not saved."""
 
     name: str
     blurry_psnr: float
@@ -26,10 +26,10 @@ class Scored(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """A finished evaluation with the pictures that it saved."""
+    """A finished evaluation with the images that it saved."""
 
     summary: dict[str, Any]
-    pictures: list[Scored]
+    images: list[Scored]
 
 
 class RunRecord(NamedTuple):
@@ -41,7 +41,7 @@ class RunRecord(NamedTuple):
         curves: points (step, value) by name: "psnr" and "ssim" of the validations,
             "loss" of the training steps. Steps go on from phase to phase.
         evaluations: those that are finished.
-        comparison: the picture that training drew at its end, if it did.
+        comparison: the image that training drew at its end, if it did.
     """
 
     name: str
@@ -57,7 +57,7 @@ def read_run(folder: Path) -> RunRecord:
     Raises:
         InputError: there is neither a training nor an evaluation in it.
     """
-    recipe, picture = folder / "recipe.flags", folder / "compare.png"
+    recipe, image = folder / "recipe.flags", folder / "compare.png"
     evaluations = [
         _read_evaluation(file.parent) for file in sorted(folder.rglob("summary.json"))
     ]
@@ -71,16 +71,16 @@ def read_run(folder: Path) -> RunRecord:
         recipe.read_text() if recipe.exists() else "",
         _read_curves(folder),
         evaluations,
-        picture if picture.exists() else None,
+        image if image.exists() else None,
     )
 
 
-def chosen_pictures(pictures: Sequence[Scored], count: int) -> list[Scored]:
-    """Pictures from the least to the greatest gain in PSNR, evenly spread.
+def chosen_images(images: Sequence[Scored], count: int) -> list[Scored]:
+    """Images from the least to the greatest gain in PSNR, evenly spread.
 
     So that neither the best nor the worst is hidden.
     """
-    ranked = sorted(pictures, key=lambda scored: scored.psnr - scored.blurry_psnr)
+    ranked = sorted(images, key=lambda scored: scored.psnr - scored.blurry_psnr)
     if len(ranked) <= count:
         return ranked
     if count == 1:
@@ -90,20 +90,20 @@ def chosen_pictures(pictures: Sequence[Scored], count: int) -> list[Scored]:
 
 
 def _read_evaluation(folder: Path) -> Evaluation:
-    pictures = []
+    images = []
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             files = [
-                folder / "pictures" / kind / f"{row['name']}.png"
+                folder / "images" / kind / f"{row['name']}.png"
                 for kind in ("blurry", "restored", "sharp")
             ]
             if not row["blurry_psnr"] or not all(file.exists() for file in files):
                 continue
             numbers = ("blurry_psnr", "restored_psnr", "restored_ssim")
-            pictures.append(
+            images.append(
                 Scored(row["name"], *(float(row[name]) for name in numbers), *files)
             )
-    return Evaluation(read_summary(folder), pictures)
+    return Evaluation(read_summary(folder), images)
 
 
 def _read_curves(folder: Path) -> dict[str, Points]:
@@ -133,7 +133,7 @@ def _read_events(folder: Path, tag: str) -> Points:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-    # A sample of the steps: pictures are tensors too, and may be many.
+    # A sample of the steps: images are tensors too, and may be many.
     events = EventAccumulator(str(folder), size_guidance={"tensors": 1000})
     events.Reload()
     if tag not in events.Tags()["tensors"]:

@@ -1,8 +1,8 @@
-"""How much a network's last features depend on the sharp picture: the paper's Table 5.
+"""How much a network's last features depend on the sharp image: the paper's Table 5.
 
 python -m egnet_tf.paper.table5 --model=runs/without_egn,runs/with_egn --dataset=samples
 
-A row a model: the mean over the pictures of nHSIC with the sharp picture over nHSIC
+A row a model: the mean over the images of nHSIC with the sharp image over nHSIC
 with the blurry one, which is 1. The features are what enters the last convolution;
 estimator, kernels and samples are described in `egnet_tf.metrics.hsic`.
 """
@@ -24,7 +24,7 @@ from egnet_tf.cli.data_flags import DataFlags
 from egnet_tf.cli.table import aligned, write_csv
 from egnet_tf.data import Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.metrics.hsic import dependence_on_pictures
+from egnet_tf.metrics.hsic import dependence_on_images
 
 if TYPE_CHECKING:
     import keras
@@ -33,11 +33,11 @@ _MODEL = flags.DEFINE_list(
     "model", None, "Runs' folders, or variants with shipped weights.", required=True
 )
 _DATA = DataFlags()
-_PICTURES = flags.DEFINE_integer(
-    "pictures", 0, "How many pictures, the first ones; 0 for all.", lower_bound=0
+_IMAGES = flags.DEFINE_integer(
+    "images", 0, "How many images, the first ones; 0 for all.", lower_bound=0
 )
 _CROP = flags.DEFINE_integer(
-    "crop", 256, "Side of the window that is cut out of each picture.", lower_bound=8
+    "crop", 256, "Side of the window that is cut out of each image.", lower_bound=8
 )
 _SAMPLES = flags.DEFINE_integer(
     "samples", 1000, "Positions drawn in each window.", lower_bound=2
@@ -45,14 +45,14 @@ _SAMPLES = flags.DEFINE_integer(
 _PATCH = flags.DEFINE_integer(
     "patch", 5, "Side of the patches around them in pixels, odd.", lower_bound=1
 )
-_OUTPUT = flags.DEFINE_string("output", None, "A CSV file with a row a picture.")
+_OUTPUT = flags.DEFINE_string("output", None, "A CSV file with a row an image.")
 
 
-class PictureRow(NamedTuple):
-    """nHSIC of one picture, and their ratio."""
+class ImageRow(NamedTuple):
+    """nHSIC of one image, and their ratio."""
 
     model: str
-    picture: str
+    image: str
     blurry: float
     sharp: float
     ratio: float
@@ -62,7 +62,7 @@ class ModelRow(NamedTuple):
     """A row of Table 5."""
 
     model: str
-    pictures: int
+    images: int
     blurry: int
     sharp: float
 
@@ -70,13 +70,13 @@ class ModelRow(NamedTuple):
 def main() -> None:
     """Measures every model on the same windows and positions."""
     pairs = _DATA.open()
-    count = min(_PICTURES.value or len(pairs), len(pairs))
-    rows: list[PictureRow] = []
+    count = min(_IMAGES.value or len(pairs), len(pairs))
+    rows: list[ImageRow] = []
     table = []
     for model in _MODEL.value:
         network = _features_of(model)
         measured = tqdm(
-            _measured(model, network, pairs, count), model, count, unit="picture"
+            _measured(model, network, pairs, count), model, count, unit="image"
         )
         of_model = list(measured)
         rows += of_model
@@ -104,16 +104,16 @@ def _features_of(model: str) -> keras.Model:
 
 def _measured(
     model: str, network: keras.Model, pairs: Pairs, count: int
-) -> Iterator[PictureRow]:
+) -> Iterator[ImageRow]:
     for index in range(count):
         # The seed of the data chooses windows and positions, too.
         rng = np.random.default_rng([_DATA.seed.value, index])
         blurry, sharp = pairs.crop(index, _CROP.value, rng)
         features = network(blurry[None].astype(np.float32) / 255, training=False)
-        found = dependence_on_pictures(
+        found = dependence_on_images(
             features[0].numpy(), blurry, sharp, rng, _SAMPLES.value, _PATCH.value
         )
-        yield PictureRow(model, pairs.names[index], *found, found.ratio)
+        yield ImageRow(model, pairs.names[index], *found, found.ratio)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,9 @@ class Result(NamedTuple):
         method: the model with how it restored, or a folder.
         dataset: as in the summary: "gopro test".
         protocol: its name.
-        psnr: dB; NaN if no picture could be compared.
+        psnr: dB; NaN if no image could be compared.
         ssim: NaN likewise.
-        pictures: "6", or "5 of 6" where not all could be compared.
+        images: "6", or "5 of 6" where not all could be compared.
         description: of the protocol with the versions of its libraries.
     """
 
@@ -37,12 +37,12 @@ class Result(NamedTuple):
     protocol: str
     psnr: float
     ssim: float
-    pictures: str
+    images: str
     description: str
 
     @property
     def test_set(self) -> str:
-        """The data set without its folder; with the split unless that is "test"."""
+        """The dataset without its folder; with the split unless that is "test"."""
         name = re.sub(r":\S*", "", self.dataset)
         return name.replace(" test", "", 1)
 
@@ -54,9 +54,9 @@ def read_result(folder: str | os.PathLike) -> Result:
         InputError: the folder holds no finished evaluation.
     """
     summary = read_summary(folder)
-    mean, pictures = summary["restored"], str(summary["pictures"])
-    if mean["compared"] != summary["pictures"]:
-        pictures = f"{mean['compared']} of {pictures}"
+    mean, images = summary["restored"], str(summary["images"])
+    if mean["compared"] != summary["images"]:
+        images = f"{mean['compared']} of {images}"
     psnr, ssim = (
         math.nan if mean[name] is None else float(mean[name])
         for name in ("psnr", "ssim")
@@ -67,7 +67,7 @@ def read_result(folder: str | os.PathLike) -> Result:
         summary["protocol"],
         psnr,
         ssim,
-        pictures,
+        images,
         summary["description"],
     )
 
@@ -173,13 +173,13 @@ _NONE = "–"  # noqa: RUF001 (a dash, as in the paper's tables)
 
 
 def _cells(scores: Sequence, digits: int = 2) -> list[str]:
-    """PSNR and SSIM of each; a dash for none. Part of the pictures is said."""
+    """PSNR and SSIM of each; a dash for none. Part of the images is said."""
     cells = []
     for score in scores:
         if score is None or math.isnan(score.psnr):
             cells += [_NONE, _NONE]
             continue
-        part = getattr(score, "pictures", "")
+        part = getattr(score, "images", "")
         part = f" ({part})" if " of " in part else ""
         cells += [f"{score.psnr:.{digits}f}{part}", f"{score.ssim:.{max(digits, 3)}f}"]
     return cells

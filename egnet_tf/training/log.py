@@ -91,7 +91,7 @@ class PhaseRecord:
         if hsic is not None:
             values["validation/hsic"] = hsic
         self._telemetry.scalars(step, values)
-        self._telemetry.picture(step, "samples", sheet)
+        self._telemetry.image(step, "samples", sheet)
 
     def close(self) -> None:
         """Writes what still waits."""

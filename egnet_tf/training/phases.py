@@ -115,7 +115,7 @@ class Phase:
         return shrink * self.variant.size_multiple
 
     def restore(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The pictures by stage that this phase's loss is summed over.
+        """The images by stage that this phase's loss is summed over.
 
         Args:
             blurry: (B, H, W, 3) in [0, 1].

@@ -50,21 +50,21 @@ class Recipe:
     )
 
     # === Data ===
-    dataset: str = _flag("samples", "data set, or several: see docs/data.md")
-    data_dir: str = _flag("", "folder of the data set")
+    dataset: str = _flag("samples", "dataset, or several: see docs/data.md")
+    data_dir: str = _flag("", "folder of the dataset")
     validation: str = _flag(
-        "", "data set whose test split is validated on; by default that of --dataset"
+        "", "dataset whose test split is validated on; by default that of --dataset"
     )
     gopro_blur: str = _flag("linear", "GoPro's blur or blur_gamma", choices=list(BLURS))
     frames_blur: str = _flag("linear", "what frames averages", choices=list(BLURS))
     frames_windows: str = _flag(
         ",".join(map(str, WINDOWS)), "how many frames to average, each odd"
     )
-    shake_extent: float = _flag(MAX_EXTENT, "longest camera shake in pixels")
-    shake_still: float = _flag(
+    camera_shake_extent: float = _flag(MAX_EXTENT, "longest camera shake in pixels")
+    camera_shake_sharp_fraction: float = _flag(
         0.0, "share of shake's training crops that are not shaken", upper_bound=1.0
     )
-    shake_enlarge: float = _flag(
+    camera_shake_max_upscale: float = _flag(
         1.0,
         "the most that shake's training crops are enlarged before, to be as soft "
         "as a camera's pixels",
@@ -78,7 +78,7 @@ class Recipe:
         lower_bound=1,
     )
     flips: bool = _flag(True, "flip pairs at random, both ways")
-    turns: bool = _flag(False, "turn pairs by 90 degrees at random")
+    rotate90: bool = _flag(False, "rotate pairs by multiples of 90 degrees at random")
     saturation: float = _flag(0.0, "largest relative change of the saturation of pairs")
     channel_shuffle: bool = _flag(False, "exchange the colours of pairs at random")
 
@@ -112,7 +112,7 @@ class Recipe:
         upper_bound=0.999999,
     )
     skip_non_finite: bool = _flag(
-        False, "leave out updates that are not finite, and name their pictures"
+        False, "leave out updates that are not finite, and name their images"
     )
 
     # === Running ===
@@ -151,7 +151,7 @@ class Recipe:
             return chosen
         egn = dataclasses.replace(
             chosen.egn,
-            source=self.egn_input,
+            input=self.egn_input,
             implicit_stddev=self.egn_implicit_stddev,
             attention=self.egn_attention,
         )
@@ -190,7 +190,7 @@ class Recipe:
         return terms
 
     def data_options(self) -> DataOptions:
-        """What else there is to say about the data sets.
+        """What else there is to say about the datasets.
 
         Raises:
             InputError: the windows are not numbers.
@@ -206,16 +206,16 @@ class Recipe:
             gopro_blur=self.gopro_blur,
             frames_blur=self.frames_blur,
             frames_windows=windows,
-            shake_extent=self.shake_extent,
-            shake_still=self.shake_still,
-            shake_enlarge=self.shake_enlarge,
+            camera_shake_extent=self.camera_shake_extent,
+            camera_shake_sharp_fraction=self.camera_shake_sharp_fraction,
+            camera_shake_max_upscale=self.camera_shake_max_upscale,
         )
 
     def augment(self) -> Augment:
         """The augmentation of training pairs."""
         return Augment(
             flips=self.flips,
-            turns=self.turns,
+            rotate90=self.rotate90,
             saturation=self.saturation,
             channel_shuffle=self.channel_shuffle,
         )

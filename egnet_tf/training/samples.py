@@ -1,4 +1,4 @@
-"""A few held-out windows, watched through the training: pictures and HSIC."""
+"""A few held-out windows, watched through the training: images and HSIC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from egnet_tf import models
 from egnet_tf.data import Pairs
 from egnet_tf.inference import Restorer
-from egnet_tf.metrics.hsic import dependence_on_pictures
+from egnet_tf.metrics.hsic import dependence_on_images
 from egnet_tf.training.phases import Phase
 from egnet_tf.visualization import visible_gradient_map
 from egnet_tf.visualization.sheet import column, labelled_row, resized
@@ -48,7 +48,7 @@ class Samples:
         Returns:
             A sheet, uint8 (H, W, 3), with a row a window: blurry, the network's
             stages, restored, the gradient map of that (Eq. 15), sharp; and the ratio
-            of nHSIC with the sharp picture to that with the blurry one, in the mean
+            of nHSIC with the sharp image to that with the blurry one, in the mean
             over the windows (`metrics.hsic`, 500 positions), or None.
         """
         rows, ratios = [], []
@@ -56,19 +56,19 @@ class Samples:
             image = blurry[None].astype(np.float32) / 255
             stages, features = self._network(image, training=False)
             restored = self._restorer(blurry)
-            pictures = {"blurry": blurry}
+            images = {"blurry": blurry}
             for name in sorted(stages):
                 levels = np.rint(255 * np.clip(stages[name][0].numpy(), 0, 1))
-                pictures[name] = resized(levels.astype(np.uint8), blurry.shape[:2])
-            pictures["restored"] = restored
-            pictures["gradient map"] = visible_gradient_map(restored)
-            rows.append(labelled_row({**pictures, "sharp": sharp}))
+                images[name] = resized(levels.astype(np.uint8), blurry.shape[:2])
+            images["restored"] = restored
+            images["gradient map"] = visible_gradient_map(restored)
+            rows.append(labelled_row({**images, "sharp": sharp}))
             if not self._hsic:
                 continue
             features = np.asarray(features[0], np.float32)
             positions = min(_POSITIONS, features.shape[0] * features.shape[1])
             ratios.append(
-                dependence_on_pictures(
+                dependence_on_images(
                     features, blurry, sharp, np.random.default_rng(0), positions
                 ).ratio
             )

@@ -59,7 +59,7 @@ def worker_index(strategy: tf.distribute.Strategy) -> int:
     return 0 if num_workers(strategy) == 1 else strategy.cluster_resolver.task_id
 
 
-def agreed(strategy: tf.distribute.Strategy, value: int) -> bool:
+def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
     """Whether all processes have the same number; none returns before all asked.
 
     Args:

@@ -35,10 +35,10 @@ class Telemetry:
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
-    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
-        """Writes a picture, uint8 (H, W, 3)."""
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Writes an image, uint8 (H, W, 3)."""
         with self._writer.as_default(step=step):
-            tf.summary.image(name, picture[None])
+            tf.summary.image(name, image[None])
 
     def close(self) -> None:
         """Writes what still waits."""

@@ -28,7 +28,7 @@ from egnet_tf.training.phases import Phase
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
 from egnet_tf.training.strategy import (
-    agreed,
+    all_workers_agree,
     lost_workers_named,
     num_workers,
     worker_index,
@@ -148,7 +148,7 @@ class PhaseTrainer:
             stopped: says whether to save and stop.
         """
         step = self._checkpoints.restore()
-        if not agreed(self._strategy, step):
+        if not all_workers_agree(self._strategy, step):
             raise InputError(
                 "Expected all workers to go on from one checkpoint: is --run on a disk "
                 f"that all of them share? Received: step {step} in {self._run.path}"
@@ -258,7 +258,7 @@ class PhaseTrainer:
             return
         raise InputError(
             f"Expected a finite loss and gradient; {where} gave none (learning rate "
-            "too high, or a bad picture?). "
+            "too high, or a bad image?). "
             f"Received: a batch of {', '.join(names)}"
         )
 

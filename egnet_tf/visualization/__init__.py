@@ -1,4 +1,4 @@
-"""Pictures for people: comparisons, gradient maps, features, ensemble weights."""
+"""Images for people: comparisons, gradient maps, features, ensemble weights."""
 
 from egnet_tf.visualization.comparison import (
     Panel,

@@ -20,7 +20,7 @@ _FIGURE_GAP = 10
 
 
 class Zoom(NamedTuple):
-    """A window of a picture, in pixels."""
+    """A window of an image, in pixels."""
 
     top: int
     left: int
@@ -33,12 +33,12 @@ class Panel(NamedTuple):
 
     Attributes:
         title: the method.
-        picture: uint8 (H, W, 3).
+        image: uint8 (H, W, 3).
         note: a second line of the caption, such as its PSNR.
     """
 
     title: str
-    picture: np.ndarray
+    image: np.ndarray
     note: str = ""
 
 
@@ -52,7 +52,7 @@ def comparison_figure(
 ) -> np.ndarray:
     """Draws the layout of the paper's Figures 8 to 14.
 
-    At the left stands the first picture with the windows framed, as high as what is
+    At the left stands the first image with the windows framed, as high as what is
     beside it: for each window a row with the crop of each panel in the frame's
     colour, and below, if asked, the crops' gradient maps (Eq. 15). The method and the
     note stand under each column.
@@ -67,13 +67,13 @@ def comparison_figure(
     Returns:
         uint8 (H', W', 3), W' about `width`: at most a twentieth more.
     """
-    first = panels[0].picture
+    first = panels[0].image
     ratio, shape = zooms[0].height / zooms[0].width, first.shape[0] / first.shape[1]
     # As many in each row as the rows need: eight, up to six in a row, are 4 + 4.
     columns = math.ceil(len(panels) / math.ceil(len(panels) / columns))
     groups = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     lines = len(zooms) * (2 if gradients else 1)
-    # The left picture's width, so that it is as high as the rows of crops: both sides
+    # The left image's width, so that it is as high as the rows of crops: both sides
     # are linear in it. The captions' height is guessed and evened out below.
     rows = lines * len(groups)
     room = width - _FIGURE_GAP * columns
@@ -86,10 +86,10 @@ def comparison_figure(
     blocks = []
     for group in groups:
         drawn = []
-        # Of the whole pictures: alone, a flat crop would show its noise as edges.
-        maps = [visible_gradient_map(p.picture) for p in group] if gradients else []
+        # Of the whole images: alone, a flat crop would show its noise as edges.
+        maps = [visible_gradient_map(p.image) for p in group] if gradients else []
         for zoom, colour in zip(zooms, _cycled(_FRAMES, len(zooms)), strict=True):
-            crops = [_cut(panel.picture, zoom) for panel in group]
+            crops = [_cut(panel.image, zoom) for panel in group]
             drawn.append(_framed_row(crops, cell, colour))
             if gradients:
                 crops = [_cut(gradient, zoom) for gradient in maps]
@@ -109,42 +109,42 @@ def comparison_figure(
     for zoom, colour in zip(zooms, _cycled(_FRAMES, len(zooms)), strict=True):
         whole = framed(whole, zoom, colour, max(2, first.shape[1] // 180))
     size = (height, round(height / shape))
-    if size[1] > 0.6 * width:  # A wide picture beside many rows: it ends above them.
+    if size[1] > 0.6 * width:  # A wide image beside many rows: it ends above them.
         size = (round(0.6 * width * shape), round(0.6 * width))
     whole = filled(resized(whole, size), height=right.shape[0])
     return row([whole, right], _FIGURE_GAP)
 
 
 def comparison_sheet(
-    pictures: Mapping[str, np.ndarray],
+    images: Mapping[str, np.ndarray],
     zoom: tuple[int, int, int, int] | None = None,
 ) -> np.ndarray:
-    """Draws pictures of one scene side by side, with a zoomed crop and its gradients.
+    """Draws images of one scene side by side, with a zoomed crop and its gradients.
 
-    Three rows: the whole pictures with the crop framed, the crop enlarged, and the
+    Three rows: the whole images with the crop framed, the crop enlarged, and the
     crop's gradient map (Eq. 15).
 
     Args:
-        pictures: uint8 (H, W, 3) of one size by caption.
+        images: uint8 (H, W, 3) of one size by caption.
         zoom: (top, left, height, width) of the crop; by default the window of a
-            quarter of the picture's width where the first two pictures differ most.
+            quarter of the image's width where the first two images differ most.
 
     Returns:
         uint8 (H', W', 3).
     """
-    images = list(pictures.values())
-    side = images[0].shape[1] // 4
-    zoom = Zoom(*zoom) if zoom else largest_differences(images[:2], (side, side))[0]
-    crops = [_cut(image, zoom) for image in images]
+    arrays = list(images.values())
+    side = arrays[0].shape[1] // 4
+    zoom = Zoom(*zoom) if zoom else largest_differences(arrays[:2], (side, side))[0]
+    crops = [_cut(image, zoom) for image in arrays]
     whole = (
-        round(_SHEET_COLUMN * images[0].shape[0] / images[0].shape[1]),
+        round(_SHEET_COLUMN * arrays[0].shape[0] / arrays[0].shape[1]),
         _SHEET_COLUMN,
     )
     near = (round(_SHEET_COLUMN * zoom.height / zoom.width), _SHEET_COLUMN)
     return column(
         [
-            captions(list(pictures), [_SHEET_COLUMN] * len(images)),
-            row([resized(framed(image, zoom), whole) for image in images]),
+            captions(list(images), [_SHEET_COLUMN] * len(arrays)),
+            row([resized(framed(image, zoom), whole) for image in arrays]),
             row([resized(crop, near) for crop in crops]),
             row([resized(visible_gradient_map(crop), near) for crop in crops]),
         ]
@@ -152,28 +152,28 @@ def comparison_sheet(
 
 
 def largest_differences(
-    pictures: Sequence[np.ndarray], size: tuple[int, int], count: int = 1
+    images: Sequence[np.ndarray], size: tuple[int, int], count: int = 1
 ) -> list[Zoom]:
-    """The windows in which pictures differ most from each other.
+    """The windows in which images differ most from each other.
 
     A pixel counts with the difference of the largest and the smallest value there,
     summed over the colours.
 
     Args:
-        pictures: uint8 (H, W, 3) of one size, two or more.
-        size: height and width of the windows in pixels, clipped to the picture.
-        count: how many; they do not overlap. Fewer are found in a small picture.
+        images: uint8 (H, W, 3) of one size, two or more.
+        size: height and width of the windows in pixels, clipped to the image.
+        count: how many; they do not overlap. Fewer are found in a small image.
 
     Returns:
         The windows, the one with the largest sum first.
     """
     height, width = (
         max(1, min(side, whole))
-        for side, whole in zip(size, pictures[0].shape[:2], strict=True)
+        for side, whole in zip(size, images[0].shape[:2], strict=True)
     )
-    highest, lowest = pictures[0], pictures[0]
-    for picture in pictures[1:]:
-        highest, lowest = np.maximum(highest, picture), np.minimum(lowest, picture)
+    highest, lowest = images[0], images[0]
+    for image in images[1:]:
+        highest, lowest = np.maximum(highest, image), np.minimum(lowest, image)
     sums = cv2.integral(cv2.subtract(highest, lowest).sum(axis=-1, dtype=np.float64))
     upper, lower = sums[:-height], sums[height:]
     windows = (
@@ -191,9 +191,9 @@ def largest_differences(
     return found
 
 
-def _cut(picture: np.ndarray, zoom: Zoom) -> np.ndarray:
+def _cut(image: np.ndarray, zoom: Zoom) -> np.ndarray:
     top, left, height, width = zoom
-    return picture[top : top + height, left : left + width]
+    return image[top : top + height, left : left + width]
 
 
 def _framed_row(crops, cell: tuple[int, int], colour) -> np.ndarray:

@@ -27,7 +27,7 @@ def ensemble_figure(
     Args:
         branches: restored, uint8 (H, W, 3), by caption.
         weights: (H, W, n), in the order of the branches; they sum to 1.
-        fused: caption and picture of the weighted sum.
+        fused: caption and image of the weighted sum.
         width: of the figure in pixels.
 
     Returns:
@@ -40,7 +40,7 @@ def ensemble_figure(
     cell = round(side * height / whole_width), side
     low, high = np.percentile(weights, (0.5, 99.5))
     heads = [*branches, fused[0]]
-    restored = [resized(picture, cell) for picture in (*branches.values(), fused[1])]
+    restored = [resized(image, cell) for image in (*branches.values(), fused[1])]
     maps = [
         resized(coloured(weights[..., i], low, high), cell)
         for i in range(weights.shape[-1])

@@ -12,7 +12,7 @@ _GAP = 10
 
 
 def feature_figure(
-    picture: np.ndarray,
+    image: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
     *,
@@ -22,13 +22,13 @@ def feature_figure(
 ) -> np.ndarray:
     """Draws the features of one stage before and after EGN, and what EGN added.
 
-    The first column holds the picture and its gradient map (Eq. 15), the second the
+    The first column holds the image and its gradient map (Eq. 15), the second the
     mean of the features' absolute values, the others the channels that EGN changes
     most. Before and after share a scale, which stands above each column; what was
     added is drawn from 0 to the column's largest.
 
     Args:
-        picture: uint8 (H, W, 3), what the stage sees.
+        image: uint8 (H, W, 3), what the stage sees.
         before: (h, w, C).
         after: of the same shape.
         title: of the stage.
@@ -45,7 +45,7 @@ def feature_figure(
 
     text = max(16, width // 100)
     side = (width - round(1.4 * text) - _GAP * (len(maps) + 1)) // (len(maps) + 1)
-    cell = round(side * picture.shape[0] / picture.shape[1]), side
+    cell = round(side * image.shape[0] / image.shape[1]), side
     heads, columns = [title + "\n"], []
     for name, one, other in maps:
         low, high = np.percentile(np.stack([one, other]), (0.5, 99.5))
@@ -57,8 +57,8 @@ def feature_figure(
         columns.append([resized(values, cell) for values in drawn])
     white = np.full((*cell, 3), 255, np.uint8)
     shown = [
-        resized(picture, cell),
-        resized(visible_gradient_map(picture), cell),
+        resized(image, cell),
+        resized(visible_gradient_map(image), cell),
         white,
     ]
     lines = [captions(heads, [side] * len(heads), _GAP)]

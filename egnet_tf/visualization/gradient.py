@@ -8,44 +8,44 @@ from egnet_tf.layers import gradient_map, laplacian
 from egnet_tf.visualization.sheet import labelled_row
 
 
-def visible_gradient_map(picture: np.ndarray) -> np.ndarray:
-    """The gradient map (Eq. 15) of a picture, stretched for display.
+def visible_gradient_map(image: np.ndarray) -> np.ndarray:
+    """The gradient map (Eq. 15) of an image, stretched for display.
 
     The mean over the colours is divided by its 99.5th percentile and gamma 1/2 is
     applied: most gradients are far weaker than the strongest.
 
     Args:
-        picture: uint8 (H, W, 3).
+        image: uint8 (H, W, 3).
 
     Returns:
         uint8 (H, W, 3), grey.
     """
-    return _stretched(gradient_map(_unit(picture)).numpy()[0])
+    return _stretched(gradient_map(_unit(image)).numpy()[0])
 
 
-def gradient_figure(picture: np.ndarray) -> np.ndarray:
-    """Figure 7: a picture, its Laplacian, and its gradient map by Eq. 15.
+def gradient_figure(image: np.ndarray) -> np.ndarray:
+    """Figure 7: an image, its Laplacian, and its gradient map by Eq. 15.
 
     Both maps are stretched alike, as in `visible_gradient_map`.
 
     Args:
-        picture: uint8 (H, W, 3).
+        image: uint8 (H, W, 3).
 
     Returns:
-        uint8 (H', W', 3), a labelled row of three pictures.
+        uint8 (H', W', 3), a labelled row of three images.
     """
-    edges = _stretched(np.abs(laplacian(_unit(picture)).numpy()[0]))
+    edges = _stretched(np.abs(laplacian(_unit(image)).numpy()[0]))
     return labelled_row(
         {
-            "image": picture,
+            "image": image,
             "Laplacian": edges,
-            "gradient map (Eq. 15)": visible_gradient_map(picture),
+            "gradient map (Eq. 15)": visible_gradient_map(image),
         }
     )
 
 
-def _unit(picture: np.ndarray) -> np.ndarray:
-    return picture[None].astype(np.float32) / 255
+def _unit(image: np.ndarray) -> np.ndarray:
+    return image[None].astype(np.float32) / 255
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""White sheets with rows of pictures and captions."""
+"""White sheets with rows of images and captions."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 GAP = 8
-"""Pixels between pictures."""
+"""Pixels between images."""
 
 _TEXT = 20
 _SMALLEST_TEXT = 8
 _WHITE, _BLACK = (255, 255, 255), (24, 24, 24)
 
 
-def row(pictures: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
-    """Pictures of one height side by side, with gaps: uint8 (H, W', 3)."""
-    blank = np.full((pictures[0].shape[0], gap, 3), 255, np.uint8)
-    parts = [part for picture in pictures for part in (picture, blank)]
+def row(images: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
+    """Images of one height side by side, with gaps: uint8 (H, W', 3)."""
+    blank = np.full((images[0].shape[0], gap, 3), 255, np.uint8)
+    parts = [part for image in images for part in (image, blank)]
     return np.concatenate(parts[:-1], axis=1)
 
 
-def column(pictures: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
-    """Pictures one below the other, with gaps; narrower ones filled up with white."""
-    width = max(picture.shape[1] for picture in pictures)
+def column(images: Sequence[np.ndarray], gap: int = GAP) -> np.ndarray:
+    """Images one below the other, with gaps; narrower ones filled up with white."""
+    width = max(image.shape[1] for image in images)
     parts = []
-    for picture in pictures:
-        parts += [filled(picture, width=width), np.full((gap, width, 3), 255, np.uint8)]
+    for image in images:
+        parts += [filled(image, width=width), np.full((gap, width, 3), 255, np.uint8)]
     return np.concatenate(parts[:-1], axis=0)
 
 
-def filled(picture: np.ndarray, *, height: int = 0, width: int = 0) -> np.ndarray:
-    """The picture with white at its bottom and right, to at least this size."""
-    missing = max(height - picture.shape[0], 0), max(width - picture.shape[1], 0)
+def filled(image: np.ndarray, *, height: int = 0, width: int = 0) -> np.ndarray:
+    """The image with white at its bottom and right, to at least this size."""
+    missing = max(height - image.shape[0], 0), max(width - image.shape[1], 0)
     return np.pad(
-        picture, [(0, missing[0]), (0, missing[1]), (0, 0)], constant_values=255
+        image, [(0, missing[0]), (0, missing[1]), (0, 0)], constant_values=255
     )
 
 
@@ -84,33 +84,33 @@ def upright_caption(text: str, height: int, largest: int = _TEXT) -> np.ndarray:
     return np.rot90(np.asarray(board))
 
 
-def labelled_row(pictures: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A row of pictures of one height under their captions."""
-    images = list(pictures.values())
-    widths = [image.shape[1] for image in images]
-    return column([captions(list(pictures), widths), row(images)])
+def labelled_row(images: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A row of images of one height under their captions."""
+    arrays = list(images.values())
+    widths = [image.shape[1] for image in arrays]
+    return column([captions(list(images), widths), row(arrays)])
 
 
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resamples to (height, width): Lanczos when smaller, pixels kept when larger."""
-    larger = size[0] > picture.shape[0]
+    larger = size[0] > image.shape[0]
     method = Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS
-    return np.asarray(Image.fromarray(picture).resize(size[::-1], method))
+    return np.asarray(Image.fromarray(image).resize(size[::-1], method))
 
 
 def framed(
-    picture: np.ndarray,
+    image: np.ndarray,
     box: tuple[int, int, int, int],
     colour: tuple[int, int, int] = (255, 220, 0),
     thickness: int | None = None,
 ) -> np.ndarray:
-    """The picture with a frame around (top, left, height, width)."""
+    """The image with a frame around (top, left, height, width)."""
     top, left, height, width = box
-    image = Image.fromarray(picture)
+    canvas = Image.fromarray(image)
     corners = (left, top, left + width - 1, top + height - 1)
-    thickness = thickness or max(2, picture.shape[1] // 200)
-    ImageDraw.Draw(image).rectangle(corners, outline=colour, width=thickness)
-    return np.asarray(image)
+    thickness = thickness or max(2, image.shape[1] // 200)
+    ImageDraw.Draw(canvas).rectangle(corners, outline=colour, width=thickness)
+    return np.asarray(canvas)
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:

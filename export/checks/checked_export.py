@@ -39,7 +39,7 @@ class Source:
         model: as the person named it: a run's folder or a variant.
         loaded: its networks.
         branches: of the self-ensemble, fused inside the file; ("whole",) restores
-            the picture once.
+            the image once.
         pairs: windows of photographs.
         photographs: where they come from, such as "samples, test".
     """
@@ -156,9 +156,9 @@ def write_checked(
 
 
 def _run(file: Path, source: Source, kind: str) -> list[np.ndarray]:
-    pictures = [_floats(pair)[None] for pair in source.pairs]
+    images = [_floats(pair)[None] for pair in source.pairs]
     try:
-        return [restored[0] for restored in run_fresh(file, pictures)]
+        return [restored[0] for restored in run_fresh(file, images)]
     except RunError as error:
         raise InputError(
             f"Expected {kind} of {source.name} to run in a process of its own; nothing "

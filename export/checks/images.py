@@ -9,13 +9,13 @@ from egnet_tf.errors import InputError
 
 
 def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
-    """Windows of whole pictures, as many as lie side by side, centred.
+    """Windows of whole images, as many as lie side by side, centred.
 
-    A picture smaller than the window is mirrored at its right and bottom first. When
-    there are more windows than wanted, pictures give one after the other in turn.
+    An image smaller than the window is mirrored at its right and bottom first. When
+    there are more windows than wanted, images give one after the other in turn.
 
     Args:
-        pairs: the data set.
+        pairs: the dataset.
         size: height and width of a window in pixels.
         limit: the most windows.
 
@@ -23,11 +23,11 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
         Pairs of uint8 (height, width, 3).
 
     Raises:
-        InputError: the data set is empty or a picture cannot be read.
+        InputError: the dataset is empty or an image cannot be read.
     """
     if not len(pairs):
-        raise InputError("Expected a data set with pictures. Received: none")
-    by_picture: list[list[Pair]] = []
+        raise InputError("Expected a dataset with images. Received: none")
+    by_image: list[list[Pair]] = []
     for index in range(min(len(pairs), limit)):
         pair = _at_least(pairs.read(index), size)
         sides = pair.sharp.shape[:2]
@@ -35,15 +35,15 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
             range((side - length * (side // length)) // 2, side - length + 1, length)
             for side, length in zip(sides, size, strict=True)
         )
-        by_picture.append(
+        by_image.append(
             [
                 Pair(*(p[y : y + size[0], x : x + size[1]] for p in pair))
                 for y in tops
                 for x in lefts
             ]
         )
-    rounds = max(map(len, by_picture))
-    in_turn = [ws[k] for k in range(rounds) for ws in by_picture if k < len(ws)]
+    rounds = max(map(len, by_image))
+    in_turn = [ws[k] for k in range(rounds) for ws in by_image if k < len(ws)]
     return in_turn[:limit]
 
 
@@ -51,7 +51,7 @@ def calibration_crops(pairs: Pairs, side: int, count: int) -> np.ndarray:
     """Random crops of blurry photographs, for the ranges of a quantised network.
 
     Args:
-        pairs: the data set, of its training split.
+        pairs: the dataset, of its training split.
         side: of the crops in pixels.
         count: how many.
 
@@ -73,4 +73,4 @@ def _at_least(pair: Pair, size: tuple[int, int]) -> Pair:
         for length, side in zip(size, pair.sharp.shape[:2], strict=True)
     ]
     padding = [(0, missing[0]), (0, missing[1]), (0, 0)]
-    return Pair(*(np.pad(picture, padding, "reflect") for picture in pair))
+    return Pair(*(np.pad(image, padding, "reflect") for image in pair))

@@ -21,7 +21,7 @@ class Parity(NamedTuple):
     Attributes:
         photographs: how many windows of photographs were restored.
         largest_difference: from Keras, of a value in [0, 1].
-        psnr_to_keras: PSNR of the file's pictures against those of Keras, before
+        psnr_to_keras: PSNR of the file's images against those of Keras, before
             rounding, in dB.
         psnr_blurry: of what goes in.
         psnr_keras: of what the Keras model restores.
@@ -89,7 +89,7 @@ def measure(
     squares = sum(float(np.sum(d * d)) for d in differences)
     mean_square = squares / sum(d.size for d in differences)
     blurry, keras, file = (
-        [_score(picture, pair.sharp) for picture, pair in zip(of, pairs, strict=True)]
+        [_score(image, pair.sharp) for image, pair in zip(of, pairs, strict=True)]
         for of in ([p.blurry / 255 for p in pairs], expected, restored)
     )
     psnr_keras, psnr = (np.mean([s.psnr for s in of]) for of in (keras, file))
@@ -106,7 +106,7 @@ def measure(
     )
 
 
-def _score(picture: np.ndarray, sharp: np.ndarray):
+def _score(image: np.ndarray, sharp: np.ndarray):
     # NaN becomes 0 here and is seen in the largest difference.
-    levels = np.rint(255 * np.clip(np.nan_to_num(picture), 0, 1)).astype(np.uint8)
+    levels = np.rint(255 * np.clip(np.nan_to_num(image), 0, 1)).astype(np.uint8)
     return protocol_named("plain").score(levels, sharp)

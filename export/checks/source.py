@@ -25,14 +25,14 @@ def open_source(
     Args:
         model: a run's folder, or a variant whose weights come with the package.
         branches: of the self-ensemble; None for those the model's ensemble was
-            trained for, or the whole picture if it has none.
+            trained for, or the whole image if it has none.
         dataset: of the photographs, its test split (`egnet_tf.data.open_pairs`).
         data_dir: its folder.
         size: height and width of the windows in pixels.
         limit: the most windows.
 
     Raises:
-        InputError: no such model, branches or data set.
+        InputError: no such model, branches or dataset.
     """
     loaded = models.load(models.find_weights(model))
     if branches is None:

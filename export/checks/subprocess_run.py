@@ -1,9 +1,9 @@
 """Runs an exported file as a stranger would: in a process of its own.
 
-python -m export.checks.subprocess_run FILE PICTURES.npz RESTORED.npz
+python -m export.checks.subprocess_run FILE IMAGES.npz RESTORED.npz
 
 FILE is a .tflite file, an .onnx file or the folder of a SavedModel; the arrays of
-PICTURES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by TensorFlow
+IMAGES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by TensorFlow
 alone: nothing of this project is imported then.
 """
 
@@ -24,12 +24,12 @@ class RunError(Exception):
     """The process failed; its message says how."""
 
 
-def run_fresh(file: Path, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Restores pictures with an exported file in a fresh process.
+def run_fresh(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Restores images with an exported file in a fresh process.
 
     Args:
         file: see the module.
-        pictures: float32 (1, H, W, 3) in [0, 1], of sizes that the file takes.
+        images: float32 (1, H, W, 3) in [0, 1], of sizes that the file takes.
 
     Returns:
         As many arrays of the same shapes.
@@ -39,7 +39,7 @@ def run_fresh(file: Path, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
     """
     with tempfile.TemporaryDirectory() as folder:
         given, result = Path(folder, "given.npz"), Path(folder, "result.npz")
-        np.savez(given, *pictures)
+        np.savez(given, *images)
         here = str(Path(__file__).parents[1])
         path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
@@ -77,8 +77,8 @@ def opened(file: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 def _main(file: str, given: str, result: str) -> None:
     restore = opened(Path(file))
-    with np.load(given) as pictures:
-        restored = [np.asarray(restore(pictures[name])) for name in pictures.files]
+    with np.load(given) as images:
+        restored = [np.asarray(restore(images[name])) for name in images.files]
     np.savez(result, *restored)
 
 

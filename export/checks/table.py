@@ -15,7 +15,7 @@ class Row(NamedTuple):
         kind: such as "tflite int8".
         megabytes: of all its files.
         largest_difference: from Keras, of a value in [0, 1].
-        psnr_to_keras: of the file's pictures against those of Keras, in dB.
+        psnr_to_keras: of the file's images against those of Keras, in dB.
         psnr: against the sharp photographs, in dB.
         ssim: likewise.
         db_lost: PSNR of Keras - PSNR of the file.

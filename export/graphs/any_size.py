@@ -1,4 +1,4 @@
-"""The graph that goes onto a server: pictures of any size, restored."""
+"""The graph that goes onto a server: images of any size, restored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from egnet_tf import models
 from egnet_tf.inference.branches import branch_images, shrinkage
 
 
-def picture_function(
+def any_size_function(
     network: keras.Model,
     size_multiple: int,
     branches: Sequence[str],
@@ -21,7 +21,7 @@ def picture_function(
 
     Sizes that the network does not take are padded and cropped inside, as
     `egnet_tf.inference.Restorer` does it: at the right and the bottom, by reflection
-    (`1234 -> 1234 321`), again and again where a picture is smaller than its padding.
+    (`1234 -> 1234 321`), again and again where an image is smaller than its padding.
 
     Args:
         network: float32 (B, H, W, 3) -> stages.

@@ -66,7 +66,7 @@ def _attend_at_once(network: keras.Model) -> None:
 
 
 def _unfold_transposed_convolutions(network: keras.Model) -> None:
-    """Computes convolutions that end in a picture as 1x1 ones and a rearrangement.
+    """Computes convolutions that end in an image as 1x1 ones and a rearrangement.
 
     A transposed convolution whose kernel is as large as its stride gives every position
     a patch of its own: the numbers are the same. LiteRT's 8-bit kernel for the
@@ -111,8 +111,8 @@ class _RestoreTile(keras.layers.Layer):
         return tf.clip_by_value(restored, 0.0, 1.0)
 
     def _restore_each(self, stack):
-        pictures = tf.split(stack, stack.shape[0]) if stack.shape[0] > 1 else [stack]
-        restored = [models.finest(self.network(p, training=False)) for p in pictures]
+        parts = tf.split(stack, stack.shape[0]) if stack.shape[0] > 1 else [stack]
+        restored = [models.finest(self.network(p, training=False)) for p in parts]
         return tf.concat(restored, axis=0) if len(restored) > 1 else restored[0]
 
     def compute_output_shape(self, input_shape):

@@ -16,12 +16,12 @@ from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from export.checks.parity import Tolerance
-from export.dead_ranges import revive
+from export.dead_ranges import repair_zero_ranges
 from export.float_weights import with_float_weights
 from export.graphs.frozen import SIGNATURE, frozen, image_signature, write_saved_model
+from export.image_range import with_image_range
 from export.litert.inspect import operator_outputs
 from export.litert.ranges import with_activation_ranges
-from export.picture_range import with_picture_range
 
 TOLERANCES = {
     # Differs by the order of its sums.
@@ -104,18 +104,18 @@ class TileConverter:
                 ]
             return converter.convert()
 
-    def _convert_int8(self, crops: np.ndarray, picture_type: tf.DType) -> bytes:
+    def _convert_int8(self, crops: np.ndarray, image_type: tf.DType) -> bytes:
         # The converter's own way lets no operators stay float and takes no ranges.
         ranged = with_activation_ranges(self._exact, _images(crops))
-        float_nodes = _float_nodes(self._exact, to_the_end=picture_type == tf.float32)
+        float_nodes = _float_nodes(self._exact, to_the_end=image_type == tf.float32)
         with muted_stderr():
             content = mlir_quantize(
-                with_picture_range(ranged),
-                input_data_type=picture_type,
-                output_data_type=picture_type,
+                with_image_range(ranged),
+                input_data_type=image_type,
+                output_data_type=image_type,
                 denylisted_nodes=float_nodes,
             )
-        return revive(content)
+        return repair_zero_ranges(content)
 
 
 def _float_nodes(content: bytes, to_the_end: bool) -> list[str]:
@@ -123,8 +123,8 @@ def _float_nodes(content: bytes, to_the_end: bool) -> list[str]:
 
     The gradient map: three channels, so hardly any work; LiteRT divides and takes
     absolute values of bytes so slowly that they were 46 of the 118 ms of a tile.
-    The stems, see `_stems`. And, where the output is float32, the sum of picture and
-    residual, so that the restored picture is not rounded to bytes twice.
+    The stems, see `_stems`. And, where the output is float32, the sum of image and
+    residual, so that the restored image is not rounded to bytes twice.
     """
     names = operator_outputs(content)
     nodes = [name for name in names if "/gradient_map" in name] + _stems(content)

@@ -13,7 +13,7 @@ from absl import flags
 from egnet_tf.cli import app
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
-from export.serving.image_file import picture_file
+from export.serving.image_file import image_file
 
 _INPUT = flags.DEFINE_string("input", None, "the photo")
 _OUTPUT = flags.DEFINE_string(
@@ -38,7 +38,7 @@ def main() -> None:
     target = Path(_OUTPUT.value or source.with_name(f"{source.stem}_restored.png"))
     if target.suffix.lower() != ".png":
         raise InputError(f"Expected an output that ends in .png. Received: {target}")
-    restored = _client().deblur(picture_file(source))
+    restored = _client().deblur(image_file(source))
     with replacing(target) as unfinished:
         unfinished.write_bytes(restored)
     print(target)

@@ -16,7 +16,7 @@ photograph of 2 megapixels may take."""
 
 
 class GrpcClient:
-    """Deblurs picture files by PredictionService.Predict.
+    """Deblurs image files by PredictionService.Predict.
 
     Args:
         server: host and port, such as "localhost:8500".
@@ -56,11 +56,11 @@ class GrpcClient:
         )
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def deblur(self, picture: bytes) -> bytes:
-        """Sends a JPEG or PNG file, returns the restored picture as a PNG file.
+    def deblur(self, image: bytes) -> bytes:
+        """Sends a JPEG or PNG file, returns the restored image as a PNG file.
 
         Raises:
-            ServerError: no server, no such model, or a picture it does not take.
+            ServerError: no server, no such model, or an image it does not take.
         """
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model
@@ -72,21 +72,21 @@ class GrpcClient:
         )
         request.inputs["image_bytes"].CopyFrom(
             tensor_pb2.TensorProto(
-                dtype=types_pb2.DT_STRING, tensor_shape=one, string_val=[picture]
+                dtype=types_pb2.DT_STRING, tensor_shape=one, string_val=[image]
             )
         )
         try:
             answer = self._stub.Predict(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise ServerError(
-                f"Expected {self._server} to restore the picture. Received: "
+                f"Expected {self._server} to restore the image. Received: "
                 f"{error.code().name} {error.details()[:500]}"
             ) from error
         try:
             (restored,) = answer.outputs["restored_bytes"].string_val
         except ValueError:
             raise ServerError(
-                f"Expected one picture of {self._server}. Received: outputs "
+                f"Expected one image of {self._server}. Received: outputs "
                 f"{sorted(answer.outputs)}"
             ) from None
         return restored

@@ -13,14 +13,14 @@ _ORIENTATION = 0x0112  # EXIF's tag. TensorFlow decodes without it.
 _UPRIGHT = 1
 
 
-def picture_file(path: Path) -> bytes:
+def image_file(path: Path) -> bytes:
     """The photo's own bytes if a server reads them right, else those of a PNG of it.
 
     Args:
-        path: any picture that Pillow opens.
+        path: any image that Pillow opens.
 
     Raises:
-        InputError: no picture, or a damaged one.
+        InputError: no image, or a damaged one.
     """
     pixels = read_rgb(path)
     with Image.open(path) as image:

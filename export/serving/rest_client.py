@@ -14,7 +14,7 @@ _TRY_AGAIN = (429, 502, 503, 504)  # Busy or starting: the request itself is rig
 
 
 class RestClient:
-    """Deblurs picture files by POST <server>/v1/models/<model>:predict.
+    """Deblurs image files by POST <server>/v1/models/<model>:predict.
 
     Args:
         server: such as "http://localhost:8501".
@@ -47,13 +47,13 @@ class RestClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=policy))
 
-    def deblur(self, picture: bytes) -> bytes:
-        """Sends a JPEG or PNG file, returns the restored picture as a PNG file.
+    def deblur(self, image: bytes) -> bytes:
+        """Sends a JPEG or PNG file, returns the restored image as a PNG file.
 
         Raises:
-            ServerError: no server, no such model, or a picture it does not take.
+            ServerError: no server, no such model, or an image it does not take.
         """
-        instance = {"image_bytes": {"b64": base64.b64encode(picture).decode()}}
+        instance = {"image_bytes": {"b64": base64.b64encode(image).decode()}}
         request = {"signature_name": "deblur_bytes", "instances": [instance]}
         try:
             answer = self._session.post(
@@ -65,7 +65,7 @@ class RestClient:
             ) from error
         if not answer.ok:
             raise ServerError(
-                f"Expected {self._address} to take the picture. Received: "
+                f"Expected {self._address} to take the image. Received: "
                 f"{answer.status_code} {_message(answer)}"
             )
         try:

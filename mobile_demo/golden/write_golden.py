@@ -1,7 +1,7 @@
 """Writes what the tilers of the demos are held to: python write_golden.py.
 
     axes.txt                 of some axes: where the tiles start and their weights
-    <name>_photo.ppm         a small picture of noise
+    <name>_photo.ppm         a small image of noise
     <name>_restored.ppm      the same, restored in tiles of 16 by `egnet_tf.Restorer`
 
 The network is a stand-in that the demos' tests repeat: pixel (y, x) of a tile, channel
@@ -24,7 +24,7 @@ from egnet_tf.inference.tiling import tile_positions, tile_weights
 TILE = 16
 AXES = [(16, 16, 2), (17, 16, 2), (40, 16, 2), (53, 16, 8), (33, 16, 0), (600, 256, 32)]
 # Height and width: several tiles, one tile, padded on one axis, padded many times over.
-PICTURES = {"tiles": (40, 53), "one": (16, 16), "flat": (5, 33), "dot": (1, 2)}
+IMAGES = {"tiles": (40, 53), "one": (16, 16), "flat": (5, 33), "dot": (1, 2)}
 
 
 class StandIn:
@@ -55,7 +55,7 @@ def write(folder: Path) -> None:
 
     rng = np.random.default_rng(0)
     restorer = Restorer(StandIn())
-    for name, (height, width) in PICTURES.items():
+    for name, (height, width) in IMAGES.items():
         photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(photo).save(folder / f"{name}_photo.ppm")
         Image.fromarray(restorer(photo)).save(folder / f"{name}_restored.ppm")

@@ -1,4 +1,4 @@
-"""The flags of data sets, in commands and in recipes."""
+"""The flags of datasets, in commands and in recipes."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def test_flags_reach_the_pairs_and_the_title():
     chosen = parsed("--gopro_blur=gamma", "--frames_windows=3,5", "--dataset=gopro")
     assert chosen.options().frames_windows == (3, 5)
     assert chosen.title() == "gopro test, gopro_blur=gamma, frames_windows=3,5"
-    far, near = parsed("--shake_extent=30"), parsed("--shake_extent=4")
+    far, near = parsed("--camera_shake_extent=30"), parsed("--camera_shake_extent=4")
     assert (far.open().read(0).blurry != near.open().read(0).blurry).any()
 
 

@@ -8,8 +8,8 @@ from egnet_tf.data.pairs import Pair
 
 @pytest.fixture
 def pair():
-    picture = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    return Pair(picture, 255 - picture)
+    image = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Pair(image, 255 - image)
 
 
 def outcomes(pair, augment, count=300):
@@ -21,16 +21,16 @@ def outcomes(pair, augment, count=300):
 
 
 def test_the_default_is_flips_alone(pair):
-    picture = pair.blurry
-    expected = {x.tobytes() for x in (picture, picture[::-1])}
-    expected |= {x.tobytes() for x in (picture[:, ::-1], picture[::-1, ::-1])}
+    image = pair.blurry
+    expected = {x.tobytes() for x in (image, image[::-1])}
+    expected |= {x.tobytes() for x in (image[:, ::-1], image[::-1, ::-1])}
     assert {x.tobytes() for x in outcomes(pair, Augment())} == expected
 
 
-def test_flips_and_turns_are_the_eight_orientations(pair):
-    received = [x.tobytes() for x in outcomes(pair, Augment(turns=True), 1600)]
-    turned = [np.rot90(pair.blurry, n) for n in range(4)]
-    expected = {x.tobytes() for t in turned for x in (t, t[:, ::-1])}
+def test_flips_and_rotations_are_the_eight_orientations(pair):
+    received = [x.tobytes() for x in outcomes(pair, Augment(rotate90=True), 1600)]
+    rotated = [np.rot90(pair.blurry, n) for n in range(4)]
+    expected = {x.tobytes() for t in rotated for x in (t, t[:, ::-1])}
     assert set(received) == expected
     assert min(received.count(x) for x in expected) > 140  # of 200, 4.5 deviations
 
@@ -45,13 +45,13 @@ def test_channels_are_permuted_alike(pair):
 
 def test_saturation_changes_colour_and_keeps_luma():
     # Away from black and white, so that nothing is clipped.
-    picture = np.random.default_rng(2).integers(90, 160, (8, 8, 3), dtype=np.uint8)
+    image = np.random.default_rng(2).integers(90, 160, (8, 8, 3), dtype=np.uint8)
     augment = Augment(flips=False, saturation=0.2)
     rng = np.random.default_rng(3)
-    luma = color.rgb2ypbpr(picture)
+    luma = color.rgb2ypbpr(image)
     ratios = []
     for _ in range(50):
-        changed = color.rgb2ypbpr(augmented(Pair(picture, picture), augment, rng).sharp)
+        changed = color.rgb2ypbpr(augmented(Pair(image, image), augment, rng).sharp)
         np.testing.assert_allclose(changed[..., 0], luma[..., 0], atol=1 / 255)
         chroma, before = changed[..., 1:].ravel(), luma[..., 1:].ravel()
         ratios.append(chroma @ before / (before @ before))
@@ -60,5 +60,5 @@ def test_saturation_changes_colour_and_keeps_luma():
 
 
 def test_nothing_switched_on_changes_nothing(pair):
-    for picture in outcomes(pair, Augment(flips=False), count=5):
-        np.testing.assert_array_equal(picture, pair.blurry)
+    for image in outcomes(pair, Augment(flips=False), count=5):
+        np.testing.assert_array_equal(image, pair.blurry)

@@ -16,7 +16,7 @@ class Counted(Pairs):
         return Pair(self.blurry, self.blurry + np.uint8([0, 0, 1]))
 
 
-def test_both_pictures_are_cut_at_the_same_place():
+def test_both_images_are_cut_at_the_same_place():
     rng = np.random.default_rng(0)
     corners = set()
     for _ in range(200):
@@ -27,7 +27,7 @@ def test_both_pictures_are_cut_at_the_same_place():
     assert corners == {(row, column) for row in range(2) for column in range(5)}
 
 
-def test_a_small_picture_is_mirrored_right_and_below():
+def test_a_small_image_is_mirrored_right_and_below():
     pairs = Counted(5, 7)
     crop = pairs.crop(0, 9, np.random.default_rng(0))
     for cut, whole in zip(crop, pairs.read(0), strict=True):
@@ -37,19 +37,19 @@ def test_a_small_picture_is_mirrored_right_and_below():
 
 @pytest.mark.parametrize("corner", [(-3, -2), (2, 4), (-40, 30), (0, 0)])
 def test_window_is_numpys_reflect_padding(corner):
-    picture = Counted(5, 7).read(0).blurry
+    image = Counted(5, 7).read(0).blurry
     top, left = corner
-    padded = np.pad(picture, ((50, 50), (50, 50), (0, 0)), mode="reflect")
+    padded = np.pad(image, ((50, 50), (50, 50), (0, 0)), mode="reflect")
     expected = padded[50 + top : 59 + top, 50 + left : 61 + left]
-    np.testing.assert_array_equal(window(picture, top, left, 9, 11), expected)
+    np.testing.assert_array_equal(window(image, top, left, 9, 11), expected)
 
 
 def test_one_pixel_can_be_mirrored():
-    picture = np.uint8([[[1, 2, 3]]])
-    assert (window(picture, -2, -2, 5, 5) == (1, 2, 3)).all()
+    image = np.uint8([[[1, 2, 3]]])
+    assert (window(image, -2, -2, 5, 5) == (1, 2, 3)).all()
 
 
-def test_the_corner_of_a_window_larger_than_the_picture_is_the_first_pixel():
+def test_the_corner_of_a_window_larger_than_the_image_is_the_first_pixel():
     assert random_corner(4, 4, 8, np.random.default_rng(0)) == (0, 0)
 
 

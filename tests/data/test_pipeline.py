@@ -4,24 +4,24 @@ import time
 import numpy as np
 import pytest
 
-from egnet_tf.data.datasets.camera_shake import ShakenPhotos
+from egnet_tf.data.datasets.camera_shake import CameraShakePairs
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.pipeline import readable_errors, training_batches
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 
 class Noise(Pairs):
-    """Random pictures; the sharp one is the blurry one inverted."""
+    """Random images; the sharp one is the blurry one inverted."""
 
     def __init__(self, count=7):
         self.names = tuple(f"{n}" for n in range(count))
-        self.pictures = np.random.default_rng(0).integers(
+        self.images = np.random.default_rng(0).integers(
             0, 256, (count, 20, 24, 3), dtype=np.uint8
         )
 
     def read(self, index):
-        return Pair(self.pictures[index], 255 - self.pictures[index])
+        return Pair(self.images[index], 255 - self.images[index])
 
 
 def batches(pairs, *, first_step=0, steps=6, batch=4, **options):
@@ -50,10 +50,10 @@ def test_batches_are_the_named_pairs_in_unit_range():
         levels = batch["blurry"] * 255
         np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)
         for crop, index in zip(levels, batch["index"], strict=True):
-            # A crop's grey levels all come from the picture its index names.
-            picture = pairs.pictures[index].reshape(-1, 3).tolist()
+            # A crop's grey levels all come from the image its index names.
+            image = pairs.images[index].reshape(-1, 3).tolist()
             pixels = np.rint(crop).astype(int).reshape(-1, 3)[:20].tolist()
-            assert all(pixel in picture for pixel in pixels)
+            assert all(pixel in image for pixel in pixels)
     order = np.concatenate([batch["index"] for batch in received])
     assert sorted(order[:7]) == sorted(order[7:14]) == list(range(7))
 
@@ -70,9 +70,9 @@ def test_shapes_are_static():
 
 
 def test_opened_at_any_step_the_batches_are_those_of_an_unbroken_run(tmp_path):
-    write_picture(tmp_path / "a.png", Noise().pictures[0])
-    write_picture(tmp_path / "b.png", Noise().pictures[1])
-    shaken = ShakenPhotos({n: tmp_path / f"{n}.png" for n in "ab"}, seed=0)
+    write_image(tmp_path / "a.png", Noise().images[0])
+    write_image(tmp_path / "b.png", Noise().images[1])
+    shaken = CameraShakePairs({n: tmp_path / f"{n}.png" for n in "ab"}, seed=0)
     for pairs in (Noise(), shaken):
         whole = batches(pairs)
         assert_same(whole, batches(pairs))
@@ -124,11 +124,11 @@ def test_no_more_is_read_ahead_than_promised():
 
 def test_a_damaged_file_is_reported_in_one_line(tmp_path):
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
-    write_picture(good, Noise().pictures[0])
+    write_image(good, Noise().images[0])
     bad.write_bytes(good.read_bytes()[:100])
     with pytest.raises(InputError) as direct:
         read_rgb(bad)
-    pairs = ShakenPhotos({"good": good, "bad": bad}, seed=0)
+    pairs = CameraShakePairs({"good": good, "bad": bad}, seed=0)
     with pytest.raises(InputError) as fetched, readable_errors():
         batches(pairs)
     assert str(fetched.value) == str(direct.value)

@@ -32,8 +32,8 @@ def test_entries_have_folders_and_weights():
 
 @pytest.mark.parametrize("folder", [r"C:\data\GoPro", "D:/data", "a:b", "~/x*y"])
 def test_only_the_first_colon_separates(folder):
-    assert parse_dataset(f"shake:{folder}*3") == [("shake", folder, 3)]
-    assert parse_dataset(f"shake:{folder}") == [("shake", folder, 1)]
+    assert parse_dataset(f"camera_shake:{folder}*3") == [("camera_shake", folder, 3)]
+    assert parse_dataset(f"camera_shake:{folder}") == [("camera_shake", folder, 1)]
 
 
 @pytest.mark.parametrize("text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3"])
@@ -45,9 +45,9 @@ def test_other_forms_are_refused(text):
 def test_photographs_to_shake_are_found_anywhere_and_held_out(tmp_path, write_all):
     files = {f"{n % 3}/photo{n}.png": n for n in range(25)}
     root = str(write_all(tmp_path, files))
-    options = DataOptions(shake_extent=6)
+    options = DataOptions(camera_shake_extent=6)
     train, test = (
-        open_pairs(f"shake:{root}", split=split, seed=1, options=options)
+        open_pairs(f"camera_shake:{root}", split=split, seed=1, options=options)
         for split in ("train", "test")
     )
     assert len(train) == 22
@@ -56,7 +56,7 @@ def test_photographs_to_shake_are_found_anywhere_and_held_out(tmp_path, write_al
     with pytest.raises(InputError, match=r"photographs in .*Received: none"):
         write_all(tmp_path / "new", {"train/x.png": 1})
         (tmp_path / "new" / "test").mkdir()
-        open_pairs(f"shake:{tmp_path}/new", split="test")
+        open_pairs(f"camera_shake:{tmp_path}/new", split="test")
 
 
 def test_held_out_names_hardly_change_when_others_join():
@@ -114,12 +114,14 @@ def test_weights_that_leave_a_source_out_are_refused():
 
 def test_open_pairs_mixes(tmp_path, write_all):
     root = write_all(tmp_path, {f"photo{n}.png": n for n in range(3)})
-    mixed = open_pairs(f"samples,shake:{root}*2,shake:{root}", split="train")
+    mixed = open_pairs(
+        f"samples,camera_shake:{root}*2,camera_shake:{root}", split="train"
+    )
     prefixes = collections.Counter(name.split("/")[0] for name in mixed.names)
-    assert prefixes == {"samples": 5, "shake": 2, "shake2": 2}
+    assert prefixes == {"samples": 5, "camera_shake": 2, "camera_shake2": 2}
     assert len(set(mixed.names)) == len(mixed)
 
 
 def test_an_enlargement_that_makes_smaller_is_refused():
     with pytest.raises(InputError, match=r"at least 1. Received: 0\.5"):
-        DataOptions(shake_enlarge=0.5)
+        DataOptions(camera_shake_max_upscale=0.5)

@@ -10,6 +10,6 @@ def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "photos"
     folder.mkdir()
     for name in ("astronaut", "chelsea", "coffee", "rocket"):
-        picture = cv2.resize(getattr(skimage.data, name)(), (96, 64))
-        Image.fromarray(picture).save(folder / f"{name}.png")
+        image = cv2.resize(getattr(skimage.data, name)(), (96, 64))
+        Image.fromarray(image).save(folder / f"{name}.png")
     return folder

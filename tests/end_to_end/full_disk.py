@@ -17,7 +17,12 @@ import time
 from pathlib import Path
 
 FLAGS = [
-    *["--variant=egnet_testing", "--dataset=shake", "--loss=mprnet", "--crop=16"],
+    *[
+        "--variant=egnet_testing",
+        "--dataset=camera_shake",
+        "--loss=mprnet",
+        "--crop=16",
+    ],
     *["--backbone_steps=1000000", "--checkpoint_every=1", "--validation_pairs=1"],
 ]
 

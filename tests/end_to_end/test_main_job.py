@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 RECIPE = """
 # the smallest network with every part in it
 --variant=egnet_testing
---dataset=shake
+--dataset=camera_shake
 --crop=32
 --batch=2
 --backbone_steps=6
@@ -148,7 +148,7 @@ def test_a_wrong_recipe_is_one_line(place, words, part):
 def test_evaluate_writes_scores(place, photos):
     done = command(
         place,
-        *["egnet_tf.evaluate", "--model=runs/whole", "--dataset=shake"],
+        *["egnet_tf.evaluate", "--model=runs/whole", "--dataset=camera_shake"],
         f"--data_dir={photos}",
     )
     folder = place / "runs" / "whole" / "evaluation" / "shake_plain"
@@ -168,7 +168,7 @@ def test_exports_agree_and_deblur(place, photos):
     assert sorted(os.listdir(place / "dist")) == sorted(files + beside), done.stdout
     assert all(name in done.stdout for name in files)
 
-    # 64 x 64, the tile's own size: the whole picture on both ways.
+    # 64 x 64, the tile's own size: the whole image on both ways.
     photo = cv2.imread(os.fspath(photos / "chelsea.png"))[:, :64]
     cv2.imwrite(os.fspath(place / "photo.png"), photo)
     # The file holds the plain network, without the self-ensemble.

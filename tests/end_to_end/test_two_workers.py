@@ -14,7 +14,7 @@ import pytest
 
 STEPS = 12
 FLAGS = f"""
---variant=egnet_testing --dataset=shake --crop=32 --batch=2
+--variant=egnet_testing --dataset=camera_shake --crop=32 --batch=2
 --backbone_steps={STEPS} --checkpoint_every=2 --validation_pairs=1
 --learning_rate=1e-3 --warmup_steps=2 --clip_norm=0.5 --nohsic
 """.split()

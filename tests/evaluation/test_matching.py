@@ -36,7 +36,7 @@ def test_nothing_in_common_names_an_example_of_each(tmp_path):
     with pytest.raises(InputError, match=r"1_out\.png and .*1\.png"):
         match_folders(restored, make(tmp_path / "s", "1.png"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no pictures in"):
+    with pytest.raises(InputError, match="no images in"):
         match_folders(restored, tmp_path / "empty")
 
 

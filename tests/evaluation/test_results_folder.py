@@ -45,8 +45,8 @@ def test_another_evaluation_is_refused_unless_it_may_be_replaced(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
     folder.append(ROWS[0])
     folder.write_summary({"restored": 1})
-    folder.picture("restored", "street/001").parent.mkdir(parents=True)
-    folder.picture("restored", "street/001").touch()
+    folder.image("restored", "street/001").parent.mkdir(parents=True)
+    folder.image("restored", "street/001").touch()
     other = {**IDENTITY, "protocol": "gopro"}
 
     with pytest.raises(InputError, match="differs in protocol"):
@@ -56,8 +56,8 @@ def test_another_evaluation_is_refused_unless_it_may_be_replaced(tmp_path):
     assert not EvaluationFolder(tmp_path, other, overwrite=True).rows
     with pytest.raises(InputError, match=r"summary\.json"):
         read_summary(tmp_path)
-    # A picture of the other model beside these scores would be a lie.
-    assert not folder.picture("restored", "street/001").exists()
+    # An image of the other model beside these scores would be a lie.
+    assert not folder.image("restored", "street/001").exists()
 
 
 def test_overwrite_goes_on_with_the_same_evaluation(tmp_path):
@@ -72,9 +72,9 @@ def test_a_table_that_nobody_signed_is_refused(tmp_path):
     assert (tmp_path / "scores.csv").read_text() == "somebody's own table\n"
 
 
-def test_overwriting_does_not_touch_pictures_of_others(tmp_path):
+def test_overwriting_does_not_touch_images_of_others(tmp_path):
     (tmp_path / "scores.csv").write_text("somebody's own table\n")
-    own = tmp_path / "pictures" / "holiday.jpg"
+    own = tmp_path / "images" / "holiday.jpg"
     own.parent.mkdir()
     own.touch()
     EvaluationFolder(tmp_path, IDENTITY, overwrite=True)

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import EvaluationFolder, Pictures, Unscored, score_pictures
+from egnet_tf.evaluation import EvaluationFolder, Images, Unscored, score_images
 from egnet_tf.metrics import PROTOCOLS
 
-NAMES = [f"picture{number}" for number in range(6)]
+NAMES = [f"image{number}" for number in range(6)]
 GOPRO = PROTOCOLS["gopro"]
 
 
-def pictures(index):
+def images(index):
     rng = np.random.default_rng(index)
-    return Pictures(*rng.integers(0, 256, (3, 12 + index, 16, 3), dtype=np.uint8))
+    return Images(*rng.integers(0, 256, (3, 12 + index, 16, 3), dtype=np.uint8))
 
 
 def open_folder(path):
@@ -22,21 +22,19 @@ def open_folder(path):
 
 def test_workers_find_the_numbers_of_one_process(tmp_path):
     one, two = open_folder(tmp_path / "one"), open_folder(tmp_path / "two")
-    rows = list(score_pictures(NAMES, pictures, GOPRO, one, workers=1))
+    rows = list(score_images(NAMES, images, GOPRO, one, workers=1))
     assert [row.name for row in rows] == NAMES
-    assert rows[0].restored == GOPRO.score(pictures(0).restored, pictures(0).sharp)
-    assert rows[0].blurry == GOPRO.score(pictures(0).blurry, pictures(0).sharp)
+    assert rows[0].restored == GOPRO.score(images(0).restored, images(0).sharp)
+    assert rows[0].blurry == GOPRO.score(images(0).blurry, images(0).sharp)
 
-    parallel = list(score_pictures(NAMES, pictures, GOPRO, two, workers=2))
+    parallel = list(score_images(NAMES, images, GOPRO, two, workers=2))
     assert sorted(parallel) == sorted(rows)
     assert two.rows == one.rows
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_stopped_scoring_goes_on_without_scoring_again(tmp_path, workers):
-    running = score_pictures(
-        NAMES, pictures, GOPRO, open_folder(tmp_path), workers=workers
-    )
+    running = score_images(NAMES, images, GOPRO, open_folder(tmp_path), workers=workers)
     done = {row.name for row in itertools.islice(running, 2)}
     running.close()
 
@@ -44,40 +42,40 @@ def test_a_stopped_scoring_goes_on_without_scoring_again(tmp_path, workers):
 
     def counted(index):
         asked.append(NAMES[index])
-        return pictures(index)
+        return images(index)
 
     folder = open_folder(tmp_path)
     assert done <= folder.rows.keys()
     left = set(NAMES) - folder.rows.keys()
     assert left
-    rows = list(score_pictures(NAMES, counted, GOPRO, folder, workers=workers))
+    rows = list(score_images(NAMES, counted, GOPRO, folder, workers=workers))
     assert {row.name for row in rows} == set(asked) == left
     assert folder.rows.keys() == set(NAMES)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_pictures_that_cannot_be_compared_do_not_keep_others_from_it(tmp_path, workers):
+def test_images_that_cannot_be_compared_do_not_keep_others_from_it(tmp_path, workers):
     def faulty(index):
         if index == 1:
-            raise InputError("Expected a picture. Received: an empty file")
-        found = pictures(index)
+            raise InputError("Expected an image. Received: an empty file")
+        found = images(index)
         return found if index != 3 else found._replace(sharp=found.sharp[:-1])
 
     folder = open_folder(tmp_path)
-    found = list(score_pictures(NAMES, faulty, GOPRO, folder, workers=workers))
+    found = list(score_images(NAMES, faulty, GOPRO, folder, workers=workers))
     unscored = {row.name: row.reason for row in found if isinstance(row, Unscored)}
     assert set(unscored) == {NAMES[1], NAMES[3]}
-    assert unscored[NAMES[1]] == "Expected a picture. Received: an empty file"
+    assert unscored[NAMES[1]] == "Expected an image. Received: an empty file"
     assert "Received: " in unscored[NAMES[3]]
     assert folder.rows.keys() == set(NAMES) - set(unscored)
     # Nothing remembers them: put right, they are scored.
-    again = list(score_pictures(NAMES, pictures, GOPRO, folder, workers=workers))
+    again = list(score_images(NAMES, images, GOPRO, folder, workers=workers))
     assert {row.name for row in again} == set(unscored)
 
 
-def test_blurry_pictures_are_optional(tmp_path):
+def test_blurry_images_are_optional(tmp_path):
     def without(index):
-        return pictures(index)._replace(blurry=None)
+        return images(index)._replace(blurry=None)
 
-    rows = score_pictures(NAMES[:1], without, GOPRO, open_folder(tmp_path), workers=4)
+    rows = score_images(NAMES[:1], without, GOPRO, open_folder(tmp_path), workers=4)
     assert [row.blurry for row in rows] == [None]

@@ -11,19 +11,19 @@ FAILED = Score(math.nan, math.nan, "the alignment did not converge")
 SAME = Score(math.inf, 1.0)
 
 
-def test_mean_is_over_the_pictures():
+def test_mean_is_over_the_images():
     mean = mean_score([("a", Score(30.0, 0.9)), ("b", Score(33.0, 0.8))])
     assert (mean.psnr, mean.ssim) == (31.5, pytest.approx(0.85))
     assert (mean.compared, mean.identical, mean.failed) == (2, (), {})
 
 
-def test_identical_pictures_leave_the_mean_psnr_and_are_named():
+def test_identical_images_leave_the_mean_psnr_and_are_named():
     mean = mean_score([("a", Score(30.0, 0.9)), ("b", SAME)])
     assert (mean.psnr, mean.ssim) == (30.0, 0.95)
     assert (mean.compared, mean.identical) == (2, ("b",))
 
 
-def test_only_identical_pictures_are_infinite():
+def test_only_identical_images_are_infinite():
     assert mean_score([("a", SAME), ("b", SAME)]).psnr == math.inf
 
 
@@ -49,7 +49,7 @@ def test_summary_is_strict_json_and_says_how_it_was_measured():
     found = json.loads(json.dumps(summary("m", SAME, seed=3), allow_nan=False))
     assert found["restored"]["psnr"] == "inf"
     assert found["blurry"]["psnr"] == 25.0
-    assert found["pictures"] == 2
+    assert found["images"] == 2
     assert found["restored"]["failed"] == {"b": FAILED.failure}
     assert found["protocol"] == "realblur"
     assert set(found["versions"]) == {"cv2", "skimage", "numpy"}
@@ -65,7 +65,7 @@ def test_a_mean_of_nothing_is_null():
     assert "| m | d | realblur | 0 of 1 | none | none |" in markdown_table([found])
 
 
-def test_table_has_one_line_a_method_below_the_blurry_pictures():
+def test_table_has_one_line_a_method_below_the_blurry_images():
     table = markdown_table(
         [summary("one", Score(30.125, 0.91234)), summary("two", SAME)]
     ).splitlines()
@@ -77,7 +77,7 @@ def test_table_has_one_line_a_method_below_the_blurry_pictures():
     assert table[-1] == PROTOCOLS["realblur"].description
 
 
-def test_only_evaluations_of_the_same_pictures_are_compared():
+def test_only_evaluations_of_the_same_images_are_compared():
     one = summary("one", Score(30.0, 0.9), names="x")
     with pytest.raises(InputError, match="same names"):
         markdown_table([one, summary("two", Score(31.0, 0.9), names="y")])

@@ -35,7 +35,7 @@ def device_model():
     network = models.build(variant)
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
-        # What starts at zero ends in a picture: a restoration changes it a little.
+        # What starts at zero ends in an image: a restoration changes it a little.
         deviation = 0.02 if np.any(variable) else 0.001
         variable.assign_add(rng.normal(0, deviation, variable.shape))
     ensemble = models.build_ensemble(variant)
@@ -72,7 +72,7 @@ def blurry(pairs):
 
 @pytest.fixture(scope="session")
 def version(device_model, pairs, tmp_path_factory):
-    """Folder of an exported version, which takes pictures of up to 10,000 pixels."""
+    """Folder of an exported version, which takes images of up to 10,000 pixels."""
     from export.saved_model_writer import write_version
 
     source = Source("device", device_model, ("whole",), pairs, "samples, test")
@@ -80,17 +80,15 @@ def version(device_model, pairs, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def picture():
+def image():
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
     return np.asarray(small.resize((61, 47), Image.Resampling.BICUBIC))
 
 
 @pytest.fixture(scope="session")
-def expected(device_model, picture):
-    """What the network itself makes of the picture, as levels."""
-    image = np.pad(picture, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(
-        255
-    )
-    restored = np.asarray(models.finest(device_model.network(image)))[0, :47, :61]
+def expected(device_model, image):
+    """What the network itself makes of the image, as levels."""
+    batch = np.pad(image, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(255)
+    restored = np.asarray(models.finest(device_model.network(batch)))[0, :47, :61]
     return np.rint(255 * np.clip(restored, 0, 1)).astype(int)

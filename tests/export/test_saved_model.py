@@ -41,14 +41,14 @@ def test_any_size_and_batch_equal_the_network(version, device_model):
         np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_files_of_different_sizes_in_one_request(version, picture, expected):
+def test_files_of_different_sizes_in_one_request(version, image, expected):
     deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
     grey = np.full((20, 30, 3), 128, np.uint8)
-    files = [tf.io.encode_png(picture), tf.io.encode_jpeg(grey)]
+    files = [tf.io.encode_png(image), tf.io.encode_jpeg(grey)]
     first, second = deblur(image_bytes=tf.stack(files))["restored_bytes"].numpy()
     restored = tf.io.decode_png(first).numpy().astype(int)
     assert np.abs(restored - expected).max() <= 1
-    assert np.abs(restored - picture).max() > 1
+    assert np.abs(restored - image).max() > 1
     assert tf.io.decode_png(second).shape == (20, 30, 3)
 
 

@@ -37,10 +37,10 @@ def file_of(pixels, kind="png"):
     return file.getvalue()
 
 
-def assert_restored(png, expected, picture):
+def assert_restored(png, expected, image):
     restored = np.asarray(Image.open(io.BytesIO(png))).astype(int)
     assert np.abs(restored - expected).max() <= 1
-    assert np.abs(restored - picture).max() > 1
+    assert np.abs(restored - image).max() > 1
 
 
 def test_the_model_configuration_is_one():
@@ -92,16 +92,16 @@ def grpc_server(version):
     server.stop(None)
 
 
-def bad_files(picture):
-    """100 wrong picture files, each with a word of its error."""
-    png, jpeg = file_of(picture), file_of(picture, "jpeg")
+def bad_files(image):
+    """100 wrong image files, each with a word of its error."""
+    png, jpeg = file_of(image), file_of(image, "jpeg")
     huge = np.zeros((200, 200, 3), np.uint8)
     rng = np.random.default_rng(2)
     kinds = [
         lambda: (b"", "JPEG or PNG"),
-        lambda: (b"<html>not a picture</html>", "JPEG or PNG"),
+        lambda: (b"<html>not an image</html>", "JPEG or PNG"),
         lambda: (rng.bytes(200), "JPEG or PNG"),
-        lambda: (file_of(picture, "gif"), "JPEG or PNG"),
+        lambda: (file_of(image, "gif"), "JPEG or PNG"),
         lambda: (png[: int(rng.integers(30, len(png) // 2))], ""),
         lambda: (jpeg[: int(rng.integers(3, 20))], ""),
         lambda: (png[:16] + bytes(8) + png[24:], "pixels"),
@@ -112,18 +112,18 @@ def bad_files(picture):
     return [kinds[i % len(kinds)]() for i in range(100)]
 
 
-def test_grpc_survives_bad_requests_between_good_ones(grpc_server, picture, expected):
+def test_grpc_survives_bad_requests_between_good_ones(grpc_server, image, expected):
     from export.serving.grpc_client import GrpcClient
 
     client = GrpcClient(grpc_server, "egnet", "stable", retries=0)
-    for number, (bad, word) in enumerate(bad_files(picture)):
+    for number, (bad, word) in enumerate(bad_files(image)):
         with pytest.raises(ServerError, match=f"(?s)INVALID_ARGUMENT.*{word}"):
             client.deblur(bad)
         if number % 10 == 0:
-            assert_restored(client.deblur(file_of(picture)), expected, picture)
-    assert_restored(client.deblur(file_of(picture, "png")), expected, picture)
+            assert_restored(client.deblur(file_of(image)), expected, image)
+    assert_restored(client.deblur(file_of(image, "png")), expected, image)
     with pytest.raises(ServerError, match="NOT_FOUND"):
-        GrpcClient(grpc_server, "other", retries=0).deblur(file_of(picture))
+        GrpcClient(grpc_server, "other", retries=0).deblur(file_of(image))
 
 
 # === REST ===
@@ -160,16 +160,16 @@ def rest_server(version, tmp_path_factory):
         process.wait()
 
 
-def test_rest_survives_bad_requests_between_good_ones(rest_server, picture, expected):
+def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expected):
     from export.serving.rest_client import RestClient
 
     client = RestClient(rest_server, "egnet", retries=0)
     address = f"{rest_server}/v1/models/egnet:predict"
-    for number, (bad, word) in enumerate(bad_files(picture)):
+    for number, (bad, word) in enumerate(bad_files(image)):
         with pytest.raises(ServerError, match=f"(?s)400.*{word}"):
             client.deblur(bad)
         if number % 10 == 0:
-            assert_restored(client.deblur(file_of(picture)), expected, picture)
+            assert_restored(client.deblur(file_of(image)), expected, image)
     for body in (
         '{"signature_name": "deblur_bytes", "instances": [{"b64": "no base64!"}]}',
         '{"signature_name": "deblur_bytes", "instances": ["text"]}',
@@ -182,43 +182,43 @@ def test_rest_survives_bad_requests_between_good_ones(rest_server, picture, expe
     ):
         answer = requests.post(address, data=body, timeout=60)
         assert 400 <= answer.status_code < 600 and answer.json()["error"]
-    assert_restored(client.deblur(file_of(picture)), expected, picture)
+    assert_restored(client.deblur(file_of(image)), expected, image)
     plain = requests.post(
-        address, json={"instances": [(picture / 255).tolist()]}, timeout=60
+        address, json={"instances": [(image / 255).tolist()]}, timeout=60
     )
     (restored,) = plain.json()["predictions"]
     np.testing.assert_allclose(255 * np.array(restored), expected, atol=0.51)
 
 
 def test_the_command_restores_a_photo_by_either_protocol(
-    rest_server, grpc_server, picture, expected, tmp_path
+    rest_server, grpc_server, image, expected, tmp_path
 ):
     photo = tmp_path / "photo.png"
-    photo.write_bytes(file_of(picture))
+    photo.write_bytes(file_of(image))
     for server in (rest_server, f"grpc://{grpc_server}"):
         command = [sys.executable, "-m", "export.serving.client", str(photo)]
         subprocess.run([*command, f"--server={server}"], check=True)
         restored = (tmp_path / "photo_restored.png").read_bytes()
-        assert_restored(restored, expected, picture)
+        assert_restored(restored, expected, image)
 
 
-def test_a_sideways_photo_is_sent_upright(picture, tmp_path):
+def test_a_sideways_photo_is_sent_upright(image, tmp_path):
     """EXIF's orientation is not read by the server's decoder."""
-    from export.serving.image_file import picture_file
+    from export.serving.image_file import image_file
 
     path = tmp_path / "photo.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6  # Turn by 90 degrees to see it upright.
-    Image.fromarray(picture).save(path, exif=exif)
-    sent = Image.open(io.BytesIO(picture_file(path)))
+    Image.fromarray(image).save(path, exif=exif)
+    sent = Image.open(io.BytesIO(image_file(path)))
     assert sent.format == "PNG" and sent.size == (47, 61)
-    Image.fromarray(picture).save(path)
-    assert picture_file(path) == path.read_bytes()
+    Image.fromarray(image).save(path)
+    assert image_file(path) == path.read_bytes()
 
 
-def test_no_server_is_one_line(tmp_path, picture):
+def test_no_server_is_one_line(tmp_path, image):
     photo = tmp_path / "photo.png"
-    photo.write_bytes(file_of(picture))
+    photo.write_bytes(file_of(image))
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -231,8 +231,8 @@ def test_no_server_is_one_line(tmp_path, picture):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png"]
 
 
-def test_the_rest_client_tries_again_while_the_server_is_busy(picture):
-    """A server that answers 503 twice, then a picture."""
+def test_the_rest_client_tries_again_while_the_server_is_busy(image):
+    """A server that answers 503 twice, then an image."""
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 
@@ -259,7 +259,7 @@ def test_the_rest_client_tries_again_while_the_server_is_busy(picture):
     try:
         address = f"http://localhost:{server.server_port}"
         client = RestClient(address, "egnet", retries=3)
-        assert client.deblur(file_of(picture)) == b"restored"
+        assert client.deblur(file_of(image)) == b"restored"
         assert not answers
     finally:
         server.shutdown()

@@ -72,7 +72,7 @@ def test_equals_the_network_it_came_from(exports, name, device_model, blurry):
     for image in blurry:
         expected = np.clip(models.finest(device_model.network(image)), 0, 1)
         difference = np.abs(runner(image) - expected).max()
-        # Against the blurry picture: the comparison is not of two identities.
+        # Against the blurry image: the comparison is not of two identities.
         assert difference <= limit < np.abs(image - expected).max()
 
 

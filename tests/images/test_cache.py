@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from egnet_tf.images import cache
-from egnet_tf.images.cache import PictureCache
+from egnet_tf.images.cache import ImageCache
 
 
 @pytest.fixture
@@ -18,21 +18,21 @@ def decoded(monkeypatch):
     return files
 
 
-def test_the_least_recently_used_picture_goes_first(decoded):
-    kept = PictureCache(limit=600)
+def test_the_least_recently_used_image_goes_first(decoded):
+    kept = ImageCache(limit=600)
     for path in "abacaba":
         assert (kept.read(path) == ord(path)).all()
     # Two fit: c displaces b, and b displaces c.
     assert decoded == ["a", "b", "c", "b"]
 
 
-def test_a_picture_beyond_the_limit_is_never_kept(decoded):
-    kept = PictureCache(limit=299)
+def test_a_image_beyond_the_limit_is_never_kept(decoded):
+    kept = ImageCache(limit=299)
     kept.read("a")
     kept.read("a")
     assert decoded == ["a", "a"]
 
 
-def test_the_shared_picture_cannot_be_changed(decoded):
+def test_the_shared_image_cannot_be_changed(decoded):
     with pytest.raises(ValueError, match="read-only"):
-        PictureCache().read("a")[0] = 1
+        ImageCache().read("a")[0] = 1

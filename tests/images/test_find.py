@@ -1,7 +1,7 @@
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import existing_folder, find_pictures
+from egnet_tf.images.find import existing_folder, find_images
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def tree(tmp_path):
 
 
 def test_names_are_paths_without_suffix_in_natural_order(tree):
-    found = find_pictures(tree)
+    found = find_images(tree)
     assert list(found) == ["a", "b/frame_2", "b/frame_10", "twice.jpg", "twice.png"]
     assert found["b/frame_2"] == tree / "b" / "frame_2.JPG"
 
@@ -30,7 +30,7 @@ def test_names_are_paths_without_suffix_in_natural_order(tree):
 def test_links_are_followed(tree, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     (other / "link").symlink_to(tree / "b")
-    assert list(find_pictures(other)) == ["link/frame_2", "link/frame_10"]
+    assert list(find_images(other)) == ["link/frame_2", "link/frame_10"]
 
 
 def test_a_folder_must_be_given_and_exist(tmp_path):

@@ -17,11 +17,11 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def smooth(height=37, width=53, channels=3, peak=255):
-    """A picture that JPEG keeps well: gradients, different in every channel."""
+    """An image that JPEG keeps well: gradients, different in every channel."""
     y, x = np.mgrid[:height, :width] / max(height, width)
     waves = [x, y, 1 - x, 0.3 + 0.7 * y * x][:channels]
-    picture = np.rint(np.stack(waves, axis=-1) * peak)
-    return picture.astype(np.uint8 if peak == 255 else np.uint16)
+    image = np.rint(np.stack(waves, axis=-1) * peak)
+    return image.astype(np.uint8 if peak == 255 else np.uint16)
 
 
 def exif_of(path):
@@ -61,7 +61,7 @@ LOSSY = [".jpg", ".jpeg", ".webp"] + [".avif"] * features.check("avif")
 
 
 @pytest.mark.parametrize("suffix", LOSSY)
-def test_lossy_formats_keep_the_picture_and_quality_counts(tmp_path, suffix):
+def test_lossy_formats_keep_the_image_and_quality_counts(tmp_path, suffix):
     photo = Photo(smooth(120, 160))
     sizes = []
     for quality in (40, 95):
@@ -297,10 +297,10 @@ def damaged(kind):
     "content",
     [
         *map(damaged, ("PNG", "JPEG", "TIFF", "WEBP")),
-        *(b"", b"not a picture", b"\x89PNG\r\n\x1a\n", b"GIF89a", png_of_size(5, 5)),
+        *(b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"GIF89a", png_of_size(5, 5)),
     ],
 )
-def test_what_is_no_whole_picture_is_refused_in_one_line(tmp_path, content):
+def test_what_is_no_whole_image_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "in.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match="Received: ") as caught:
@@ -327,14 +327,14 @@ def test_sequences_and_floats_are_refused(tmp_path):
         read_photo(tmp_path / "in.tif")
 
 
-def test_the_first_picture_of_a_phones_mpo_is_the_photo(tmp_path):
+def test_the_first_image_of_a_phones_mpo_is_the_photo(tmp_path):
     photo, depth = (Image.fromarray(smooth()), Image.new("RGB", (53, 37)))
     photo.save(tmp_path / "in.jpg", format="MPO", save_all=True, append_images=[depth])
     assert read_photo(tmp_path / "in.jpg").pixels.mean() > 50
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5)])
-def test_the_smallest_pictures(tmp_path, size):
+def test_the_smallest_images(tmp_path, size):
     pixels = smooth(*size)
     write_photo(tmp_path / "out.png", Photo(pixels))
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, pixels)

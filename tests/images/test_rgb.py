@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def colours():
 
 def test_lossless_formats_give_back_what_was_written(tmp_path, colours):
     for name in ("a.png", "b.bmp", "c.TIFF"):
-        write_picture(tmp_path / "new" / name, colours)
+        write_image(tmp_path / "new" / name, colours)
         np.testing.assert_array_equal(read_rgb(tmp_path / "new" / name), colours)
     assert len(list((tmp_path / "new").iterdir())) == 3  # nothing unfinished is left
 
 
-def test_a_failed_write_leaves_the_old_picture(tmp_path, colours, monkeypatch):
+def test_a_failed_write_leaves_the_old_image(tmp_path, colours, monkeypatch):
     path = tmp_path / "a.png"
-    write_picture(path, colours)
+    write_image(path, colours)
 
     def full_disk(self, file, **_):
         file.write(b"half")
@@ -30,14 +30,14 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, colours, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "save", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        write_picture(path, 255 - colours)
+        write_image(path, 255 - colours)
     np.testing.assert_array_equal(read_rgb(path), colours)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_an_unknown_suffix_is_refused(tmp_path, colours):
     with pytest.raises(InputError, match=r"Received: .*a\.xyz"):
-        write_picture(tmp_path / "a.xyz", colours)
+        write_image(tmp_path / "a.xyz", colours)
 
 
 def test_orientation_is_applied(tmp_path, colours):
@@ -94,7 +94,7 @@ def test_truncated_at_any_length_is_one_line(tmp_path, colours, kind):
     assert refused >= 20
 
 
-def test_what_is_no_picture_is_refused(tmp_path):
+def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty.png").touch()
     (tmp_path / "folder.png").mkdir()

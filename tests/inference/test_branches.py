@@ -30,11 +30,11 @@ def test_splits_show_what_their_names_say(images):
     np.testing.assert_array_equal(split["flip_horizontal"], images[:, :, ::-1])
     np.testing.assert_array_equal(split["flip_vertical"], images[:, ::-1])
     np.testing.assert_array_equal(
-        split["turn"], np.rot90(images, 2, axes=(1, 2)), strict=True
+        split["rotate180"], np.rot90(images, 2, axes=(1, 2)), strict=True
     )
 
 
-def test_a_network_that_does_nothing_gives_the_picture_back_from_every_branch(images):
+def test_a_network_that_does_nothing_gives_the_image_back_from_every_branch(images):
     restored = dict(
         zip(BRANCHES, branch_images(lambda x: x, images, tuple(BRANCHES)), strict=True)
     )
@@ -52,7 +52,7 @@ def test_the_network_sees_each_branch_and_order_is_kept(images):
         shapes.append(tuple(image.shape))
         return image
 
-    branch_images(network, images, ["quarters", "half", "turn"])
+    branch_images(network, images, ["quarters", "half", "rotate180"])
     assert shapes == [(8, 8, 12, 3), (2, 8, 12, 3), (2, 16, 24, 3)]
 
 
@@ -71,7 +71,7 @@ def test_graphs_of_unknown_and_of_known_size_agree_with_eager(images):
 
 def test_shrinkage_is_what_the_smallest_branch_needs():
     assert shrinkage(PAPER_BRANCHES) == 2
-    assert shrinkage(["whole", "turn"]) == 1
+    assert shrinkage(["whole", "rotate180"]) == 1
 
 
 @pytest.mark.parametrize("names", [[], ["half", "half"], ["whole", "third"]])
@@ -80,6 +80,6 @@ def test_other_lists_of_branches_are_refused(names):
         checked_branches(names)
 
 
-def test_flips_are_both_flips_and_their_turn():
-    names = ("whole", "flip_horizontal", "flip_vertical", "turn")
+def test_flips_are_both_flips_and_their_rotation():
+    names = ("whole", "flip_horizontal", "flip_vertical", "rotate180")
     assert checked_branches(["whole", "flips"]) == names

@@ -47,12 +47,12 @@ def value_of(path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four pictures, a damaged one, and what is no picture."""
+    """Four images, a damaged one, and what is no image."""
     folder = tmp_path / "photos"
     for name in ("b.png", "a.jpg", "trip/c.tif", "trip/c.gif", ".hidden/d.png"):
         save(folder / name)
     (folder / "trip" / "damaged.jpg").write_bytes(b"\xff\xd8\xff")
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     return folder
 
 

@@ -44,7 +44,7 @@ def test_local_pooling_windows_are_one_and_a_half_crops(run, testing_model, imag
     np.testing.assert_allclose(restored, np.clip(expected[0], 0, 1), atol=1e-5)
 
 
-def test_without_an_ensemble_the_picture_is_restored_as_it_is(testing_model, tmp_path):
+def test_without_an_ensemble_the_image_is_restored_as_it_is(testing_model, tmp_path):
     models.save(tmp_path / "weights", testing_model._replace(ensemble=None))
     assert load(tmp_path).runner.size_multiple == testing_model.size_multiple
     assert load(tmp_path, branches=["half"]).runner.size_multiple == 16

@@ -33,7 +33,7 @@ def blur(batch):
     return ndimage.uniform_filter(batch, (1, 11, 11, 1), mode="reflect")
 
 
-def picture(shape, dtype=np.uint8, seed=0):
+def random_image(shape, dtype=np.uint8, seed=0):
     rng = np.random.default_rng(seed)
     if np.issubdtype(dtype, np.floating):
         return rng.random(shape, dtype=dtype)
@@ -46,8 +46,8 @@ SIZES = [(1, 1), (1, 9), (7, 1000), (8, 8), (63, 65), (129, 200), (300, 2)]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("options", [{}, {"tile": 64}, {"tile": 32, "overlap": 16}])
-def test_identity_gives_the_picture_back_exactly(size, dtype, options):
-    image = picture((*size, 3), dtype)
+def test_identity_gives_the_image_back_exactly(size, dtype, options):
+    image = random_image((*size, 3), dtype)
     restored = Restorer(FakeRunner(), **options)(image)
     assert restored.dtype == dtype
     np.testing.assert_array_equal(restored, image)
@@ -56,29 +56,29 @@ def test_identity_gives_the_picture_back_exactly(size, dtype, options):
 @pytest.mark.parametrize("size", SIZES)
 def test_identity_through_a_fixed_tile(size):
     runner = FakeRunner(tile=64)
-    image = picture((*size, 3))
+    image = random_image((*size, 3))
     np.testing.assert_array_equal(Restorer(runner)(image), image)
     assert set(runner.shapes) == {(1, 64, 64, 3)}
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_keep_their_type(dtype):
-    image = picture((33, 57, 3), np.float32).astype(dtype)
+    image = random_image((33, 57, 3), np.float32).astype(dtype)
     restored = Restorer(FakeRunner())(image)
     assert restored.dtype == dtype
     np.testing.assert_allclose(restored, image, atol=1e-7)
 
 
 @pytest.mark.parametrize("tile", [None, 32])
-def test_a_batch_is_restored_as_its_pictures_are_one_by_one(tile):
-    images = picture((3, 40, 50, 3))
+def test_a_batch_is_restored_as_its_images_are_one_by_one(tile):
+    images = random_image((3, 40, 50, 3))
     restorer = Restorer(FakeRunner(blur), tile=tile)
     one_by_one = np.stack([restorer(image) for image in images])
     np.testing.assert_array_equal(restorer(images), one_by_one)
 
 
-def test_tiles_give_what_the_whole_picture_gives_for_a_local_function():
-    image = picture((152, 208, 3), np.float32)  # Multiples of 8: no padding.
+def test_tiles_give_what_the_whole_image_gives_for_a_local_function():
+    image = random_image((152, 208, 3), np.float32)  # Multiples of 8: no padding.
     whole = Restorer(FakeRunner(blur), tile=0)(image)
     error = np.abs(Restorer(FakeRunner(blur), tile=96, overlap=48)(image) - whole)
     # Rows of tiles start at 0, 48, 56; columns at 0, 48, 96, 112. A tile is wrong
@@ -118,13 +118,13 @@ def test_no_seam_where_the_network_takes_each_tile_otherwise():
 
 
 def test_tiles_are_exact_for_a_function_of_the_pixel():
-    image = picture((150, 203, 3), np.float32)
+    image = random_image((150, 203, 3), np.float32)
     square = Restorer(FakeRunner(np.square), tile=32)(image)
     np.testing.assert_allclose(square, image**2, atol=1e-6)
 
 
 def test_the_padding_is_the_reflection_at_the_right_and_the_bottom():
-    image = picture((13, 18, 3), np.float32)
+    image = random_image((13, 18, 3), np.float32)
     seen = []
     Restorer(FakeRunner(lambda batch: seen.append(batch) or batch))(image)
     rows = [*range(13), 11, 10, 9]
@@ -146,21 +146,21 @@ def test_values_are_clipped_and_rounded_to_the_nearest():
 
 def test_whole_while_it_fits_the_limit_and_the_largest_tiles_above_it():
     runner = FakeRunner()
-    limit = 100 * 200 * 304 + 200 * 300 * 3  # The forward pass and the picture.
+    limit = 100 * 200 * 304 + 200 * 300 * 3  # The forward pass and the image.
     restorer = Restorer(runner, memory_limit=limit)
     assert restorer.plan(200, 300).tiles == 1
     plan = restorer.plan(208, 300)
 
-    def taken(side):  # The picture, a row of tiles in float32, a forward pass.
+    def taken(side):  # The image, a row of tiles in float32, a forward pass.
         return 208 * 300 * 3 + side * 300 * 12 + 100 * side**2
 
     assert plan.tile == (208, 224) and taken(224) <= limit < taken(232)
     assert plan.tiles == 2
-    restorer(picture((201, 300, 3)))
+    restorer(random_image((201, 300, 3)))
     assert max(np.prod(shape[:3]) for shape in runner.shapes) <= 200 * 304
 
 
-def test_a_picture_takes_from_the_limit_what_its_pixels_take():
+def test_a_image_takes_from_the_limit_what_its_pixels_take():
     restorer = Restorer(FakeRunner(), memory_limit=3_000_000)
     assert restorer.plan(800, 400).tile < restorer.plan(200, 400).tile
     assert restorer.plan(800, 400, sample_bytes=2).tile < restorer.plan(800, 400).tile
@@ -168,8 +168,8 @@ def test_a_picture_takes_from_the_limit_what_its_pixels_take():
 
 @pytest.mark.parametrize("options", [{"tile": 0}, {"tile": 64}, {"tile": 32}])
 @pytest.mark.parametrize("size", [(150, 203), (64, 300), (20, 40), (65, 65)])
-def test_a_picture_can_be_restored_in_its_own_place(options, size):
-    image = picture((2, *size, 3))
+def test_a_image_can_be_restored_in_its_own_place(options, size):
+    image = random_image((2, *size, 3))
     restorer = Restorer(FakeRunner(blur), **options)
     expected = restorer(image)
     assert restorer(image, out=image) is image
@@ -177,14 +177,14 @@ def test_a_picture_can_be_restored_in_its_own_place(options, size):
 
 
 def test_the_place_for_the_result_has_its_shape_and_type():
-    image = picture((16, 16, 3))
+    image = random_image((16, 16, 3))
     with pytest.raises(ValueError, match="Received: "):
         Restorer(FakeRunner())(image, out=np.empty((16, 16, 3), np.float32))
 
 
-def test_small_pictures_go_together_as_far_as_the_limit_lets_them():
+def test_small_images_go_together_as_far_as_the_limit_lets_them():
     runner = FakeRunner()
-    images = picture((7, 16, 16, 3))
+    images = random_image((7, 16, 16, 3))
     limit = (100 * 3 + 3) * 16 * 16
     restored = Restorer(runner, memory_limit=limit)(images)
     np.testing.assert_array_equal(restored, images)
@@ -194,11 +194,11 @@ def test_small_pictures_go_together_as_far_as_the_limit_lets_them():
 def test_progress_counts_every_forward_pass():
     calls = []
     restorer = Restorer(FakeRunner(), tile=32, overlap=0)
-    restorer(picture((2, 64, 96, 3)), on_tile=lambda *c: calls.append(c))
+    restorer(random_image((2, 64, 96, 3)), on_tile=lambda *c: calls.append(c))
     assert calls == [(done, 12) for done in range(1, 13)]
 
 
-def test_memory_does_not_grow_with_the_height_of_the_picture():
+def test_memory_does_not_grow_with_the_height_of_the_image():
     restorer = Restorer(FakeRunner(), tile=128)
     strip = 128 * 600 * 3 * 4
 
@@ -228,7 +228,7 @@ def test_memory_does_not_grow_with_the_height_of_the_picture():
         np.full((8, 8, 3), np.nan, np.float32),
     ],
 )
-def test_what_is_no_rgb_picture_is_refused(image):
+def test_what_is_no_rgb_image_is_refused(image):
     with pytest.raises(InputError, match="Received: "):
         Restorer(FakeRunner())(image)
 
@@ -246,7 +246,7 @@ def test_what_is_no_rgb_picture_is_refused(image):
 )
 def test_options_that_cannot_be_met_are_refused(options):
     with pytest.raises(InputError, match="Received: "):
-        Restorer(FakeRunner(), **options)(picture((64, 64, 3)))
+        Restorer(FakeRunner(), **options)(random_image((64, 64, 3)))
 
 
 def test_a_fixed_tile_takes_no_other():
@@ -254,6 +254,6 @@ def test_a_fixed_tile_takes_no_other():
         Restorer(FakeRunner(tile=64), tile=128)
 
 
-def test_numbers_that_are_not_finite_do_not_become_a_black_picture():
+def test_numbers_that_are_not_finite_do_not_become_a_black_image():
     with pytest.raises(ArithmeticError, match="finite"):
-        Restorer(FakeRunner(lambda batch: batch * np.nan))(picture((8, 8, 3)))
+        Restorer(FakeRunner(lambda batch: batch * np.nan))(random_image((8, 8, 3)))

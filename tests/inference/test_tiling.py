@@ -55,7 +55,7 @@ def test_impossible_grids_are_refused(tile, overlap):
         tile_positions(100, tile, overlap)
 
 
-def test_strips_equal_accumulating_and_normalising_the_whole_picture():
+def test_strips_equal_accumulating_and_normalising_the_whole_image():
     rng = np.random.default_rng(0)
     height, width, tile, overlap = 150, 131, (48, 64), 20
     tiles = {}

@@ -23,7 +23,7 @@ def _convolve(x, kernel):
 
 @pytest.fixture
 def convolve():
-    """convolve(x, kernel): a network's 3x3 convolution, zeros around the picture."""
+    """convolve(x, kernel): a network's 3x3 convolution, zeros around the image."""
     return _convolve
 
 

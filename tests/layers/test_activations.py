@@ -29,9 +29,9 @@ def test_shared_slope_is_one_trained_number_for_all_that_use_it():
     model = keras.Model(image, keras.layers.Multiply()([y, slope]))
     assert model.count_params() == 1
     assert model.get_weights()[0] == pytest.approx(0.25)  # He et al. 2015
-    pictures = np.ones((2, 4, 4, 3), np.float32)
+    images = np.ones((2, 4, 4, 3), np.float32)
     with tf.GradientTape() as tape:
-        y = model(pictures)
-    np.testing.assert_allclose(y, np.full_like(pictures, 0.25**2))
+        y = model(images)
+    np.testing.assert_allclose(y, np.full_like(images, 0.25**2))
     (gradient,) = tape.gradient(y, model.trainable_variables)
-    np.testing.assert_allclose(gradient, [2 * 0.25 * pictures.size])
+    np.testing.assert_allclose(gradient, [2 * 0.25 * images.size])

@@ -25,7 +25,7 @@ def test_equations_2_and_3(gate, slope, convolve, weights_of, features):
     np.testing.assert_allclose(layer(inputs), x + y * weights, atol=2e-5)  # Eq. 3
 
 
-def test_windows_take_the_place_of_the_mean_over_the_picture(
+def test_windows_take_the_place_of_the_mean_over_the_image(
     convolve, weights_of, features
 ):
     layer = ResidualChannelAttention(4)

@@ -15,7 +15,7 @@ def photographs():
 
 
 def equation_15(image):
-    """One picture (H, W, C), by SciPy's filters."""
+    """One image (H, W, C), by SciPy's filters."""
     image = image.astype(np.float64)
 
     def normalised_laplacian(x):
@@ -91,7 +91,7 @@ def test_values_and_gradients_are_finite(name):
 
 
 @pytest.mark.parametrize("name", ["constant", "black", "white", "1x1"])
-def test_flat_pictures_have_no_gradient(name):
+def test_flat_images_have_no_gradient(name):
     np.testing.assert_allclose(gradient_map(HARD[name]), 0, atol=1e-6)
 
 

@@ -6,8 +6,8 @@ from egnet_tf.layers import HalvePatches, JoinPatches, Patches, TakeHalf
 
 
 @pytest.fixture
-def pictures():
-    """Two pictures, every value of them different."""
+def images():
+    """Two images, every value of them different."""
     return np.arange(2 * 4 * 8 * 3, dtype=np.float32).reshape(2, 4, 8, 3)
 
 
@@ -16,29 +16,29 @@ def quarters(x):
     return [x[:, :2, :4], x[:, :2, 4:], x[:, 2:, :4], x[:, 2:, 4:]]
 
 
-def test_halves_of_a_patch_are_neighbours_over_the_whole_batch(pictures):
-    halves = HalvePatches(1, "height")(pictures)
-    expected = np.concatenate([pictures[:, :2], pictures[:, 2:]])
+def test_halves_of_a_patch_are_neighbours_over_the_whole_batch(images):
+    halves = HalvePatches(1, "height")(images)
+    expected = np.concatenate([images[:, :2], images[:, 2:]])
     np.testing.assert_array_equal(halves, expected)
     stack = HalvePatches(2, "width")(halves)
-    np.testing.assert_array_equal(stack, np.concatenate(quarters(pictures)))
+    np.testing.assert_array_equal(stack, np.concatenate(quarters(images)))
 
 
-def test_joining_undoes_halving(pictures):
+def test_joining_undoes_halving(images):
     for axis in ("height", "width"):
-        twice = HalvePatches(2, axis)(HalvePatches(1, axis)(pictures))
+        twice = HalvePatches(2, axis)(HalvePatches(1, axis)(images))
         np.testing.assert_array_equal(
-            JoinPatches(2, axis)(JoinPatches(4, axis)(twice)), pictures
+            JoinPatches(2, axis)(JoinPatches(4, axis)(twice)), images
         )
 
 
-def test_take_half(pictures):
-    np.testing.assert_array_equal(TakeHalf(0, "height")(pictures), pictures[:, :2])
-    np.testing.assert_array_equal(TakeHalf(1, "width")(pictures), pictures[:, :, 4:])
+def test_take_half(images):
+    np.testing.assert_array_equal(TakeHalf(0, "height")(images), images[:, :2])
+    np.testing.assert_array_equal(TakeHalf(1, "width")(images), images[:, :, 4:])
 
 
 @pytest.mark.parametrize("stacked", [True, False])
-def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, pictures):
+def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, images):
     image = keras.Input((4, 8, 3))
     level = Patches.whole(image, stacked=stacked).halve("height").halve("width")
     assert level.count == 4
@@ -52,27 +52,27 @@ def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, pictures):
     assert joined[0].shape == (None, 4, 8, 3)
     model = keras.Model(image, [*level.tensors, *joined])
 
-    *patches, back, twice = model(pictures)
+    *patches, back, twice = model(images)
     np.testing.assert_array_equal(
-        np.concatenate(patches), np.concatenate(quarters(pictures))
+        np.concatenate(patches), np.concatenate(quarters(images))
     )
-    np.testing.assert_array_equal(back, pictures)
-    np.testing.assert_array_equal(twice, 2 * pictures)
+    np.testing.assert_array_equal(back, images)
+    np.testing.assert_array_equal(twice, 2 * images)
 
 
-def test_sizes_left_open(pictures):
+def test_sizes_left_open(images):
     image = keras.Input((None, None, 3))
     halves = Patches.whole(image, stacked=True).halve("height")
     assert halves.tensor.shape == (None, None, None, 3)
     model = keras.Model(image, halves.join("height").tensor)
-    np.testing.assert_array_equal(model(pictures), pictures)
+    np.testing.assert_array_equal(model(images), images)
 
 
 @pytest.mark.parametrize("stacked", [True, False])
-def test_pictures_keep_all_their_bits_under_mixed_precision(stacked):
+def test_images_keep_all_their_bits_under_mixed_precision(stacked):
     # 0.1 and its neighbours are one number in bfloat16.
-    pictures = np.linspace(0.1, 0.1001, 2 * 4 * 8 * 3, dtype=np.float32)
-    pictures = pictures.reshape(2, 4, 8, 3)
+    images = np.linspace(0.1, 0.1001, 2 * 4 * 8 * 3, dtype=np.float32)
+    images = images.reshape(2, 4, 8, 3)
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -81,4 +81,4 @@ def test_pictures_keep_all_their_bits_under_mixed_precision(stacked):
     finally:
         keras.mixed_precision.set_global_policy(before)
     model = keras.Model(image, level.tensor)
-    np.testing.assert_array_equal(model(pictures), pictures)
+    np.testing.assert_array_equal(model(images), images)

@@ -40,16 +40,16 @@ def test_is_accurate_far_from_zero():
     np.testing.assert_allclose(actual, expected, rtol=0, atol=2e-4)
 
 
-def test_global_pool_is_the_mean_over_the_picture(features):
+def test_global_pool_is_the_mean_over_the_image(features):
     x = features(2, 4, 6, 3)
     pooled = GlobalPool()(x)
     np.testing.assert_allclose(pooled, x.mean(axis=(1, 2), keepdims=True), atol=1e-6)
 
 
-def test_windows_are_pixels_of_the_picture_at_every_resolution(features):
-    picture = np.zeros((1, 16, 32, 3), np.float32)
+def test_windows_are_pixels_of_the_image_at_every_resolution(features):
+    image = np.zeros((1, 16, 32, 3), np.float32)
     pool = GlobalPool()
-    with local_pooling(8, picture):
+    with local_pooling(8, image):
         fine, coarse = pool(features(1, 16, 32, 2)), pool(features(1, 4, 8, 2))
     expected = direct_mean(features(1, 16, 32, 2), 8, 8)
     np.testing.assert_allclose(fine, expected, atol=1e-6)
@@ -57,7 +57,7 @@ def test_windows_are_pixels_of_the_picture_at_every_resolution(features):
     np.testing.assert_allclose(coarse, expected, atol=1e-6)
 
 
-def test_a_window_as_large_as_the_picture_changes_nothing(features):
+def test_a_window_as_large_as_the_image_changes_nothing(features):
     x = features(1, 6, 4, 3)
     with local_pooling(100, x):
         pooled = GlobalPool()(x)

@@ -7,7 +7,7 @@ from egnet_tf.layers import PositionAttention, blockwise_attention, plain_attent
 
 
 def attention(x, w, convolve, *, scaled=False, key_pool=1):
-    """Eq. 5-9 without the residual, one picture after the other."""
+    """Eq. 5-9 without the residual, one image after the other."""
     y = convolve(np.maximum(convolve(x, w["conv1"]), 0), w["conv2"])
     y = convolve(y, w["conv3"])
     pooled = mean_of_squares(y, key_pool)
@@ -24,7 +24,7 @@ def attention(x, w, convolve, *, scaled=False, key_pool=1):
 
 
 def mean_of_squares(y, side):
-    """Means of side x side positions; of fewer where a picture ends."""
+    """Means of side x side positions; of fewer where an image ends."""
     rows = range(0, y.shape[1], side)
     columns = range(0, y.shape[2], side)
     means = [
@@ -62,7 +62,7 @@ def test_equations_5_to_9(options, convolve, weights_of, features):
     np.testing.assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_pictures_of_any_size_in_one_trace(weights_of, features):
+def test_images_of_any_size_in_one_trace(weights_of, features):
     layer = PositionAttention(4, key_filters=2, value_filters=4, block=7)
     layer(features(1, 2, 2, 4))
     weights_of(layer)

@@ -6,7 +6,7 @@ from scipy.special import expit
 from egnet_tf.layers import SupervisedAttention
 
 
-def test_restores_the_picture_and_gates_the_features(convolve, weights_of, features):
+def test_restores_the_image_and_gates_the_features(convolve, weights_of, features):
     layer = SupervisedAttention(4)
     x, image = features(2, 3, 5, 4), features(2, 3, 5, 3)
     layer([x, image])
@@ -46,7 +46,7 @@ def test_a_new_one_restores_nothing(features):
         np.testing.assert_array_equal(restored, image)
 
 
-def test_the_picture_stays_float32_under_mixed_precision(features):
+def test_the_image_stays_float32_under_mixed_precision(features):
     layer = SupervisedAttention(4, dtype=keras.mixed_precision.Policy("mixed_bfloat16"))
     image = features(1, 3, 5, 3)
     gated, restored = layer([features(1, 3, 5, 4), image])

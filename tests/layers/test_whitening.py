@@ -8,8 +8,8 @@ from egnet_tf.data import open_pairs
 from egnet_tf.layers import whitening_convolution
 
 
-def features_of(pictures, filters, stride):
-    return whitening_convolution(filters, stride)(tf.constant(pictures)).numpy()
+def features_of(images, filters, stride):
+    return whitening_convolution(filters, stride)(tf.constant(images)).numpy()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 
 from egnet_tf.metrics.hsic import (
     EPSILON,
-    dependence_on_pictures,
+    dependence_on_images,
     normalised_hsic,
     patches_at,
 )
@@ -72,44 +72,44 @@ def test_patches_repeat_the_border():
 
 
 def scene(size):
-    """A sharp picture, and one whose neighbours are averaged."""
+    """A sharp image, and one whose neighbours are averaged."""
     sharp = np.random.default_rng(5).integers(0, 256, (size, size, 3), dtype=np.uint8)
     shifted = [np.roll(sharp, step, axis=1).astype(float) for step in range(-2, 3)]
     return np.mean(shifted, axis=0).astype(np.uint8), sharp
 
 
-def pixels_of(picture, stride=1):
+def pixels_of(image, stride=1):
     """The simplest features: the pixel in the middle of each position."""
-    return picture[stride // 2 :: stride, stride // 2 :: stride] / 255.0
+    return image[stride // 2 :: stride, stride // 2 :: stride] / 255.0
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_features_depend_more_on_the_picture_they_are_made_of(stride):
+def test_features_depend_more_on_the_image_they_are_made_of(stride):
     blurry, sharp = scene(40 * stride)
     measured = [
-        dependence_on_pictures(
-            pixels_of(picture, stride),
+        dependence_on_images(
+            pixels_of(image, stride),
             blurry,
             sharp,
             np.random.default_rng(0),
             samples=500,
             patch=1,
         )
-        for picture in (blurry, sharp)
+        for image in (blurry, sharp)
     ]
     assert measured[0].ratio < 0.7
     assert measured[1].ratio > 1.5
 
 
-def test_samples_are_drawn_once_and_serve_both_pictures():
+def test_samples_are_drawn_once_and_serve_both_images():
     blurry, sharp = scene(8)
     features = pixels_of(sharp) * 7  # The scale of features does not count.
     grid = np.stack(np.divmod(np.arange(64), 8), -1)
-    measured = dependence_on_pictures(
+    measured = dependence_on_images(
         features, blurry, sharp, np.random.default_rng(0), samples=64, patch=3
     )
-    for value, picture in zip(measured, (blurry, sharp), strict=True):
-        every = normalised_hsic(features.reshape(64, -1), patches_at(picture, grid, 3))
+    for value, image in zip(measured, (blurry, sharp), strict=True):
+        every = normalised_hsic(features.reshape(64, -1), patches_at(image, grid, 3))
         assert value == pytest.approx(every, rel=1e-6)
 
 
@@ -122,6 +122,6 @@ def test_sizes_that_do_not_belong_together_are_refused():
         (np.ones((12, 12, 1)), {"samples": 4, "patch": 4}),
     ]:
         with pytest.raises(ValueError, match="Received: "):
-            dependence_on_pictures(features, blurry, sharp, rng, **options)
+            dependence_on_images(features, blurry, sharp, rng, **options)
     with pytest.raises(ValueError, match="Received: "):
-        dependence_on_pictures(np.ones((12, 12, 1)), blurry, sharp[:6], rng, 4)
+        dependence_on_images(np.ones((12, 12, 1)), blurry, sharp[:6], rng, 4)

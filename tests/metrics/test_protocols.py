@@ -11,7 +11,7 @@ from egnet_tf.metrics import PROTOCOLS, protocol_named, psnr, ssim_volume
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     rng = np.random.default_rng(0)
     sharp = ndimage.gaussian_filter(rng.uniform(0, 255, (48, 40, 3)), (2, 2, 0))
     sharp = (255 * (sharp - sharp.min()) / np.ptp(sharp)).astype(np.uint8)
@@ -19,11 +19,11 @@ def pictures():
     return noisy, sharp
 
 
-def test_plain_is_the_ssim_per_channel_without_its_border(pictures):
-    restored, sharp = (picture.astype(np.float64) for picture in pictures)
+def test_plain_is_the_ssim_per_channel_without_its_border(images):
+    restored, sharp = (image.astype(np.float64) for image in images)
 
-    def blur(picture):
-        return ndimage.gaussian_filter(picture, (1.5, 1.5, 0), truncate=3.5)
+    def blur(image):
+        return ndimage.gaussian_filter(image, (1.5, 1.5, 0), truncate=3.5)
 
     mean_r, mean_s = blur(restored), blur(sharp)
     covariance = blur(restored * sharp) - mean_r * mean_s
@@ -32,31 +32,31 @@ def test_plain_is_the_ssim_per_channel_without_its_border(pictures):
     similarity = (2 * mean_r * mean_s + c1) * (2 * covariance + c2)
     similarity /= (mean_r**2 + mean_s**2 + c1) * (variances + c2)
 
-    score = PROTOCOLS["plain"].score(*pictures)
+    score = PROTOCOLS["plain"].score(*images)
     assert score.ssim == pytest.approx(similarity[5:-5, 5:-5].mean(), abs=1e-9)
-    assert score.psnr == pytest.approx(psnr(*pictures), rel=1e-12)
+    assert score.psnr == pytest.approx(psnr(*images), rel=1e-12)
 
 
-def test_gopro_is_psnr_and_the_ssim_of_the_volume(pictures):
-    score = PROTOCOLS["gopro"].score(*pictures)
-    assert (score.psnr, score.ssim) == (psnr(*pictures), ssim_volume(*pictures))
+def test_gopro_is_psnr_and_the_ssim_of_the_volume(images):
+    score = PROTOCOLS["gopro"].score(*images)
+    assert (score.psnr, score.ssim) == (psnr(*images), ssim_volume(*images))
 
 
 @pytest.mark.parametrize("name", ["plain", "gopro"])
-def test_identical_pictures(pictures, name):
-    score = PROTOCOLS[name].score(pictures[1], pictures[1])
+def test_identical_images(images, name):
+    score = PROTOCOLS[name].score(images[1], images[1])
     assert score.psnr == math.inf
     assert score.ssim == pytest.approx(1)
     assert not score.failure
 
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
-def test_pictures_of_different_sizes_are_refused(pictures, name):
+def test_images_of_different_sizes_are_refused(images, name):
     with pytest.raises(InputError, match="Received: "):
-        PROTOCOLS[name].score(pictures[0][:-1], pictures[1])
+        PROTOCOLS[name].score(images[0][:-1], images[1])
 
 
-def test_plain_refuses_pictures_below_its_window():
+def test_plain_refuses_images_below_its_window():
     tiny = np.zeros((40, 10, 3), np.uint8)
     with pytest.raises(InputError, match="Received: 40 x 10"):
         PROTOCOLS["plain"].score(tiny, tiny)

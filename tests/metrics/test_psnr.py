@@ -8,13 +8,13 @@ from egnet_tf.errors import InputError
 from egnet_tf.metrics import psnr
 
 
-def random_picture(rng, height=13, width=9):
+def random_image(rng, height=13, width=9):
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def test_agrees_with_scikit_image():
     rng = np.random.default_rng(0)
-    restored, sharp = random_picture(rng), random_picture(rng)
+    restored, sharp = random_image(rng), random_image(rng)
     expected = peak_signal_noise_ratio(sharp, restored, data_range=255)
     assert psnr(restored, sharp) == pytest.approx(expected, rel=1e-12)
 
@@ -25,9 +25,9 @@ def test_largest_difference_is_zero_db_whichever_is_brighter():
     assert psnr(black + 255, black) == 0
 
 
-def test_identical_pictures_are_infinite():
-    picture = random_picture(np.random.default_rng(0))
-    assert psnr(picture, picture) == math.inf
+def test_identical_images_are_infinite():
+    image = random_image(np.random.default_rng(0))
+    assert psnr(image, image) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_identical_pictures_are_infinite():
         (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4, 3), np.uint8)),
     ],
 )
-def test_pictures_that_cannot_be_compared_are_refused(restored, sharp):
+def test_images_that_cannot_be_compared_are_refused(restored, sharp):
     with pytest.raises(InputError, match="Received: "):
         psnr(restored, sharp)

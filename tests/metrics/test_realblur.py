@@ -18,12 +18,12 @@ def sharp():
     return np.ascontiguousarray(photo)
 
 
-def moved(picture, homography):
-    """The picture whose pixel homography(x, y) shows what `picture` has at (x, y)."""
+def moved(image, homography):
+    """The image whose pixel homography(x, y) shows what `image` has at (x, y)."""
     return cv2.warpPerspective(
-        picture,
+        image,
         homography,
-        picture.shape[1::-1],
+        image.shape[1::-1],
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )
@@ -46,7 +46,7 @@ def test_undoes_gain_and_homography(sharp):
     assert score.ssim > 0.95
 
 
-def test_the_restored_picture_is_looked_up_where_the_homography_points(sharp):
+def test_the_restored_image_is_looked_up_where_the_homography_points(sharp):
     # Smooth, so that the kind of interpolation hardly matters.
     smooth = ndimage.gaussian_filter(sharp, (2, 2, 0))
     restored = moved(smooth, HOMOGRAPHY)
@@ -70,11 +70,11 @@ def test_the_restored_picture_is_looked_up_where_the_homography_points(sharp):
     )
 
 
-def test_outside_the_mask_both_pictures_are_black(sharp):
+def test_outside_the_mask_both_images_are_black(sharp):
     restored = moved(sharp, np.array([[1, 0, 6.0], [0, 1, 0], [0, 0, 1]]))
     aligned = realblur.align(restored, sharp)
     outside = aligned.mask == 0
-    # Six columns of the sharp picture have left the restored one.
+    # Six columns of the sharp image have left the restored one.
     assert outside[:, -5:].all()
     assert not outside[:, :-8].any()
     assert not aligned.restored[outside].any()
@@ -101,9 +101,7 @@ def aligned():
     mask[30:, :7] = 0
     sharp = ndimage.gaussian_filter(rng.uniform(size=mask.shape), (1, 1, 0))
     restored = sharp + rng.normal(0, 0.02, mask.shape)
-    sharp, restored = (
-        mask * picture.astype(np.float32) for picture in (sharp, restored)
-    )
+    sharp, restored = (mask * image.astype(np.float32) for image in (sharp, restored))
     return realblur.Aligned(restored, sharp, mask, np.eye(3, dtype=np.float32))
 
 
@@ -115,9 +113,9 @@ def test_psnr_is_over_the_masked_pixels(aligned):
 
 
 def test_ssim_is_the_mean_of_the_map_over_the_cropped_mask(aligned):
-    def blur(picture):
+    def blur(image):
         # Radius 5: the 11 x 11 window.
-        return ndimage.gaussian_filter(picture, 1.5, truncate=3.5, mode="reflect")
+        return ndimage.gaussian_filter(image, 1.5, truncate=3.5, mode="reflect")
 
     per_channel = []
     for channel in range(3):
@@ -163,7 +161,7 @@ def test_an_error_of_opencv_that_is_no_alignment_failure_is_not_swallowed(
         realblur.align(sharp, sharp)
 
 
-def test_pictures_below_the_ssim_window_are_refused():
+def test_images_below_the_ssim_window_are_refused():
     tiny = np.zeros((10, 40, 3), np.uint8)
     with pytest.raises(InputError, match="Received: 10 x 40"):
         realblur.align(tiny, tiny)

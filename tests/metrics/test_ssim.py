@@ -56,7 +56,7 @@ def test_channel_mix_is_filtering_with_a_replicated_border():
 
 
 def test_is_above_the_ssim_per_channel_on_a_photograph():
-    # Why a number without its protocol says nothing: the same pictures, 0.04 apart.
+    # Why a number without its protocol says nothing: the same images, 0.04 apart.
     sharp = data.astronaut()
     restored = ndimage.gaussian_filter(sharp, (1, 1, 0))
     per_channel = structural_similarity(
@@ -69,6 +69,6 @@ def test_is_above_the_ssim_per_channel_on_a_photograph():
     assert ssim_volume(restored, sharp) > per_channel + 0.02
 
 
-def test_identical_pictures_reach_one():
-    picture = np.random.default_rng(4).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    assert ssim_volume(picture, picture) == 1
+def test_identical_images_reach_one():
+    image = np.random.default_rng(4).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    assert ssim_volume(image, image) == 1

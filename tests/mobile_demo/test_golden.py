@@ -35,7 +35,7 @@ def test_the_positions_and_weights_are_current(fresh):
 
 
 @pytest.mark.parametrize("name", ["tiles", "one", "flat", "dot"])
-def test_the_pictures_are_current(fresh, name):
+def test_the_images_are_current(fresh, name):
     for part in ("photo", "restored"):
         new = np.asarray(Image.open(fresh / f"{name}_{part}.ppm"), int)
         committed = np.asarray(Image.open(GOLDEN / f"{name}_{part}.ppm"), int)

@@ -1,4 +1,4 @@
-"""Networks with weights drawn anew, and pictures for them."""
+"""Networks with weights drawn anew, and images for them."""
 
 import keras
 import numpy as np
@@ -22,8 +22,8 @@ def randomise():
 
 
 @pytest.fixture(scope="session")
-def pictures():
-    """pictures(*shape): float32 in [0, 1], the same each time."""
+def images():
+    """images(*shape): float32 in [0, 1], the same each time."""
     return lambda *shape: np.random.default_rng(2).random(shape, np.float32)
 
 

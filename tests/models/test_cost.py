@@ -83,7 +83,7 @@ def test_layout_costs_nothing():
     assert len(counts) == 1
 
 
-def test_several_pictures(pictures):
+def test_several_images(images):
     by_hand = 10 * 12 * 9 * (3 * (3 * 4 + 4 * 3) + 3 * 4 + 4 * 4 + 4 * 3)
     assert multiply_adds(build_ensemble("egnet_testing"), 10, 12) == by_hand
 

@@ -14,15 +14,15 @@ def network(randomise):
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(2, 32, 48, 3)
+def image(images):
+    return images(2, 32, 48, 3)
 
 
 def test_has_the_published_parameters():
     assert build("dmphn").count_params() == 7_232_524
 
 
-def test_restores_a_picture_of_the_same_size(network, image):
+def test_restores_a_image_of_the_same_size(network, image):
     outputs = network(image)
     assert list(outputs) == ["stage4"]
     assert finest(outputs).shape == image.shape
@@ -38,7 +38,7 @@ def test_is_centred_at_grey(randomise):
     np.testing.assert_array_equal(network(grey)["stage4"], grey)
 
 
-def test_pictures_of_a_batch_do_not_meet(network, image):
+def test_images_of_a_batch_do_not_meet(network, image):
     together = network(image)["stage4"]
     for i in range(2):
         alone = network(image[i : i + 1])["stage4"]
@@ -49,8 +49,8 @@ def test_pictures_of_a_batch_do_not_meet(network, image):
 def test_enhance_sees_the_joined_patches_of_each_stage(layout, image):
     seen = {}
 
-    def enhance(stage, features, picture):
-        seen.setdefault(stage, []).append((features, picture))
+    def enhance(stage, features, seen_image):
+        seen.setdefault(stage, []).append((features, seen_image))
         # New Keras tensors, so that they can be a model's outputs.
         return keras.layers.Rescaling(1.0)(features)
 

@@ -17,9 +17,9 @@ CONFIG = EGNConfig(filters=6, num_modules=2, key_filters=3)
 
 
 @pytest.fixture
-def inputs(pictures):
-    """Features and the picture they came from, four times as large."""
-    return [pictures(2, 3, 5, 4) - 0.5, pictures(2, 12, 20, 3)]
+def inputs(images):
+    """Features and the image they came from, four times as large."""
+    return [images(2, 3, 5, 4) - 0.5, images(2, 12, 20, 3)]
 
 
 def same_convolution(x, kernel):
@@ -34,8 +34,8 @@ def same_convolution(x, kernel):
         {},
         {"gate": "sigmoid", "position_residual": True, "position_scaled": True},
         {"attention": False},
-        {"source": "implicit_add"},
-        {"source": "implicit_mul", "implicit_stddev": 0.2, "attention": False},
+        {"input": "implicit_add"},
+        {"input": "implicit_mul", "implicit_stddev": 0.2, "attention": False},
     ],
     ids=str,
 )
@@ -90,15 +90,15 @@ def test_without_attention_plain_convolutions_remain(inputs, randomise):
     assert np.abs(model(inputs) - inputs[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize("source", ["gradient", "implicit_add", "implicit_mul"])
-def test_only_the_gradient_map_looks_at_the_picture(source, inputs, randomise):
-    model = randomise(egn(4, dataclasses.replace(CONFIG, source=source), 4))
+@pytest.mark.parametrize("egn_input", ["gradient", "implicit_add", "implicit_mul"])
+def test_only_the_gradient_map_looks_at_the_image(egn_input, inputs, randomise):
+    model = randomise(egn(4, dataclasses.replace(CONFIG, input=egn_input), 4))
     features, image = inputs
     moved = np.abs(model([features, image[::-1]]) - model([features, image])).max()
-    assert (moved > 1e-4) == (source == "gradient")
+    assert (moved > 1e-4) == (egn_input == "gradient")
 
 
-def test_has_one_gradient_map_of_the_whole_picture(inputs, randomise):
+def test_has_one_gradient_map_of_the_whole_image(inputs, randomise):
     # One bright spot, far away, changes the normalisation and so the features.
     model = randomise(egn(4, CONFIG, image_stride=4))
     probe = keras.Model(model.inputs, model.get_layer("gradient_map").output)
@@ -137,4 +137,4 @@ def test_enhancer_makes_one_network_a_stage(inputs):
 
 def test_refuses_an_unknown_input():
     with pytest.raises(ValueError, match=r"must be one of .* Received: 'sobel'"):
-        EGNConfig(filters=4, num_modules=1, source="sobel")
+        EGNConfig(filters=4, num_modules=1, input="sobel")

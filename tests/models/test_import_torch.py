@@ -56,14 +56,14 @@ def checkpoint(narrow, tmp_path):
     return folder
 
 
-def test_a_checkpoint_becomes_a_run(narrow, checkpoint, tmp_path, pictures):
+def test_a_checkpoint_becomes_a_run(narrow, checkpoint, tmp_path, images):
     run = tmp_path / "runs" / "dmphn"
     done = import_torch("dmphn", checkpoint, run)
     assert done.returncode == 0, done.stderr
     network, _ = narrow
     assert f"{network.count_params():,} parameters (num_features 2)" in done.stdout
     assert models.load(run / "weights").crop == 256
-    image = pictures(32, 48, 3)
+    image = images(32, 48, 3)
     expected = np.clip(network(image[None])["stage4"][0], 0, 1)
     np.testing.assert_allclose(egnet_tf.load(run)(image), expected, atol=1e-5)
 

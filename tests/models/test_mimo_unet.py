@@ -15,8 +15,8 @@ def network(randomise):
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(2, 16, 24, 3)
+def image(images):
+    return images(2, 16, 24, 3)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_a_new_network_returns_its_input_at_three_sizes(image):
 def test_every_decoder_sees_what_enhance_returns(network, image):
     calls = []
 
-    def enhance(stage, features, picture):
-        calls.append((stage, features.shape, picture.shape))
+    def enhance(stage, features, seen_image):
+        calls.append((stage, features.shape, seen_image.shape))
         return keras.layers.Rescaling(0.0)(features)
 
     enhanced = mimo_unet(**NARROW, enhance=enhance, image_size=(16, 24), batch_size=2)
@@ -80,8 +80,8 @@ def test_refuses_sizes_it_cannot_halve_twice():
         mimo_unet(**NARROW, image_size=(16, 18))
 
 
-def test_the_loss_compares_each_stage_at_its_size(network, image, pictures):
-    sharp = pictures(4, 16, 24, 3)[2:]
+def test_the_loss_compares_each_stage_at_its_size(network, image, images):
+    sharp = images(4, 16, 24, 3)[2:]
     outputs = network(image)
     # Bilinear at half the size is the mean of two by two pixels; at a quarter, that of
     # the middle two by two of each four by four.
@@ -97,11 +97,11 @@ def test_the_loss_compares_each_stage_at_its_size(network, image, pictures):
     np.testing.assert_allclose(losses["loss"], expected / 2, rtol=1e-5)
 
 
-def test_with_egn_begins_as_the_backbone(pictures):
+def test_with_egn_begins_as_the_backbone(images):
     network = build("mimo_unet_egn")
     egns = [layer for layer in network.layers if layer.name.startswith("egn_")]
     assert [layer.name for layer in egns] == ["egn_stage1"]
-    blurry, sharp = pictures(2, 64, 64, 3)[:1], pictures(2, 64, 64, 3)[1:]
+    blurry, sharp = images(2, 64, 64, 3)[:1], images(2, 64, 64, 3)[1:]
     np.testing.assert_array_equal(network(blurry)["stage3"], blurry)
     # And the paper's loss trains it, at all three sizes.
     with tf.GradientTape() as tape:

@@ -21,13 +21,13 @@ def network(randomise):
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(2, 16, 24, 3)
+def image(images):
+    return images(2, 16, 24, 3)
 
 
 @pytest.mark.parametrize("stem_stride", [1, 2])
-def test_a_new_network_returns_its_input(stem_stride, pictures):
-    image = pictures(1, 16, 32, 3)
+def test_a_new_network_returns_its_input(stem_stride, images):
+    image = images(1, 16, 32, 3)
     stages = mprnet(**NARROW, stem_stride=stem_stride, activation="relu")(image)
     assert list(stages) == STAGES
     for stage in stages.values():
@@ -35,7 +35,7 @@ def test_a_new_network_returns_its_input(stem_stride, pictures):
         np.testing.assert_array_equal(stage, image)
 
 
-def test_pictures_of_a_batch_do_not_meet(network, image):
+def test_images_of_a_batch_do_not_meet(network, image):
     # Patches lie on the batch axis: one that lands in the wrong place shows here.
     together = network(image)
     for i in range(2):
@@ -44,15 +44,15 @@ def test_pictures_of_a_batch_do_not_meet(network, image):
 
 
 def changed(network, image, where):
-    """Which pixels of each stage change with some pixels of the picture."""
+    """Which pixels of each stage change with some pixels of the image."""
     other = image.copy()
     other[where] = 1 - other[where]
     before, after = network(image), network(other)
     return {name: np.any(before[name] != after[name], axis=(0, 3)) for name in STAGES}
 
 
-def test_stage_1_sees_halves_and_the_others_the_whole(network, pictures):
-    image = pictures(1, 32, 32, 3)
+def test_stage_1_sees_halves_and_the_others_the_whole(network, images):
+    image = images(1, 32, 32, 3)
     moved = changed(network, image, np.s_[:, 30:, 30:])
     assert not moved["stage1"][:16].any()
     # The two quarters of a half meet where they are decoded.
@@ -61,7 +61,7 @@ def test_stage_1_sees_halves_and_the_others_the_whole(network, pictures):
     assert moved["stage3"][:16].any()
 
 
-def test_the_hierarchy_encodes_quarters_and_halves(pictures):
+def test_the_hierarchy_encodes_quarters_and_halves(images):
     calls = []
 
     def enhance(stage, features, image):
@@ -80,7 +80,7 @@ def test_the_hierarchy_encodes_quarters_and_halves(pictures):
     assert calls == [half, half, (2, (1, 4, 8, 8), (1, 16, 32, 3))]
 
 
-def test_enhance_sees_a_stack_behind_a_strided_stem(pictures):
+def test_enhance_sees_a_stack_behind_a_strided_stem(images):
     calls = {}
 
     def enhance(stage, features, image):
@@ -89,10 +89,10 @@ def test_enhance_sees_a_stack_behind_a_strided_stem(pictures):
 
     model = mprnet(**NARROW, stem_stride=2, enhance=enhance)
     probe = keras.Model(model.input, calls)
-    seen = probe(pictures(3, 16, 32, 3))
+    seen = probe(images(3, 16, 32, 3))
     assert [tuple(x.shape) for x in seen[1]] == [(6, 1, 4, 8), (6, 8, 32, 3)]
     assert [tuple(x.shape) for x in seen[2]] == [(3, 2, 4, 8), (3, 16, 32, 3)]
-    top = pictures(3, 16, 32, 3)[:, :8]
+    top = images(3, 16, 32, 3)[:, :8]
     np.testing.assert_array_equal(seen[1][1][:3], top)
 
 

@@ -8,8 +8,8 @@ from egnet_tf.models.self_ensemble import WeightedSum
 
 
 @pytest.fixture
-def branches(pictures):
-    return list(pictures(3, 2, 6, 7, 3))
+def branches(images):
+    return list(images(3, 2, 6, 7, 3))
 
 
 def test_starts_as_the_plain_mean(branches):
@@ -44,8 +44,8 @@ def test_weights_of_a_pixel_sum_to_1(branches, randomise):
     np.testing.assert_allclose(model(same), branches[0], atol=1e-6)
 
 
-def test_weights_are_the_same_for_all_colours(pictures):
-    logits = pictures(1, 2, 2, 2)
+def test_weights_are_the_same_for_all_colours(images):
+    logits = images(1, 2, 2, 2)
     black, white = np.zeros((1, 2, 2, 3)), np.ones((1, 2, 2, 3))
     restored = WeightedSum()([logits, black, white])
     expected = softmax(logits, axis=-1)[..., 1:].repeat(3, axis=-1)
@@ -53,8 +53,8 @@ def test_weights_are_the_same_for_all_colours(pictures):
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_takes_any_number_of_branches(count, pictures, randomise):
-    branches = list(pictures(count, 1, 4, 5, 3))
+def test_takes_any_number_of_branches(count, images, randomise):
+    branches = list(images(count, 1, 4, 5, 3))
     restored = randomise(self_ensemble(count, 4))(branches)
     assert restored.shape == (1, 4, 5, 3)
     if count == 1:
@@ -64,7 +64,7 @@ def test_takes_any_number_of_branches(count, pictures, randomise):
     assert np.all(restored >= np.min(branches, axis=0) - 1e-6)
 
 
-def test_weighs_whole_pictures_under_mixed_precision(branches):
+def test_weighs_whole_images_under_mixed_precision(branches):
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

@@ -140,13 +140,13 @@ def mprnet(weights, image):
             decoded.insert(0, x)
         return decoded
 
-    def sam(name, x, picture):
-        restored = plain(f"{name}.conv2", x, 3) + picture
+    def sam(name, x, scaled):
+        restored = plain(f"{name}.conv2", x, 3) + scaled
         gate = sigmoid(plain(f"{name}.conv3", restored, FEATURES))
         return x + plain(f"{name}.conv1", x, FEATURES) * gate, restored
 
     top_bottom = halves(image, "height")
-    gated, encoded, decoded, pictures = [], [], [], []
+    gated, encoded, decoded, images = [], [], [], []
     for half in top_bottom:
         sides = [
             encoder("stage1_encoder", shallow(1, quarter))
@@ -155,10 +155,10 @@ def mprnet(weights, image):
         levels = [joined(pair, "width") for pair in zip(*sides, strict=True)]
         encoded.append(levels)
         decoded.append(decoder("stage1_decoder", levels))
-        features, picture = sam("sam12", decoded[-1][0], half)
+        features, scaled = sam("sam12", decoded[-1][0], half)
         gated.append(features)
-        pictures.append(picture)
-    stage1 = joined(pictures, "height")
+        images.append(scaled)
+    stage1 = joined(images, "height")
 
     sides = []
     for half, features, enc, dec in zip(
@@ -265,12 +265,12 @@ def mimo_unet(weights, image):
             x = x + basic(f"{block}.1", y, width, active=False)
         return x
 
-    def scm(name, picture, out):
-        x = basic(f"{name}.main.0", picture, out // 4)
+    def scm(name, scaled, out):
+        x = basic(f"{name}.main.0", scaled, out // 4)
         x = basic(f"{name}.main.1", x, out // 2, size=1)
         x = basic(f"{name}.main.2", x, out // 2)
         x = basic(f"{name}.main.3", x, out - 3, size=1)
-        return basic(f"{name}.conv", cat(picture, x), out, size=1, active=False)
+        return basic(f"{name}.conv", cat(scaled, x), out, size=1, active=False)
 
     def fam(name, x, shallow):
         return x + basic(f"{name}.merge", x * shallow, x.shape[1], active=False)
@@ -322,8 +322,8 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(2, 32, 48, 3)
+def image(images):
+    return images(2, 32, 48, 3)
 
 
 @pytest.fixture(scope="module", params=list(PASSES))

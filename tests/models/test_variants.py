@@ -16,8 +16,8 @@ def network(randomise):
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(2, 16, 24, 3)
+def image(images):
+    return images(2, 16, 24, 3)
 
 
 def assert_same(actual, expected, atol=1e-6):
@@ -99,7 +99,7 @@ def test_the_same_seed_gives_the_same_weights():
 def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_precision):
     mixed = build("egnet_testing", **layout)
     for stage in mixed(image).values():
-        # Pictures pass unrounded: a new network still returns its input exactly.
+        # Images pass unrounded: a new network still returns its input exactly.
         assert stage.dtype == tf.float32
         np.testing.assert_array_equal(stage, image)
     transfer_weights(network, mixed)
@@ -113,7 +113,7 @@ def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_preci
     assert all(np.isfinite(g).all() and g.dtype == tf.float32 for g in gradients)
 
 
-def test_egn_sees_an_unrounded_picture_under_mixed_precision(
+def test_egn_sees_an_unrounded_image_under_mixed_precision(
     network, image, mixed_precision
 ):
     mixed = build("egnet_testing")

@@ -33,8 +33,8 @@ def folder(trained, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def image(pictures):
-    return pictures(1, 16, 24, 3)
+def image(images):
+    return images(1, 16, 24, 3)
 
 
 def assert_same(model, other, image):

@@ -36,7 +36,7 @@ def test_a_line_lies_where_the_ticks_say():
     assert "a: 210 at first, 215 at last" in root.get("aria-label")
 
 
-def test_what_is_not_finite_is_left_out_and_nothing_is_no_picture():
+def test_what_is_not_finite_is_left_out_and_nothing_is_no_image():
     assert curves({"a": [(0, math.nan)], "b": []}, "x", "y") == ""
     drawn = curves({"a": [(0, math.nan), (1, 2.0), (2, 3.0)]}, "x", "y")
     assert "nan" not in drawn

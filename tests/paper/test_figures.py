@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 
 from egnet_tf import models
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 
 def run(*arguments):
@@ -16,25 +16,25 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_figure_7_is_three_labelled_pictures(tmp_path):
+def test_figure_7_is_three_labelled_images(tmp_path):
     # A bright disc with a soft edge in noise far weaker than the edge.
     rows, columns = np.mgrid[:96, :120]
     radius = np.hypot(rows - 48, columns - 60)
     noise = np.random.default_rng(0).normal(0, 1, (96, 120))
     grey = 60 + 150 / (1 + np.exp(radius - 30)) + noise
     photo = np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=-1)
-    write_picture(tmp_path / "photo.png", photo)
+    write_image(tmp_path / "photo.png", photo)
     output = tmp_path / "figures" / "figure7.png"
     done = run(f"--input={tmp_path / 'photo.png'}", f"--output={output}")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{output}\n"
 
     figure = read_rgb(output)
-    caption, pictures = figure[:-96], figure[-96:]
+    caption, images = figure[:-96], figure[-96:]
     assert caption.min() < 100  # Something is written there.
-    width = (figure.shape[1] - 120) // 2  # Of a picture with the gap behind it.
+    width = (figure.shape[1] - 120) // 2  # Of an image with the gap behind it.
     image, laplacian, gradient = (
-        pictures[:, start : start + 120] for start in (0, width, 2 * width)
+        images[:, start : start + 120] for start in (0, width, 2 * width)
     )
     np.testing.assert_array_equal(image, photo)
     edge, flat = np.abs(radius - 30) < 3, np.abs(radius - 30) > 12
@@ -46,12 +46,12 @@ def test_figure_7_is_three_labelled_pictures(tmp_path):
 
 @pytest.fixture
 def scenes(tmp_path, testing_model):
-    """Blurry, sharp and a method's pictures of two scenes, and a run."""
+    """Blurry, sharp and a method's images of two scenes, and a run."""
     photo = skimage.data.coffee()[:96, :160]
-    for name, picture in (("a", photo), ("b", photo[::-1])):
-        write_picture(tmp_path / "blurry" / f"{name}.png", picture // 2)
-        write_picture(tmp_path / "method" / f"{name}.jpg", picture // 2 + 20)
-        write_picture(tmp_path / "sharp" / f"{name}.png", picture)
+    for name, image in (("a", photo), ("b", photo[::-1])):
+        write_image(tmp_path / "blurry" / f"{name}.png", image // 2)
+        write_image(tmp_path / "method" / f"{name}.jpg", image // 2 + 20)
+        write_image(tmp_path / "sharp" / f"{name}.png", image)
     models.save(tmp_path / "run" / "weights", testing_model)
     return tmp_path
 
@@ -67,7 +67,7 @@ def test_a_comparison_of_folders_and_models(scenes):
     # One scene below the other; the second is the first one upside down.
     gap = np.flatnonzero((both == 255).all((1, 2)))
     assert (np.diff(gap) == 1).sum() > 24
-    # The crops are framed; the wide rest of the left picture is the blurry one.
+    # The crops are framed; the wide rest of the left image is the blurry one.
     left = both[2:60, 2:100].astype(int)
     assert abs(left.mean() - read_rgb(scenes / "blurry" / "a.png").mean()) < 40
 
@@ -105,5 +105,5 @@ def test_a_mistake_is_one_line(tmp_path):
     done = run(f"--input={tmp_path / 'none.jpg'}", f"--output={tmp_path / 'out.png'}")
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: Expected a picture. Received: no such file, {tmp_path / 'none.jpg'}\n"
+        f"error: Expected an image. Received: no such file, {tmp_path / 'none.jpg'}\n"
     )

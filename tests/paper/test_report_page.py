@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation import EvaluationFolder, Row, summarize
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 from egnet_tf.metrics import PROTOCOLS, Score
 from egnet_tf.paper.report_page import report_page
-from egnet_tf.paper.run_record import Scored, chosen_pictures, read_run
+from egnet_tf.paper.run_record import Scored, chosen_images, read_run
 
 
-def make_run(folder, psnr, pictures=("a", "b")):
+def make_run(folder, psnr, images=("a", "b")):
     folder.mkdir(parents=True)
     (folder / "recipe.flags").write_text("--variant=egnet_tiny\n--loss=<egnet>\n")
     with open(folder / "metrics.csv", "w", newline="") as file:
@@ -31,13 +31,13 @@ def make_run(folder, psnr, pictures=("a", "b")):
     written = EvaluationFolder(folder / "evaluation" / "samples_plain", about)
     rows = [
         Row(name, Score(psnr + i, 0.9), Score(25.0, 0.7))
-        for i, name in enumerate(pictures)
+        for i, name in enumerate(images)
     ]
     for row in rows:
         written.append(row)
         for kind, value in (("blurry", 10), ("restored", 120), ("sharp", 250)):
-            picture = np.full((40, 60, 3), value, np.uint8)
-            write_picture(written.picture(kind, row.name), picture)
+            image = np.full((40, 60, 3), value, np.uint8)
+            write_image(written.image(kind, row.name), image)
     written.write_summary(summarize(rows, PROTOCOLS["plain"], about))
     return folder
 
@@ -119,13 +119,13 @@ def test_steps_go_on_from_phase_to_phase(tmp_path):
     assert record.curves["loss"] == [(41, 0.5), (42, 0.25)]
 
 
-def test_pictures_are_spread_over_the_gains():
+def test_images_are_spread_over_the_gains():
     gains = [3.0, -1.0, 0.5, 2.0, 1.0]
     paths = [None] * 3
     scored = [Scored(str(g), 25.0, 25.0 + g, 0.9, *paths) for g in gains]
 
     def names(count):
-        return [float(picture.name) for picture in chosen_pictures(scored, count)]
+        return [float(image.name) for image in chosen_images(scored, count)]
 
     assert names(3) == [-1.0, 1.0, 3.0]
     assert names(1) == [1.0]

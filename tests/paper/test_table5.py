@@ -38,14 +38,14 @@ def runs(tmp_path_factory):
 def test_a_row_for_each_model_by_hand(runs, tmp_path):
     output = tmp_path / "table5.csv"
     done = run(
-        f"--model={runs[0]},{runs[1]}", "--pictures=2", "--crop=32", "--samples=60",
+        f"--model={runs[0]},{runs[1]}", "--images=2", "--crop=32", "--samples=60",
         "--patch=3", "--seed=4", f"--output={output}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
     pairs = open_pairs("samples", split="test", seed=4)
-    assert [row["picture"] for row in rows] == 2 * list(pairs.names[:2])
+    assert [row["image"] for row in rows] == 2 * list(pairs.names[:2])
 
     network = models.load(runs[1] / "weights").network
     rng = np.random.default_rng([4, 1])
@@ -53,12 +53,12 @@ def test_a_row_for_each_model_by_hand(runs, tmp_path):
     positions = np.stack(np.divmod(rng.choice(32 * 32, 60, replace=False), 32), -1)
     features = models.last_features(network)(pair.blurry[None] / np.float32(255))
     samples = features.numpy()[0, positions[:, 0], positions[:, 1]]
-    for kind, picture in pair._asdict().items():
-        expected = normalised_hsic(samples, patches_at(picture, positions, 3))
+    for kind, image in pair._asdict().items():
+        expected = normalised_hsic(samples, patches_at(image, positions, 3))
         assert float(rows[3][kind]) == pytest.approx(expected, rel=1e-3)
 
     title, *lines = done.stdout.splitlines()
-    assert title.split() == ["model", "pictures", "blurry", "sharp"]
+    assert title.split() == ["model", "images", "blurry", "sharp"]
     for line, of_model, path in zip(lines, (rows[:2], rows[2:]), runs, strict=True):
         ratios = [float(row["sharp"]) / float(row["blurry"]) for row in of_model]
         assert [float(row["ratio"]) for row in of_model] == pytest.approx(ratios)

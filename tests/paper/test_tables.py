@@ -19,7 +19,7 @@ from egnet_tf.paper.tables import (
 
 
 def evaluation(folder, dataset="gopro test", method="ours", scores=None):
-    """A finished evaluation of two pictures, as the command leaves it."""
+    """A finished evaluation of two images, as the command leaves it."""
     scores = scores or [Score(30.0, 0.9), Score(34.0, 0.8)]
     rows = [Row(f"{i}", score) for i, score in enumerate(scores)]
     about = {"method": method, "dataset": dataset}
@@ -27,14 +27,14 @@ def evaluation(folder, dataset="gopro test", method="ours", scores=None):
     written.write_summary(summarize(rows, PROTOCOLS["gopro"], about))
 
 
-def result(test_set, psnr=30.0, method="ours", protocol="gopro", pictures="2"):
-    return Result(method, f"{test_set} test", protocol, psnr, 0.9, pictures, "")
+def result(test_set, psnr=30.0, method="ours", protocol="gopro", images="2"):
+    return Result(method, f"{test_set} test", protocol, psnr, 0.9, images, "")
 
 
 def test_reads_what_an_evaluation_wrote(tmp_path):
     evaluation(tmp_path / "a", "gopro:/data/GoPro test, gopro_blur=gamma")
     found = read_result(tmp_path / "a")
-    assert (found.method, found.psnr, found.pictures) == ("ours", 32.0, "2")
+    assert (found.method, found.psnr, found.images) == ("ours", 32.0, "2")
     assert found.ssim == pytest.approx(0.85)
     assert found.test_set == "gopro, gopro_blur=gamma"
     assert found.description == PROTOCOLS["gopro"].description
@@ -51,7 +51,7 @@ def test_finds_all_evaluations_of_a_run(tmp_path):
         results_of_run(tmp_path / "none")
 
 
-def test_a_part_of_the_pictures_and_none_are_told_apart(tmp_path):
+def test_a_part_of_the_images_and_none_are_told_apart(tmp_path):
     failed = Score(math.nan, math.nan, "the alignment did not converge")
     evaluation(tmp_path / "part", scores=[Score(30.0, 0.9), failed])
     evaluation(tmp_path / "none", scores=[failed, failed], method="other")

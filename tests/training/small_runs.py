@@ -46,8 +46,8 @@ RECIPE = {
 KILLS = 10
 
 
-class Pictures(Pairs):
-    """Random smooth pictures; the blurry ones are paler."""
+class Images(Pairs):
+    """Random smooth images; the blurry ones are paler."""
 
     def __init__(self):
         self.names = tuple("abcde")
@@ -62,7 +62,7 @@ class Pictures(Pairs):
 
 def run(folder, strategy, **options):
     recipe = Recipe(**RECIPE | options)
-    train(recipe, RunFolder(folder, recipe), strategy, Pictures(), Pictures())
+    train(recipe, RunFolder(folder, recipe), strategy, Images(), Images())
 
 
 def devices(folder):
@@ -86,7 +86,7 @@ def descended(strategy):
     """
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    pictures = rng.random((3, 2, 4, 16, 16, 3), np.float32)
+    images = rng.random((3, 2, 4, 16, 16, 3), np.float32)
     recipe = Recipe(batch=4, loss="mprnet", clip_norm=0.01, skip_non_finite=True)
     with strategy.scope():
         image = keras.Input((16, 16, 3))
@@ -96,7 +96,7 @@ def descended(strategy):
         optimizer.build(phase.trained)
     step = TrainStep(phase, recipe, optimizer, None, strategy)
     share = 4 // strategy.num_replicas_in_sync
-    for blurry, sharp in pictures:
+    for blurry, sharp in images:
 
         def of_device(context, blurry=blurry, sharp=sharp):
             first = context.replica_id_in_sync_group * share

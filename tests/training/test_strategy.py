@@ -2,7 +2,7 @@ import pytest
 
 from egnet_tf.errors import InputError
 from egnet_tf.training.strategy import (
-    agreed,
+    all_workers_agree,
     device_strategy,
     num_workers,
     worker_index,
@@ -29,4 +29,4 @@ def test_a_worker_without_a_place_is_told_what_to_set(monkeypatch, place):
 def test_one_process_is_its_own_chief(name):
     strategy = device_strategy(name)
     assert (num_workers(strategy), worker_index(strategy)) == (1, 0)
-    assert agreed(strategy, 5)
+    assert all_workers_agree(strategy, 5)

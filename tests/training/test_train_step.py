@@ -14,10 +14,10 @@ RATE = 0.1
 
 def batch(count=4, bad=None):
     rng = np.random.default_rng(0)
-    pictures = rng.random((2, count, 16, 16, 3), np.float32)
+    images = rng.random((2, count, 16, 16, 3), np.float32)
     if bad is not None:
-        pictures[0, bad, 3, 3] = np.nan
-    return {"blurry": tf.constant(pictures[0]), "sharp": tf.constant(pictures[1])}
+        images[0, bad, 3, 3] = np.nan
+    return {"blurry": tf.constant(images[0]), "sharp": tf.constant(images[1])}
 
 
 def values_of(variables):

@@ -18,7 +18,7 @@ from egnet_tf.visualization.colour_map import colour_bar, coloured
 from egnet_tf.visualization.sheet import captions, font, text_size
 
 
-def test_the_zoom_is_where_the_pictures_differ_most():
+def test_the_zoom_is_where_the_images_differ_most():
     one = np.zeros((60, 90, 3), np.uint8)
     other = one.copy()
     other[5:10, 10:15] = 40
@@ -35,11 +35,11 @@ def test_the_zoom_is_where_the_pictures_differ_most():
     assert found.sum() == max(direct)
 
 
-def test_of_several_pictures_the_largest_difference_of_any_two_counts():
-    pictures = [np.full((20, 40, 3), 100, np.uint8) for _ in range(3)]
-    pictures[1][2:4, 2:4], pictures[2][2:4, 2:4] = 80, 120  # 40 apart, ...
-    pictures[2][12:14, 30:32] = 130  # ... which is more than 30.
-    assert largest_differences(pictures, (2, 2)) == [Zoom(2, 2, 2, 2)]
+def test_of_several_images_the_largest_difference_of_any_two_counts():
+    images = [np.full((20, 40, 3), 100, np.uint8) for _ in range(3)]
+    images[1][2:4, 2:4], images[2][2:4, 2:4] = 80, 120  # 40 apart, ...
+    images[2][12:14, 30:32] = 130  # ... which is more than 30.
+    assert largest_differences(images, (2, 2)) == [Zoom(2, 2, 2, 2)]
 
 
 def test_zooms_that_do_not_overlap_are_as_many_as_fit():
@@ -48,7 +48,7 @@ def test_zooms_that_do_not_overlap_are_as_many_as_fit():
     assert sorted(zoom.left for zoom in found) == [0, 8, 16]
 
 
-def test_a_zoom_larger_than_the_picture_is_clipped():
+def test_a_zoom_larger_than_the_image_is_clipped():
     tiny = np.zeros((4, 6, 3), np.uint8)
     assert largest_differences([tiny, tiny + 1], (50, 50)) == [Zoom(0, 0, 4, 6)]
 
@@ -66,11 +66,11 @@ def test_a_comparison_is_as_wide_as_asked_for(count, zooms, size):
     windows = [Zoom(10 * i, 5 * i, 24, 30) for i in range(zooms)]
     figure = comparison_figure(panels(count, size), windows, width=1000)
     assert figure.dtype == np.uint8
-    # The captions' height is not known before; pictures do not outgrow their share.
+    # The captions' height is not known before; images do not outgrow their share.
     assert 650 < figure.shape[1] <= 1050
 
 
-def test_the_crops_stand_beside_the_framed_picture():
+def test_the_crops_stand_beside_the_framed_image():
     shown = panels(3)
     zoom = Zoom(40, 60, 30, 40)
     figure = comparison_figure(shown, [zoom], width=1600)
@@ -79,11 +79,11 @@ def test_the_crops_stand_beside_the_framed_picture():
     while (figure[0, -side - 1] != 255).any():
         side += 1
     cell = round(side * 30 / 40)
-    crop = shown[2].picture[40:70, 60:100]
+    crop = shown[2].image[40:70, 60:100]
     direct = cv2.resize(crop, (side, cell), interpolation=cv2.INTER_NEAREST)
     inside = figure[8 : cell - 8, -side + 8 : -8].astype(int)
     assert np.abs(inside - direct[8:-8, 8:-8]).mean() < 2
-    # The frame has one colour around the crop and in the whole picture.
+    # The frame has one colour around the crop and in the whole image.
     colour = tuple(figure[0, -1])
     assert (figure[: figure.shape[0] // 2, :400] == colour).all(-1).any()
 
@@ -123,9 +123,9 @@ def test_features_before_and_after_share_a_scale():
     before[..., 1] = np.linspace(0, 1, 16)
     after = before.copy()
     after[..., 1] = before[..., 1] * 2
-    picture = np.full((48, 64, 3), 90, np.uint8)
+    image = np.full((48, 64, 3), 90, np.uint8)
     figure = feature_figure(
-        picture, before, after, title="stage 1", channels=1, width=900
+        image, before, after, title="stage 1", channels=1, width=900
     )
     # The only channel that changed is in the last column; rows from the bottom up.
     side = 0
@@ -158,7 +158,7 @@ def test_ensemble_weights_are_drawn_below_their_branches():
     assert abs(lengths[0] - lengths[2]) <= 2 and lengths[1] > lengths[0]
 
 
-def test_a_sheet_has_a_column_for_each_picture():
+def test_a_sheet_has_a_column_for_each_image():
     photo = skimage.data.chelsea()
     three = comparison_sheet({"a": photo, "b": photo // 2, "c": photo})
     two = comparison_sheet({"a": photo, "a longer caption": photo // 2})
@@ -170,17 +170,17 @@ def test_a_sheet_has_a_column_for_each_picture():
 
 
 def test_the_visible_gradient_map_shows_edges_and_is_grey():
-    picture = np.full((40, 40, 3), 100, np.uint8)
-    picture[:, 19:21] = 150
-    picture[:, 21:] = 200
-    shown = visible_gradient_map(picture)
-    assert shown.dtype == np.uint8 and shown.shape == picture.shape
+    image = np.full((40, 40, 3), 100, np.uint8)
+    image[:, 19:21] = 150
+    image[:, 21:] = 200
+    shown = visible_gradient_map(image)
+    assert shown.dtype == np.uint8 and shown.shape == image.shape
     assert np.array_equal(shown[..., 0], shown[..., 2])
     assert shown[:, 17:23].max() > 200
     assert shown[:, :15].max() == shown[:, 25:].max() == 0
 
 
-def test_a_flat_picture_has_a_black_map():
+def test_a_flat_image_has_a_black_map():
     assert visible_gradient_map(np.full((9, 9, 3), 80, np.uint8)).max() == 0
 
 

@@ -10,16 +10,22 @@ import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.splits import photographs
-from egnet_tf.data.synthesis import frame_average
+from egnet_tf.data.synthesis.frame_average import (
+    add_noise_and_quantize,
+    blur,
+    composite_moving_object,
+    random_mask,
+    random_pan,
+)
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
-from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
 
 _MOVING_SHARE = 0.3
 _RESIZES = (0.8, 3.0)
 
 
-class FilmedPhotos(Pairs):
-    """The model of `film` on sharp photographs.
+class CameraMotionPairs(Pairs):
+    """The model of `camera_motion` on sharp photographs.
 
     `crop` films anew each time; `read` moves the whole photograph at its own size, in
     a way that depends on the seed and the pair's name alone.
@@ -38,7 +44,7 @@ class FilmedPhotos(Pairs):
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         self._seed = seed
-        self._cache = PictureCache(cache_bytes)
+        self._cache = ImageCache(cache_bytes)
         self.names = tuple(photos)
         self._paths = tuple(photos.values())
 
@@ -47,49 +53,48 @@ class FilmedPhotos(Pairs):
         name = zlib.crc32(self.names[index].encode())
         rng = np.random.default_rng((self._seed, 4, name))
         sharp = self._cache.read(self._paths[index])
-        blurry = frame_average.averaged(
-            sharp.astype(np.float32), frame_average.random_pan(rng)
-        )
-        return Pair(frame_average.recorded(blurry, rng), sharp.copy())
+        blurry = blur(sharp.astype(np.float32), random_pan(rng))
+        return Pair(add_noise_and_quantize(blurry, rng), sharp.copy())
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random window, freshly filmed; what lies around it moves into it."""
-        kernels = frame_average.random_pan(rng), frame_average.random_pan(rng)
+        kernels = random_pan(rng), random_pan(rng)
         margin = max(map(len, kernels)) // 2
         side = size + 2 * margin
         scene = self._window(index, side, rng)
         if rng.random() < _MOVING_SHARE:
             thing = self._window(int(rng.integers(len(self))), side, rng)
-            mask = frame_average.random_mask(side, rng)
-            blurry, sharp = frame_average.in_front(scene, thing, mask, kernels)
+            mask = random_mask(side, rng)
+            blurry, sharp = composite_moving_object(scene, thing, mask, kernels)
         else:
-            blurry, sharp = frame_average.averaged(scene, kernels[0]), scene
+            blurry, sharp = blur(scene, kernels[0]), scene
         inner = slice(margin, margin + size)
         blurry, sharp = (x[inner, inner] for x in (blurry, sharp))
         return Pair(
-            frame_average.recorded(blurry, rng), np.rint(sharp).astype(np.uint8)
+            add_noise_and_quantize(blurry, rng),
+            np.rint(sharp).astype(np.uint8),
         )
 
     def _window(self, index: int, side: int, rng: np.random.Generator) -> np.ndarray:
         photo = self._cache.read(self._paths[index])
         factor = random_resize(rng, *_RESIZES)
-        picture = enlarged_window(photo, side, factor, rng)
-        return picture.astype(np.float32)
+        image = enlarged_window(photo, side, factor, rng)
+        return image.astype(np.float32)
 
 
-def open_film(
+def open_camera_motion(
     data_dir: str | None, split: str, *, seed: int, cache_bytes: int = DEFAULT_LIMIT
-) -> FilmedPhotos:
-    """The data set `film`: any folder of sharp photographs, with its sub-folders.
+) -> CameraMotionPairs:
+    """The dataset `camera_motion`: a folder of sharp photographs, sub-folders too.
 
     Args:
         data_dir: the folder; see `photographs`.
         split: "train" or "test".
-        seed: see `FilmedPhotos`; so is the other.
+        seed: see `CameraMotionPairs`; so is the other.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
         InputError: no folder, or no photograph in it.
     """
-    photos = photographs(data_dir, split, "film")
-    return FilmedPhotos(photos, seed=seed, cache_bytes=cache_bytes)
+    photos = photographs(data_dir, split, "camera_motion")
+    return CameraMotionPairs(photos, seed=seed, cache_bytes=cache_bytes)

@@ -13,10 +13,10 @@ from egnet_tf.data.splits import photographs
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
 
 
-class ShakenPhotos(Pairs):
+class CameraShakePairs(Pairs):
     """Camera shake (`camera_shake`) on sharp photographs.
 
     `crop` shakes anew each time; `read` always in the same way, which depends on
@@ -57,7 +57,7 @@ class ShakenPhotos(Pairs):
         self._max_extent = max_extent
         self._still = still
         self._enlarge = enlarge
-        self._cache = PictureCache(cache_bytes)
+        self._cache = ImageCache(cache_bytes)
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
             for name, path in photos.items()
@@ -94,7 +94,7 @@ class ShakenPhotos(Pairs):
         return Pair(blurry[inner, inner].copy(), around[inner, inner].copy())
 
 
-def open_shake(
+def open_camera_shake(
     data_dir: str | None,
     split: str,
     *,
@@ -103,13 +103,13 @@ def open_shake(
     still: float = 0.0,
     enlarge: float = 1.0,
     cache_bytes: int = DEFAULT_LIMIT,
-) -> ShakenPhotos:
-    """The data set `shake`: any folder of sharp photographs, with its sub-folders.
+) -> CameraShakePairs:
+    """The dataset `camera_shake`: a folder of sharp photographs, sub-folders too.
 
     Args:
         data_dir: the folder; see `photographs`.
         split: "train" or "test".
-        seed: see `ShakenPhotos`; so are the others.
+        seed: see `CameraShakePairs`; so are the others.
         max_extent: of the trajectories, in pixels.
         still: share of crops that are not shaken.
         enlarge: the largest enlargement.
@@ -118,8 +118,8 @@ def open_shake(
     Raises:
         InputError: no folder, or no photograph in it.
     """
-    return ShakenPhotos(
-        photographs(data_dir, split, "shake"),
+    return CameraShakePairs(
+        photographs(data_dir, split, "camera_shake"),
         seed=seed,
         max_extent=max_extent,
         still=still,

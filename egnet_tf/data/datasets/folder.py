@@ -1,4 +1,4 @@
-"""The data set `folder`: the user's own pairs, matched by name.
+"""The dataset `folder`: the user's own pairs, matched by name.
 
 Which files are blurry and which are sharp is said by two patterns with one `*`,
 which stands for the name and may reach across folders:
@@ -18,7 +18,7 @@ from absl import logging
 from egnet_tf.data.file_pairs import FilePairs, match_names
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT
-from egnet_tf.images.find import existing_folder, find_pictures
+from egnet_tf.images.find import existing_folder, find_images
 
 BLURRY_FOLDERS = ("blurry", "blur", "input")
 SHARP_FOLDERS = ("sharp", "target", "gt")
@@ -38,17 +38,17 @@ def open_folder(
         data_dir: the folder; one with a sub-folder of the split's name is entered
             there. Without such a sub-folder both splits are the whole folder.
         split: "train" or "test".
-        blurry: pattern of the blurry pictures below the folder, or anywhere if it
+        blurry: pattern of the blurry images below the folder, or anywhere if it
             is an absolute path; by default `blurry/*`, `blur/*` or `input/*`.
         sharp: likewise of the sharp ones; by default `sharp/*`, `target/*`, `gt/*`.
         cache_bytes: see `FilePairs`.
 
     Raises:
-        InputError: no folder, or not every picture has a partner of its size.
+        InputError: no folder, or not every image has a partner of its size.
     """
     if bool(blurry) != bool(sharp):
         raise InputError(
-            "Expected a pattern for both the blurry and the sharp pictures. Received: "
+            "Expected a pattern for both the blurry and the sharp images. Received: "
             f"blurry {blurry!r}, sharp {sharp!r}"
         )
     anywhere = os.path.isabs(blurry) and os.path.isabs(sharp)
@@ -57,7 +57,7 @@ def open_folder(
         root = root / split
     elif split == "train":
         logging.warning(
-            "The data set folder has no sub-folder train: both splits are all of its "
+            "The dataset folder has no sub-folder train: both splits are all of its "
             "pairs. %s",
             data_dir or blurry,
         )
@@ -82,7 +82,7 @@ def _only(root: Path, candidates: tuple[str, ...]) -> str:
 
 
 def matching(root: Path, pattern: str) -> dict[str, Path]:
-    """Finds the pictures of a pattern.
+    """Finds the images of a pattern.
 
     Args:
         root: what a relative pattern starts from.
@@ -90,7 +90,7 @@ def matching(root: Path, pattern: str) -> dict[str, Path]:
 
     Returns:
         What the `*` stands for to the file, in natural order. Where the pattern
-        ends in `*` the picture's suffix is not part of the name.
+        ends in `*` the image's suffix is not part of the name.
 
     Raises:
         InputError: more than one `*`, or no such folder.
@@ -106,9 +106,9 @@ def matching(root: Path, pattern: str) -> dict[str, Path]:
         folder = "/"
     folder = root / folder
     if not folder.is_dir():
-        raise InputError(f"Expected a folder of pictures. Received: {folder}")
+        raise InputError(f"Expected a folder of images. Received: {folder}")
     names = {}
-    for name, file in find_pictures(folder).items():
+    for name, file in find_images(folder).items():
         whole = name if not after else file.relative_to(folder).as_posix()
         if whole.startswith(start) and whole.endswith(after):
             names[whole[len(start) : len(whole) - len(after)]] = file

@@ -1,4 +1,4 @@
-"""The data set `frames`: blurry pictures averaged from high-speed frames.
+"""The dataset `frames`: blurry images averaged from high-speed frames.
 
 A folder of sequences, each a folder of successive frames (or one such folder). A
 window of m successive frames, m odd, makes a pair: their mean is blurry, the middle
@@ -24,8 +24,8 @@ import numpy as np
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.splits import split_folder, split_names
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, PictureCache
-from egnet_tf.images.find import existing_folder, find_pictures
+from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.find import existing_folder, find_images
 
 WINDOWS = (7, 9, 11, 13)
 
@@ -34,7 +34,7 @@ _LIGHT_OF_BYTE = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
 
 
 def average(frames: Sequence[np.ndarray], blur: str) -> np.ndarray:
-    """The picture of an exposure that lasts over all frames.
+    """The image of an exposure that lasts over all frames.
 
     Args:
         frames: uint8, of equal shape.
@@ -73,7 +73,7 @@ class AveragedFrames(Pairs):
         self.names = tuple(windows)
         self._windows = tuple(windows.values())
         self._blur = blur
-        self._cache = PictureCache(cache_bytes)
+        self._cache = ImageCache(cache_bytes)
 
     def read(self, index: int) -> Pair:
         """Averages whole frames; see `Pairs.read`."""
@@ -128,7 +128,7 @@ def open_frames(
         )
     root, own = split_folder(existing_folder(data_dir, "frames"), split)
     sequences = collections.defaultdict(list)
-    for file in find_pictures(root).values():
+    for file in find_images(root).values():
         name = file.parent.relative_to(root).as_posix()
         sequences[root.name if name == "." else name].append(file)
     names = list(sequences) if own else split_names(list(sequences), split, "sequences")
@@ -142,7 +142,7 @@ def open_frames(
     if not found:
         raise InputError(
             f"Expected sequences of at least {min(windows)} successive frames in "
-            f"{root}. Received: {len(sequences)} folders of pictures, none so long"
+            f"{root}. Received: {len(sequences)} folders of images, none so long"
         )
     return AveragedFrames(found, blur=blur, cache_bytes=cache_bytes)
 

@@ -1,4 +1,4 @@
-"""The data set `gopro`: 2103 training and 1111 test pairs, 1280x720.
+"""The dataset `gopro`: 2103 training and 1111 test pairs, 1280x720.
 
 Nah et al., "Deep Multi-scale Convolutional Neural Network for Dynamic Scene
 Deblurring", CVPR 2017. Two forms are read:
@@ -20,7 +20,7 @@ from absl import logging
 from egnet_tf.data.file_pairs import FilePairs, match_names
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT
-from egnet_tf.images.find import existing_folder, find_pictures
+from egnet_tf.images.find import existing_folder, find_images
 
 COUNTS = {"train": 2103, "test": 1111}
 BLURS = ("linear", "gamma")
@@ -47,7 +47,7 @@ def open_gopro(
         Pairs named `GOPRxxxx_xx_xx/000047` or, flattened, `GOPRxxxx_xx_xx-000047`.
 
     Raises:
-        InputError: no such form, or not every picture has a partner of its size.
+        InputError: no such form, or not every image has a partner of its size.
     """
     root = existing_folder(data_dir, "gopro") / split
     flat = root / "GoPro" if (root / "GoPro").is_dir() else root
@@ -57,11 +57,11 @@ def open_gopro(
                 "Expected --gopro_blur=linear with the flattened form of GoPro, which "
                 f"holds one kind of blur. Received: {blur}"
             )
-        kinds = find_pictures(flat / "input"), find_pictures(flat / "target")
+        kinds = find_images(flat / "input"), find_images(flat / "target")
     else:
         folder = _FOLDER[blur]
-        pictures = find_pictures(root)
-        kinds = _of_kind(pictures, folder), _of_kind(pictures, "sharp")
+        images = find_images(root)
+        kinds = _of_kind(images, folder), _of_kind(images, "sharp")
         if not any(kinds):
             raise InputError(
                 f"Expected {root}/GOPRxxxx_xx_xx/{{{folder},sharp}}/*.png or "
@@ -72,17 +72,17 @@ def open_gopro(
     return FilePairs(files, cache_bytes=cache_bytes)
 
 
-def _of_kind(pictures: dict[str, Path], kind: str) -> dict[str, Path]:
-    split = {name: name.split("/") for name in pictures}
+def _of_kind(images: dict[str, Path], kind: str) -> dict[str, Path]:
+    split = {name: name.split("/") for name in images}
     return {
-        f"{parts[0]}/{parts[2]}": pictures[name]
+        f"{parts[0]}/{parts[2]}": images[name]
         for name, parts in split.items()
         if len(parts) == 3 and parts[1] == kind
     }
 
 
 def warn_of_count(name: str, split: str, count: int, published: int) -> None:
-    """Says so when a data set is not as large as its authors publish."""
+    """Says so when a dataset is not as large as its authors publish."""
     if count != published:
         logging.warning(
             "%s %s: expected %d pairs. Received: %d", name, split, published, count

@@ -1,4 +1,4 @@
-"""The data sets `realblur_j` and `realblur_r`.
+"""The datasets `realblur_j` and `realblur_r`.
 
 Rim et al., "Real-World Blur Dataset for Learning and Benchmarking Deblurring
 Algorithms", ECCV 2020: 3758 training and 980 test pairs each, J from the camera's

@@ -1,11 +1,11 @@
-"""The data set `samples`: photographs that come with installed packages.
+"""The dataset `samples`: photographs that come with installed packages.
 
 scikit-image and scikit-learn carry eight colour photographs inside their wheels;
-nothing is downloaded. Left out are their grey pictures, drawings and screenshots,
+nothing is downloaded. Left out are their grey images, drawings and screenshots,
 microscopy (ihc), the retina (a medical instrument's circular view) and the Hubble
 deep field (no camera held in a hand took it).
 
-The two motorcycle pictures are a stereo pair of one scene, so both are for training.
+The two motorcycle images are a stereo pair of one scene, so both are for training.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from egnet_tf.data.datasets.camera_shake import ShakenPhotos
+from egnet_tf.data.datasets.camera_shake import CameraShakePairs
 from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
 from egnet_tf.errors import InputError
 
@@ -56,7 +56,7 @@ def sample_photos(split: str) -> dict[str, Path]:
         path = spec and Path(spec.submodule_search_locations[0], folder, file)
         if not (path and path.is_file()):
             raise InputError(
-                "Expected scikit-image and scikit-learn with their sample pictures "
+                "Expected scikit-image and scikit-learn with their sample images "
                 f"(pip install scikit-image scikit-learn). Received: no {package} "
                 f"with {folder}/{file}"
             )
@@ -66,7 +66,7 @@ def sample_photos(split: str) -> dict[str, Path]:
 
 def open_samples(
     split: str, *, seed: int, max_extent: float = MAX_EXTENT
-) -> ShakenPhotos:
+) -> CameraShakePairs:
     """The sample photographs under camera shake.
 
     Args:
@@ -79,6 +79,6 @@ def open_samples(
         5 pairs for training, 6 for testing; no photograph is in both.
     """
     shakes = _TEST_SHAKES if split == "test" else 1
-    return ShakenPhotos(
+    return CameraShakePairs(
         sample_photos(split), seed=seed, shakes=shakes, max_extent=max_extent
     )

@@ -1,10 +1,10 @@
-"""The data set `shards`: prepared pairs as raw pixels, for fast training.
+"""The dataset `shards`: prepared pairs as raw pixels, for fast training.
 
     FOLDER/train/manifest.json       what they were made of, and the list of shards
     FOLDER/train/shard-00000.bin     records one after another: blurry, then sharp
     FOLDER/train/shard-00000.json    name, offset, size and checksum of each record
 
-A picture of a record is H x W x 3 bytes, row by row, so a training crop is one short
+An image of a record is H x W x 3 bytes, row by row, so a training crop is one short
 read of its rows: nothing is decoded and nothing but the crop is kept in memory.
 Compressed forms and whole-record formats were slower; docs/data.md has the numbers.
 
@@ -43,8 +43,8 @@ class Record(NamedTuple):
     crc32: int
 
     @property
-    def picture_bytes(self) -> int:
-        """Bytes of one of its two pictures."""
+    def image_bytes(self) -> int:
+        """Bytes of one of its two images."""
         return self.height * self.width * 3
 
 
@@ -84,7 +84,7 @@ def read_records(folder: Path, shard: str) -> list[Record]:
     content = read_json(folder / f"{shard}.json")
     try:
         records = [Record(*record) for record in content["records"]]
-        expected = sum(2 * record.picture_bytes for record in records)
+        expected = sum(2 * record.image_bytes for record in records)
     except (KeyError, TypeError) as error:
         raise InputError(
             f"Expected a list of records in {folder / shard}.json. Received: {error!r}"
@@ -146,7 +146,7 @@ class ShardPairs(Pairs):
     def read(self, index: int) -> Pair:
         """Reads a whole record; see `Pairs.read`."""
         record = self._records[index]
-        pixels = self._bytes(index, 0, 2 * record.picture_bytes)
+        pixels = self._bytes(index, 0, 2 * record.image_bytes)
         if not self._verified[index]:
             if zlib.crc32(pixels) != record.crc32:
                 raise InputError(
@@ -161,11 +161,11 @@ class ShardPairs(Pairs):
         record = self._records[index]
         top, left = random_corner(record.height, record.width, size, rng)
         if not self._verified[index]:
-            pictures = self.read(index)
-            return Pair(*(window(p, top, left, size, size) for p in pictures))
+            images = self.read(index)
+            return Pair(*(window(p, top, left, size, size) for p in images))
         rows = min(size, record.height)
         pitch = record.width * 3
-        starts = (top * pitch, record.picture_bytes + top * pitch)
+        starts = (top * pitch, record.image_bytes + top * pitch)
         strips = [
             self._bytes(index, start, rows * pitch).reshape(rows, record.width, 3)
             for start in starts

@@ -19,7 +19,7 @@ The model, for one exposure:
 2. Kernel. K(u) is the share of the exposure that the point spends at u: the path,
    sampled at least four times a pixel, each sample spread over its four neighbours
    by bilinear weights. K sums to 1 and its centroid is its centre, so that the
-   sharp picture stays aligned with the blurry one.
+   sharp image stays aligned with the blurry one.
 3. Light. The sensor adds up light, not sRGB numbers:
 
        blurry = sRGB(y + e),   y = K * linear(sharp),   e ~ N(0, a y + b^2),
@@ -157,9 +157,9 @@ def random_kernel(
 def shake(
     sharp: np.ndarray, kernel: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Blurs a picture and adds sensor noise, in linear light (step 3 of the model).
+    """Blurs an image and adds sensor noise, in linear light (step 3 of the model).
 
-    Beyond its border the picture is mirrored: cut a margin of `len(kernel) // 2`
+    Beyond its border the image is mirrored: cut a margin of `len(kernel) // 2`
     pixels away to keep only what true content was blurred into.
 
     Args:

@@ -1,6 +1,6 @@
 r"""Synthetic film: frames of a moving camera, averaged as GoPro was made.
 
-GoPro's blurry pictures are means of m successive frames at 240 a second, its sharp ones
+GoPro's blurry images are means of m successive frames at 240 a second, its sharp ones
 the frame in the middle (Nah et al., CVPR 2017, Section 2). The model makes such pairs
 from photographs:
 
@@ -77,21 +77,21 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
     return cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
 
 
-def averaged(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """K * picture, in the values that are stored (step 4), mirrored at the border.
+def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """K * image, in the values that are stored (step 4), mirrored at the border.
 
     Args:
-        picture: float32 (H, W, C).
+        image: float32 (H, W, C).
         kernel: (S, S).
     """
     # filter2D correlates; turned by 180 degrees that is the convolution.
     result = cv2.filter2D(
-        picture, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
+        image, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
     )
-    return result.reshape(picture.shape)
+    return result.reshape(image.shape)
 
 
-def in_front(
+def composite_moving_object(
     scene: np.ndarray,
     thing: np.ndarray,
     mask: np.ndarray,
@@ -109,13 +109,13 @@ def in_front(
         Blurry and sharp, float32 (H, W, 3).
     """
     behind, before = kernels
-    cover = averaged(mask, before)
-    blurry = averaged(mask * thing, before) + (1 - cover) * averaged(scene, behind)
+    cover = blur(mask, before)
+    blurry = blur(mask * thing, before) + (1 - cover) * blur(scene, behind)
     return blurry, mask * thing + (1 - mask) * scene
 
 
-def recorded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def add_noise_and_quantize(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Adds the noise of step 4 and rounds: float32 0 to 255 -> uint8."""
-    noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    noise = rng.standard_normal(image.shape, dtype=np.float32)
     noise *= rng.uniform(0, _NOISE)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)

@@ -36,8 +36,8 @@ def enlarged_window(
     """
     source = max(1, round(side / factor))
     top, left = random_corner(*photo.shape[:2], source, rng)
-    picture = window(photo, top, left, source, source)
+    image = window(photo, top, left, source, source)
     if source == side:
-        return picture
+        return image
     method = cv2.INTER_AREA if source > side else cv2.INTER_CUBIC
-    return cv2.resize(picture, (side, side), interpolation=method)
+    return cv2.resize(image, (side, side), interpolation=method)

@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Runner(Protocol):
-    """A network that restores float32 RGB pictures of suitable sizes.
+    """A network that restores float32 RGB images of suitable sizes.
 
     Attributes:
         size_multiple: the heights and widths it takes are multiples of this.
-        tile: the side of the one square size it takes, one picture at a time; None
+        tile: the side of the one square size it takes, one image at a time; None
             when it takes any multiple and any batch.
         bytes_per_pixel: memory of a forward pass, in bytes for each pixel of the
             batch. Asked for only where `tile` is None.

@@ -47,7 +47,7 @@ class EnsembleRunner:
         if runner.tile is not None and shrink > 1:
             raise InputError(
                 f"Expected branches of the model's fixed tile ({runner.tile}): whole, "
-                f"flips, turn. Received: {', '.join(self._branches)}"
+                f"flips, rotate180. Received: {', '.join(self._branches)}"
             )
         if ensemble is not None and len(ensemble.inputs) != len(self._branches):
             raise InputError(
@@ -56,10 +56,10 @@ class EnsembleRunner:
             )
         self.tile = runner.tile
         self.size_multiple = shrink * runner.size_multiple
-        picture = tf.TensorSpec((None, None, None, 3), tf.float32)
+        spec = tf.TensorSpec((None, None, None, 3), tf.float32)
         self._fuse = tf.function(
             ensemble or (lambda images: tf.add_n(images) / len(images)),
-            input_signature=[[picture] * len(self._branches)],
+            input_signature=[[spec] * len(self._branches)],
         )
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:

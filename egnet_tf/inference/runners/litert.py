@@ -63,11 +63,11 @@ class LiteRTRunner:
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
         # Copied: LiteRT's output is a view that the next call overwrites.
-        return np.concatenate([self._restore(picture[None]) for picture in batch])
+        return np.concatenate([self._restore(image[None]) for image in batch])
 
-    def _restore(self, picture: np.ndarray) -> np.ndarray:
-        image = _quantised(picture, self._image)
-        return _numbers(self._signature(image=image)["restored"], self._restored)
+    def _restore(self, image: np.ndarray) -> np.ndarray:
+        quantised = _quantised(image, self._image)
+        return _numbers(self._signature(image=quantised)["restored"], self._restored)
 
 
 def _quantised(numbers: np.ndarray, tensor: dict) -> np.ndarray:

@@ -19,7 +19,7 @@ from egnet_tf.inference import memory_estimate
 from egnet_tf.layers.pooling import local_pooling
 from egnet_tf.models import finest
 
-_PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+_IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 
 
 class KerasRunner:
@@ -29,7 +29,7 @@ class KerasRunner:
         network: the keras.Model.
         size_multiple: H and W that the network takes are multiples of this.
         pooling_window: side in pixels of the windows over which the network's global
-            pools average; None for the whole picture (`layers.pooling`).
+            pools average; None for the whole image (`layers.pooling`).
     """
 
     tile = None
@@ -50,7 +50,7 @@ class KerasRunner:
                 return finest(network(image, training=False))
 
         # One trace for every size and batch.
-        self._restore = tf.function(restore, input_signature=[_PICTURES])
+        self._restore = tf.function(restore, input_signature=[_IMAGES])
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""

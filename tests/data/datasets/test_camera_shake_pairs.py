@@ -3,12 +3,12 @@ import pytest
 from scipy import signal
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.camera_shake import ShakenPhotos
+from egnet_tf.data.datasets.camera_shake import CameraShakePairs
 from egnet_tf.data.datasets.samples import sample_photos
 from egnet_tf.data.pairs import random_corner
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 
 @pytest.fixture
@@ -18,25 +18,25 @@ def photos(tmp_path):
     for name in ("one", "two"):
         coarse = rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)
         paths[name] = tmp_path / f"{name}.png"
-        write_picture(paths[name], np.kron(coarse, np.ones((9, 9, 1), np.uint8)))
+        write_image(paths[name], np.kron(coarse, np.ones((9, 9, 1), np.uint8)))
     return paths
 
 
 def test_read_depends_on_seed_and_name_alone(photos):
-    pairs = ShakenPhotos(photos, seed=1)
+    pairs = CameraShakePairs(photos, seed=1)
     first = pairs.read(1)
     np.testing.assert_array_equal(first.sharp, read_rgb(photos["two"]))
     assert (first.blurry != first.sharp).any()
     pairs.crop(1, 32, np.random.default_rng(0))
     np.testing.assert_array_equal(first.blurry, pairs.read(1).blurry)
-    alone = ShakenPhotos({"two": photos["two"]}, seed=1)
+    alone = CameraShakePairs({"two": photos["two"]}, seed=1)
     np.testing.assert_array_equal(first.blurry, alone.read(0).blurry)
-    other = ShakenPhotos(photos, seed=2)
+    other = CameraShakePairs(photos, seed=2)
     assert (first.blurry != other.read(1).blurry).any()
 
 
 def test_several_shakes_of_one_photograph_differ(photos):
-    pairs = ShakenPhotos(photos, seed=1, shakes=2)
+    pairs = CameraShakePairs(photos, seed=1, shakes=2)
     assert pairs.names == ("one_shake1", "one_shake2", "two_shake1", "two_shake2")
     a, b = pairs.read(2), pairs.read(3)
     np.testing.assert_array_equal(a.sharp, b.sharp)
@@ -44,14 +44,14 @@ def test_several_shakes_of_one_photograph_differ(photos):
 
 
 def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
-    pairs = ShakenPhotos(photos, seed=1)
+    pairs = CameraShakePairs(photos, seed=1)
     a, b = (pairs.crop(0, 48, np.random.default_rng(n)).blurry for n in (5, 6))
     assert (a != b).any()
     np.testing.assert_array_equal(a, pairs.crop(0, 48, np.random.default_rng(5)).blurry)
 
 
 def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
-    pairs = ShakenPhotos(photos, seed=1)
+    pairs = CameraShakePairs(photos, seed=1)
     photo = read_rgb(photos["one"])
     inside = 0
     for seed in range(20):
@@ -78,12 +78,12 @@ def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
 
 
 def test_a_share_of_the_crops_is_not_shaken(photos):
-    pairs = ShakenPhotos(photos, seed=1, still=0.25)
+    pairs = CameraShakePairs(photos, seed=1, still=0.25)
     rng = np.random.default_rng(0)
     crops = [pairs.crop(0, 40, rng) for _ in range(200)]
-    # Without movement the two differ by the sensor's noise alone: see `shake`.
+    # Without movement the two differ by the sensor's noise alone: see `camera_shake`.
     still = [np.abs(blurry - sharp.astype(float)).mean() < 2 for blurry, sharp in crops]
-    all_shaken = ShakenPhotos(photos, seed=1)
+    all_shaken = CameraShakePairs(photos, seed=1)
     moved = [all_shaken.crop(0, 40, rng) for _ in range(200)]
     assert all(np.abs(b - s.astype(float)).mean() > 2 for b, s in moved)
     assert 0.15 < np.mean(still) < 0.35
@@ -91,9 +91,9 @@ def test_a_share_of_the_crops_is_not_shaken(photos):
 
 def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
     """Enlarged three times, squares of 9 pixels become squares of up to 27."""
-    pairs = ShakenPhotos(photos, seed=1, enlarge=3.0)
+    pairs = CameraShakePairs(photos, seed=1, enlarge=3.0)
     rng = np.random.default_rng(0)
-    hard = ShakenPhotos(photos, seed=1)
+    hard = CameraShakePairs(photos, seed=1)
 
     def edges(source):
         crops = [source.crop(0, 48, rng).sharp.astype(float) for _ in range(40)]
@@ -103,7 +103,7 @@ def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
 
 
 def test_a_photograph_smaller_than_the_crop(photos):
-    pair = ShakenPhotos(photos, seed=1).crop(0, 128, np.random.default_rng(0))
+    pair = CameraShakePairs(photos, seed=1).crop(0, 128, np.random.default_rng(0))
     expected = np.pad(
         read_rgb(photos["one"]), ((0, 38), (0, 20), (0, 0)), mode="reflect"
     )
@@ -115,9 +115,9 @@ def test_samples_are_real_photographs_and_the_splits_share_none():
     train, test = sample_photos("train"), sample_photos("test")
     assert len(train) == 5
     assert len(test) == 3
-    pictures = {**train, **test}
-    assert len({read_rgb(path).tobytes() for path in pictures.values()}) == 8
-    for path in pictures.values():
+    images = {**train, **test}
+    assert len({read_rgb(path).tobytes() for path in images.values()}) == 8
+    for path in images.values():
         pixels = read_rgb(path).astype(int)
         assert min(pixels.shape[:2]) >= 256
         assert np.ptp(pixels, axis=2).mean() > 5  # in colour

@@ -6,18 +6,18 @@ from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.folder import open_folder
 from egnet_tf.data.registry import DataOptions
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 
 
 @pytest.fixture
-def assert_pairs(picture):
-    """assert_pairs(pairs, {name: numbers of its blurry and sharp picture})."""
+def assert_pairs(image):
+    """assert_pairs(pairs, {name: numbers of its blurry and sharp image})."""
 
     def check(pairs, expected):
         assert set(pairs.names) == set(expected)
         for index, name in enumerate(pairs.names):
             for received, number in zip(pairs.read(index), expected[name], strict=True):
-                np.testing.assert_array_equal(received, picture(number))
+                np.testing.assert_array_equal(received, image(number))
 
     return check
 
@@ -71,7 +71,7 @@ def test_folders_anywhere(tmp_path, write_all, assert_pairs):
     assert_pairs(pairs, {"a": (1, 2)})
 
 
-def test_every_picture_without_partner_is_listed(tmp_path, write_all):
+def test_every_image_without_partner_is_listed(tmp_path, write_all):
     files = {"blur/a.png": 1, "blur/b.png": 2, "blur/c.png": 3}
     root = write_all(tmp_path, files | {"sharp/b.png": 4, "sharp/d.png": 5})
     with pytest.raises(InputError, match="3 without a partner") as caught:
@@ -90,15 +90,15 @@ def test_no_common_name_at_all_shows_some_of_both(tmp_path, write_all):
 
 
 def test_every_unequal_or_unreadable_pair_is_listed_on_opening(
-    tmp_path, picture, write_all
+    tmp_path, image, write_all
 ):
     names = "abcd"
     root = write_all(
         tmp_path, {f"{k}/{n}.png": 1 for k in ("gt", "blur") for n in names}
     )
-    write_picture(root / "gt" / "a.png", picture(0, height=23))
-    write_picture(root / "blur" / "c.png", picture(0, width=31))
-    (root / "gt" / "d.png").write_text("no picture")
+    write_image(root / "gt" / "a.png", image(0, height=23))
+    write_image(root / "blur" / "c.png", image(0, width=31))
+    (root / "gt" / "d.png").write_text("no image")
     with pytest.raises(InputError, match="Received: 3 others") as caught:
         open_folder(str(root), "test")
     for part in ("a.png is (32, 24)", "(32, 23)", "(31, 24)", "d.png is not readable"):
@@ -106,12 +106,12 @@ def test_every_unequal_or_unreadable_pair_is_listed_on_opening(
 
 
 def test_sizes_that_differ_only_upright_are_found_on_reading(
-    tmp_path, picture, write_all
+    tmp_path, image, write_all
 ):
     exif = Image.Exif()
     exif[0x0112] = 6
     root = write_all(tmp_path, {"blur/a.png": 1, "sharp/a.png": 2})
-    Image.fromarray(picture(2)).save(root / "sharp" / "a.png", exif=exif)
+    Image.fromarray(image(2)).save(root / "sharp" / "a.png", exif=exif)
     pairs = open_folder(str(root), "test")
     with pytest.raises(InputError, match=r"\(24, 32\) and \(32, 24\)"):
         pairs.read(0)
@@ -123,7 +123,7 @@ def test_sizes_that_differ_only_upright_are_found_on_reading(
         ({}, "Received: none of them"),
         ({"blurry": "in"}, r"blurry 'in', sharp ''"),
         ({"blurry": "*/*", "sharp": "b"}, r"one \*.*Received: \*/\*"),
-        ({"blurry": "here/*", "sharp": "b"}, "folder of pictures.*Received: .*here"),
+        ({"blurry": "here/*", "sharp": "b"}, "folder of images.*Received: .*here"),
     ],
 )
 def test_what_cannot_be_found_is_said(tmp_path, options, message):

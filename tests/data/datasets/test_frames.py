@@ -7,7 +7,7 @@ from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.frames import average, open_frames
 from egnet_tf.data.registry import DataOptions
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import write_picture
+from egnet_tf.images.rgb import write_image
 
 
 def sequence(name, numbers, start=0):
@@ -15,7 +15,7 @@ def sequence(name, numbers, start=0):
 
 
 def test_windows_are_successive_odd_and_their_middle_is_sharp(
-    tmp_path, picture, write_all
+    tmp_path, image, write_all
 ):
     root = write_all(tmp_path, sequence("a", range(1, 12)))
     pairs = open_frames(str(root), "train", windows=(3, 5))
@@ -27,21 +27,21 @@ def test_windows_are_successive_odd_and_their_middle_is_sharp(
         "a/000008_5",
     )
     pair = pairs.read(pairs.names.index("a/000008_5"))
-    np.testing.assert_array_equal(pair.sharp, picture(8))
-    mean = np.mean([picture(n) for n in range(6, 11)], axis=0)
+    np.testing.assert_array_equal(pair.sharp, image(8))
+    mean = np.mean([image(n) for n in range(6, 11)], axis=0)
     np.testing.assert_array_equal(pair.blurry, np.rint(mean))
 
 
-def test_linear_is_the_exact_mean_rounded(picture):
-    frames = [picture(n, 3, 4) for n in range(7)]
+def test_linear_is_the_exact_mean_rounded(image):
+    frames = [image(n, 3, 4) for n in range(7)]
     received = average(frames, "linear")
     for position in np.ndindex(received.shape):
         exact = fractions.Fraction(sum(int(frame[position]) for frame in frames), 7)
         assert received[position] == round(exact)
 
 
-def test_gamma_averages_light(picture):
-    frames = [picture(n) for n in range(9)]
+def test_gamma_averages_light(image):
+    frames = [image(n) for n in range(9)]
     light = np.mean([(frame / 255.0) ** 2.2 for frame in frames], axis=0)
     received = average(frames, "gamma").astype(float)
     # In single precision, so a value just at one half may round the other way.
@@ -49,9 +49,9 @@ def test_gamma_averages_light(picture):
     assert average(frames, "gamma").mean() > average(frames, "linear").mean() + 5
 
 
-def test_a_still_scene_is_not_blurred(picture):
+def test_a_still_scene_is_not_blurred(image):
     for blur in ("linear", "gamma"):
-        np.testing.assert_array_equal(average([picture(1)] * 13, blur), picture(1))
+        np.testing.assert_array_equal(average([image(1)] * 13, blur), image(1))
 
 
 def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
@@ -102,13 +102,13 @@ def test_one_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
         open_frames(str(root), "test", windows=(3,))
 
 
-def test_what_cannot_be_averaged_is_said(tmp_path, picture, write_all):
+def test_what_cannot_be_averaged_is_said(tmp_path, image, write_all):
     root = write_all(tmp_path, sequence("a", range(5)))
     with pytest.raises(InputError, match=r"odd.*Received: 7, 4"):
         open_frames(str(root), "train", windows=(7, 4))
     with pytest.raises(InputError, match=r"at least 7 successive.*Received: 1 folders"):
         open_frames(str(root), "train", windows=(7,))
-    write_picture(root / "a" / "000002.png", picture(2, height=20))
+    write_image(root / "a" / "000002.png", image(2, height=20))
     pairs = open_frames(str(root), "train", windows=(5,))
     with pytest.raises(InputError, match=r"one size.*a/000002_5"):
         pairs.read(0)

@@ -19,7 +19,7 @@ def official(tmp_path, write_all):
 
 
 @pytest.mark.parametrize(("blur", "which"), [("linear", 100), ("gamma", 200)])
-def test_the_published_tree(official, blur, which, picture):
+def test_the_published_tree(official, blur, which, image):
     options = DataOptions(gopro_blur=blur)
     pairs = open_pairs(f"gopro:{official}", split="train", options=options)
     assert pairs.names == (
@@ -30,18 +30,18 @@ def test_the_published_tree(official, blur, which, picture):
     )
     for index, number in enumerate((47, 48, 48, 49)):
         pair = pairs.read(index)
-        np.testing.assert_array_equal(pair.blurry, picture(which + number))
-        np.testing.assert_array_equal(pair.sharp, picture(300 + number))
+        np.testing.assert_array_equal(pair.blurry, image(which + number))
+        np.testing.assert_array_equal(pair.sharp, image(300 + number))
 
 
-def test_the_flattened_form(tmp_path, picture, write_all):
+def test_the_flattened_form(tmp_path, image, write_all):
     name = "GOPR0384_11_00-000001"
     root = write_all(
         tmp_path, {f"test/input/{name}.png": 1, f"test/target/{name}.png": 2}
     )
     pairs = open_pairs("gopro", data_dir=str(root), split="test")
     assert pairs.names == (name,)
-    np.testing.assert_array_equal(pairs.read(0).sharp, picture(2))
+    np.testing.assert_array_equal(pairs.read(0).sharp, image(2))
     with pytest.raises(InputError, match=r"flattened.*Received: gamma"):
         gopro.open_gopro(str(root), "test", blur="gamma")
 

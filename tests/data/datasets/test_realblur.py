@@ -26,13 +26,13 @@ def archive(request, tmp_path, write_all):
     return kind, tmp_path
 
 
-def test_the_list_files_say_the_pairs(archive, caplog, picture):
+def test_the_list_files_say_the_pairs(archive, caplog, image):
     kind, root = archive
     dataset = f"realblur_{kind.lower()}"
     train = open_pairs(dataset, data_dir=str(root), split="train")
     assert train.names == ("scene001/blur_2", "scene001/blur_13")
-    np.testing.assert_array_equal(train.read(1).blurry, picture(113))
-    np.testing.assert_array_equal(train.read(1).sharp, picture(13))
+    np.testing.assert_array_equal(train.read(1).blurry, image(113))
+    np.testing.assert_array_equal(train.read(1).sharp, image(13))
     test = open_pairs(f"{dataset}:{root}", split="test")
     assert test.names == ("scene230/blur_7",)
     assert caplog.messages == [

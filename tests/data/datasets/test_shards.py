@@ -16,7 +16,7 @@ JOB = {"dataset": "noise", "crop": 16, "overlap": 8}
 
 
 class Noise(Pairs):
-    """Random pictures of several sizes; counts the reads, and can fail at one."""
+    """Random images of several sizes; counts the reads, and can fail at one."""
 
     def __init__(self, count=5, fails_at=None):
         self.names = tuple(f"scene/{n}" for n in range(count))
@@ -78,8 +78,8 @@ def test_records_are_the_crops_of_the_pairs(prepare):
         corners = crop_corners(*whole.sharp.shape[:2], 16, 8)
         for k, (top, left) in enumerate(corners, start=1):
             assert shards.names[number] == f"{name}-{k}"
-            for part, picture in zip(shards.read(number), whole, strict=True):
-                expected = picture[top : top + 16, left : left + 16]
+            for part, image in zip(shards.read(number), whole, strict=True):
+                expected = image[top : top + 16, left : left + 16]
                 np.testing.assert_array_equal(part, expected)
             number += 1
     assert number == len(shards) == shards.manifest["records"]

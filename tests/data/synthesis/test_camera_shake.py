@@ -102,7 +102,7 @@ def test_noise_follows_the_equation():
     np.testing.assert_allclose(variance, expected, rtol=0.05)
 
 
-def test_the_same_generator_gives_the_same_picture():
+def test_the_same_generator_gives_the_same_image():
     sharp = np.random.default_rng(5).integers(0, 256, (30, 30, 3), dtype=np.uint8)
 
     def once(seed):

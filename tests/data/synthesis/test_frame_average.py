@@ -3,9 +3,9 @@ import pytest
 from scipy import ndimage, signal
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.camera_motion import FilmedPhotos
+from egnet_tf.data.datasets.camera_motion import CameraMotionPairs
 from egnet_tf.data.synthesis import frame_average
-from egnet_tf.images.rgb import read_rgb, write_picture
+from egnet_tf.images.rgb import read_rgb, write_image
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def photos(tmp_path):
     for name in ("one", "two"):
         coarse = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
         paths[name] = tmp_path / f"{name}.png"
-        write_picture(paths[name], np.kron(coarse, np.ones((9, 9, 1), np.uint8)))
+        write_image(paths[name], np.kron(coarse, np.ones((9, 9, 1), np.uint8)))
     return paths
 
 
@@ -56,24 +56,22 @@ def test_the_centre_is_the_middle_of_the_exposure():
 
 def test_the_mean_is_a_convolution_of_stored_values():
     rng = np.random.default_rng(3)
-    picture = rng.integers(0, 256, (40, 50, 3)).astype(np.float32)
+    image = rng.integers(0, 256, (40, 50, 3)).astype(np.float32)
     kernel = frame_average.random_pan(rng)
     reach = len(kernel) // 2
     expected = np.stack(
-        [signal.convolve2d(picture[..., c], kernel, mode="valid") for c in range(3)], -1
+        [signal.convolve2d(image[..., c], kernel, mode="valid") for c in range(3)], -1
     )
-    inner = frame_average.averaged(picture, kernel)[
-        reach : 40 - reach, reach : 50 - reach
-    ]
+    inner = frame_average.blur(image, kernel)[reach : 40 - reach, reach : 50 - reach]
     np.testing.assert_allclose(inner, expected, atol=1e-2)
 
 
 def test_a_kernel_is_the_mean_of_shifted_frames():
-    """The second route of film: move the picture, frame by frame, and average."""
-    picture = np.zeros((31, 31), np.float32)
-    picture[15, 15] = 1
+    """The second route of film: move the image, frame by frame, and average."""
+    image = np.zeros((31, 31), np.float32)
+    image[15, 15] = 1
     path = np.array([[-4.5, -2.25, 0.0, 2.25, 4.5], [2.0, 1.0, 0.0, -1.0, -2.0]])
-    frames = [ndimage.shift(picture, (y, x), order=1) for x, y in path.T]
+    frames = [ndimage.shift(image, (y, x), order=1) for x, y in path.T]
     kernel = frame_average.spread(path)
     reach = len(kernel) // 2
     cut = slice(15 - reach, 16 + reach)
@@ -85,20 +83,20 @@ def test_what_moves_in_front_hides_what_is_behind():
     scene = np.full((60, 60, 3), 50, np.float32)
     thing = np.full((60, 60, 3), 200, np.float32)
     kernels = frame_average.random_pan(rng), frame_average.random_pan(rng)
-    covered = frame_average.in_front(
+    covered = frame_average.composite_moving_object(
         scene, thing, np.ones((60, 60, 1), np.float32), kernels
     )
-    open_ = frame_average.in_front(
+    open_ = frame_average.composite_moving_object(
         scene, thing, np.zeros((60, 60, 1), np.float32), kernels
     )
     for received, value in ((covered, 200), (open_, 50)):
-        for picture in received:
-            np.testing.assert_allclose(picture, value, rtol=1e-5)
+        for image in received:
+            np.testing.assert_allclose(image, value, rtol=1e-5)
     # An edge moves as the thing does: the blurry one is its share of the time.
     mask = np.zeros((60, 60, 1), np.float32)
     mask[:, 30:] = 1
-    blurry, sharp = frame_average.in_front(scene, thing, mask, kernels)
-    cover = frame_average.averaged(mask, kernels[1])
+    blurry, sharp = frame_average.composite_moving_object(scene, thing, mask, kernels)
+    cover = frame_average.blur(mask, kernels[1])
     np.testing.assert_allclose(blurry, 50 + 150 * np.repeat(cover, 3, -1), atol=1e-3)
     np.testing.assert_array_equal(sharp[..., 0], 50 + 150 * mask[..., 0])
 
@@ -106,7 +104,7 @@ def test_what_moves_in_front_hides_what_is_behind():
 def test_noise_is_below_two_grey_levels():
     grey = np.full((100, 100, 3), 127.0, np.float32)
     deviations = [
-        frame_average.recorded(grey, np.random.default_rng(seed)).std()
+        frame_average.add_noise_and_quantize(grey, np.random.default_rng(seed)).std()
         for seed in range(50)
     ]
     # Up to 1, with a twelfth of a square for rounding.
@@ -115,16 +113,16 @@ def test_noise_is_below_two_grey_levels():
 
 
 def test_read_depends_on_seed_and_name_alone(photos):
-    pairs = FilmedPhotos(photos, seed=1)
+    pairs = CameraMotionPairs(photos, seed=1)
     first = pairs.read(1)
     np.testing.assert_array_equal(first.sharp, read_rgb(photos["two"]))
     pairs.crop(1, 32, np.random.default_rng(0))
     np.testing.assert_array_equal(first.blurry, pairs.read(1).blurry)
-    assert (first.blurry != FilmedPhotos(photos, seed=2).read(1).blurry).any()
+    assert (first.blurry != CameraMotionPairs(photos, seed=2).read(1).blurry).any()
 
 
 def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
-    pairs = FilmedPhotos(photos, seed=1)
+    pairs = CameraMotionPairs(photos, seed=1)
     a, b = (pairs.crop(0, 48, np.random.default_rng(n)) for n in (5, 6))
     assert (a.blurry != b.blurry).any()
     again = pairs.crop(0, 48, np.random.default_rng(5))
@@ -136,7 +134,7 @@ def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
 
 def test_open_pairs_opens_film(photos):
     folder = next(iter(photos.values())).parent
-    train = open_pairs("film", data_dir=str(folder), split="train")
-    test = open_pairs(f"film:{folder}", split="test")
+    train = open_pairs("camera_motion", data_dir=str(folder), split="train")
+    test = open_pairs(f"camera_motion:{folder}", split="test")
     assert {*train.names, *test.names} == {"one", "two"}
     assert len(train) == len(test) == 1

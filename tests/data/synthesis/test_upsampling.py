@@ -27,12 +27,12 @@ def test_a_wave_keeps_its_shape_at_another_scale(factor):
     assert spectrum.argmax() == pytest.approx(120 / (24 * factor), abs=1)
 
 
-def test_enlarged_pictures_are_softer():
+def test_enlarged_images_are_softer():
     photo = np.random.default_rng(2).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 
     def edges(factor):
-        picture = enlarged_window(photo, 96, factor, np.random.default_rng(3))
-        return np.abs(cv2.Laplacian(picture, cv2.CV_32F)).mean()
+        image = enlarged_window(photo, 96, factor, np.random.default_rng(3))
+        return np.abs(cv2.Laplacian(image, cv2.CV_32F)).mean()
 
     assert edges(3.0) < 0.3 * edges(1.0)
 
