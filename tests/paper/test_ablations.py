@@ -44,7 +44,7 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
     # The row has no EGN phase, and a flag does not give it one.
     text = (tmp_path / "runs" / "tiny" / "table.md").read_text()
     assert "table4_without_egn: backbone 1 steps" in text
-    assert read_run(scores.parents[2]).curves["loss"]  # Found where training logs it.
+    assert read_run(scores.parents[1]).curves["loss"]  # Found where training logs it.
     assert "+ egn" not in text and "published: printed in the paper" in text
 
     again = ablate(*words[1:], cwd=tmp_path)

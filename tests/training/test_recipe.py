@@ -72,7 +72,7 @@ def test_each_ablation_changes_what_its_row_says():
     assert changed["table4_with_egn"] == set()
     assert changed["table6_without_gradient_loss"] == {"--gradient_loss"}
     egn = rows["table3_mul_0.02_convolutions"].network_variant().egn
-    assert (egn.source, egn.implicit_stddev, egn.attention) == (
+    assert (egn.input, egn.implicit_stddev, egn.attention) == (
         "implicit_mul",
         0.02,
         False,

@@ -24,7 +24,7 @@ def image():
 
 
 def test_without_an_ensemble_the_branches_are_averaged(image):
-    names = ["half", "quarters", "turn"]
+    names = ["half", "quarters", "rotate180"]
     expected = np.mean(branch_images(tf.square, image, names), axis=0)
     runner = EnsembleRunner(SquareRunner(), names)
     assert runner.size_multiple == 16
@@ -43,7 +43,7 @@ def test_the_ensemble_fuses_the_papers_branches_in_their_order(image):
     restored = Restorer(SquareRunner(), ensemble=ensemble)(image)
     np.testing.assert_allclose(restored, expected, atol=1e-6)
     with pytest.raises(InputError, match="Received: whole, turn"):
-        EnsembleRunner(SquareRunner(), ["whole", "turn"], ensemble)
+        EnsembleRunner(SquareRunner(), ["whole", "rotate180"], ensemble)
 
 
 def test_odd_sizes_are_padded_for_the_branches():
@@ -54,7 +54,7 @@ def test_odd_sizes_are_padded_for_the_branches():
 
 
 def test_it_needs_the_memory_of_a_branch_and_of_all_their_answers():
-    runner = EnsembleRunner(SquareRunner(), ["whole", "turn"])
+    runner = EnsembleRunner(SquareRunner(), ["whole", "rotate180"])
     assert runner.bytes_per_pixel >= 100 + 2 * 12
 
 
