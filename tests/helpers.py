@@ -1,0 +1,71 @@
+"""What tests of several packages share: running commands, random images."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+
+
+class Done(NamedTuple):
+    """What a command that ran in this process did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(module: str, *words: object, cwd: Path | None = None, **env: str):
+    """Runs `python -m module words...` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment(**env),
+    )
+
+
+def start(module: str, *words: object, cwd: Path | None = None, **options):
+    """The same, not waited for: to be killed, or to run beside others."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=cwd,
+        env=environment(),
+        **options,
+    )
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The environment in which this checkout is imported from any folder."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **changes}
+
+
+def call(module: str, *words: object) -> Done:
+    """Runs a command's functions in this process, where none of its own is needed."""
+    from egnet_tf.cli import app
+
+    found = importlib.import_module(module)
+    positional = getattr(found, "POSITIONAL", None)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = app.call(found.define_flags, found.main, list(map(str, words)), positional)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def random_image(shape: tuple[int, ...], seed: int = 0, dtype=np.uint8) -> np.ndarray:
+    """Noise of a shape: integers over their whole range, floats in [0, 1)."""
+    rng = np.random.default_rng(seed)
+    if np.issubdtype(dtype, np.floating):
+        return rng.random(shape, dtype=dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
