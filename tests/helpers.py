@@ -59,7 +59,7 @@ def call(module: str, *words: object) -> Done:
     positional = getattr(found, "POSITIONAL", None)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = app.call(found.define_flags, found.main, list(map(str, words)), positional)
+        code = app.call(found.define_flags, found.main, [*map(str, words)], positional)
     return Done(code, out.getvalue(), err.getvalue())
 
 

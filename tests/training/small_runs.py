@@ -17,8 +17,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from conftest import OneConvolution
 
+from conftest import OneConvolution
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.models import VARIANTS, Variant
 from egnet_tf.models.egn import EGNConfig
