@@ -79,7 +79,6 @@ class Recipe:
     )
     flips: bool = _flag(True, "flip pairs at random, both ways")
     rotate90: bool = _flag(False, "rotate pairs by multiples of 90 degrees at random")
-    saturation: float = _flag(0.0, "largest relative change of the saturation of pairs")
     channel_shuffle: bool = _flag(False, "exchange the colours of pairs at random")
 
     # === Phases: steps of each, 0 leaves it out ===
@@ -216,7 +215,6 @@ class Recipe:
         return Augment(
             flips=self.flips,
             rotate90=self.rotate90,
-            saturation=self.saturation,
             channel_shuffle=self.channel_shuffle,
         )
 

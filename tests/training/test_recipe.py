@@ -27,7 +27,7 @@ def test_a_recipe_survives_its_flag_file(tmp_path):
         egn=False,
         learning_rate=3e-4,
         backbone_steps=7,
-        saturation=0.5,
+        rotate90=True,
     )
     path = tmp_path / "recipe.flags"
     path.write_text(recipe.to_flags())
