@@ -17,12 +17,10 @@ class Augment:
         flips: left-right and upside-down, each with probability 1/2.
         rotate90: a rotation by 90 degrees with probability 1/2; with `flips`, all eight
             orientations of the square are equally likely.
-        channel_shuffle: puts the colour channels into random order.
     """
 
     flips: bool = True
     rotate90: bool = False
-    channel_shuffle: bool = False
 
 
 def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:
@@ -42,7 +40,4 @@ def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:
         blurry, sharp = (x[::down, ::across] for x in (blurry, sharp))
     if augment.rotate90 and rng.integers(0, 2):
         blurry, sharp = (np.rot90(x) for x in (blurry, sharp))
-    if augment.channel_shuffle:
-        order = rng.permutation(3)
-        blurry, sharp = (x[..., order] for x in (blurry, sharp))
     return Pair(np.ascontiguousarray(blurry), np.ascontiguousarray(sharp))

@@ -79,7 +79,6 @@ class Recipe:
     )
     flips: bool = _flag(True, "flip pairs at random, both ways")
     rotate90: bool = _flag(False, "rotate pairs by multiples of 90 degrees at random")
-    channel_shuffle: bool = _flag(False, "exchange the colours of pairs at random")
 
     # === Phases: steps of each, 0 leaves it out ===
     backbone_steps: int = _flag(0, "steps of the backbone phase", lower_bound=0)
@@ -215,7 +214,6 @@ class Recipe:
         return Augment(
             flips=self.flips,
             rotate90=self.rotate90,
-            channel_shuffle=self.channel_shuffle,
         )
 
     def to_flags(self) -> str:
