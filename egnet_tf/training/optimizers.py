@@ -41,14 +41,13 @@ def make_optimizer(recipe: Recipe, schedule, steps: int, variables: Sequence):
             decay for an optimizer without.
     """
     name = recipe.optimizer
-    if name in ("adamw", "lion"):
-        kinds = {"adamw": keras.optimizers.AdamW, "lion": keras.optimizers.Lion}
-        optimizer = kinds[name](schedule, weight_decay=recipe.weight_decay)
+    if name == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
         kept = [v for v in variables if len(v.shape) < 2]
         optimizer.exclude_from_weight_decay(kept)
     elif recipe.weight_decay:
         raise InputError(
-            "Expected --optimizer=adamw or --optimizer=lion with a weight decay. "
+            "Expected --optimizer=adamw with a weight decay. "
             f"Received: --optimizer={name} --weight_decay={recipe.weight_decay}"
         )
     elif name == "adam":

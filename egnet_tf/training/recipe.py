@@ -97,9 +97,9 @@ class Recipe:
     optimizer: str = _flag(
         "adam",
         "the last four are tensorflow-addons' and need the extra `addons`",
-        choices=["adam", "adamw", "lion", "radam", "lookahead", "lamb", "swa"],
+        choices=["adam", "adamw", "radam", "lookahead", "lamb", "swa"],
     )
-    weight_decay: float = _flag(0.0, "of adamw and lion, apart from the gradient")
+    weight_decay: float = _flag(0.0, "of adamw, apart from the gradient")
     learning_rate: float = _flag(2e-4, "learning rate after the warm-up")
     final_learning_rate: float = _flag(1e-6, "learning rate at the end of a phase")
     warmup_steps: int = _flag(0, "steps from 0 to the learning rate", lower_bound=0)
