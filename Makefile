@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 WEB := mobile_demo/web
 
-.PHONY: demo test lint web web-test android-test
+.PHONY: demo test torch-test lint web web-test android-test
 
 # Train a small EGNet on sample photographs, then evaluate, export and use it.
 demo: $(VENV)/installed
@@ -43,8 +43,15 @@ demo: $(VENV)/installed
 
 # In the order of the files: by their number of tests the longest would come last.
 test: $(VENV)/installed_dev
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	EGNET_TF_REQUIRED=onnx,serving \
+	  $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	$(MAKE) web-test android-test
+
+# Reading PyTorch's checkpoints: the only tests that need PyTorch, and one release of it,
+# which is large.
+torch-test: $(VENV)/installed_dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	EGNET_TF_REQUIRED=torch $(BIN)/python -m pytest tests/models/test_import_torch.py
 
 # Builds the page for phones with the shipped model, or with MODEL=path, and serves it
 # on http://localhost:8080.
@@ -71,6 +78,7 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 lint: $(VENV)/installed_dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/pyright
 
 # The markers make the second run start at once; pyproject.toml makes them stale.
 $(VENV)/installed: pyproject.toml
