@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the Debian packages of the commands it is given, where they are missing:
+# Installs the Debian packages of those of the given commands that are missing:
 # mobile_demo/debian_tools.sh node npm chromium java junit5 aapt
 set -eu
 
@@ -33,7 +33,7 @@ done
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
 if ! command -v apt-get >/dev/null || ! "${as_root[@]}" true 2>/dev/null; then
-  echo "Expected the Debian packages ${need[*]}, or the right to install them. Received: neither" >&2
+  echo "Expected the Debian packages ${need[*]}, or permission to install them. Received: neither" >&2
   exit 1
 fi
 echo "Installing Debian packages: ${need[*]}"

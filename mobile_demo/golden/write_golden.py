@@ -1,13 +1,13 @@
-"""Writes what the tilers of the demos are held to: python write_golden.py.
+"""Writes the golden files that the demos' tilers are tested on: python write_golden.py.
 
-    axes.txt                 of some axes: where the tiles start and their weights
+    axes.txt                 start and weights of each tile along some axes
     <name>_photo.ppm         a small image of noise
-    <name>_restored.ppm      the same, restored in tiles of 16 by `egnet_tf.Restorer`
+    <name>_restored.ppm      that image, restored in tiles of 16 by `egnet_tf.Restorer`
 
 The network is a stand-in that the demos' tests repeat: pixel (y, x) of a tile, channel
-c, value v in [0, 1] becomes 1.25 v + ((7 y + 3 x + 5 c) mod 16) / 30 - 0.25. It differs
-from tile to tile over the same pixel, so the blend is seen, and leaves [0, 1], so the
-clipping is.
+c, value v in [0, 1] becomes 1.25 v + ((7 y + 3 x + 5 c) mod 16) / 30 - 0.25. Its
+value at a pixel differs from tile to tile, which exercises the blending, and leaves
+[0, 1], which exercises the clipping.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write(folder: Path) -> None:
         for start, weights in zip(
             starts, tile_weights(length, tile, overlap), strict=True
         ):
-            # Nine digits tell every float32 apart.
+            # Nine significant digits identify every float32.
             numbers = " ".join(f"{weight:.9g}" for weight in weights)
             lines.append(f"{length} {tile} {overlap} | {start} | {numbers}")
     (folder / "axes.txt").write_text("\n".join(lines) + "\n")

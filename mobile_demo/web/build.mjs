@@ -14,7 +14,7 @@ import { build } from "esbuild";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const weights = path.join(here, "../../egnet_tf/weights");
-/** JSPI's build is for models that wait for JavaScript; ours do not. */
+/** The JSPI build is left out: it is for models that wait for JavaScript. */
 const LITERT = ["", "_compat", "_threaded"].flatMap((kind) =>
   ["js", "wasm"].map((end) => `litert_wasm${kind}_internal.${end}`),
 );
@@ -32,7 +32,7 @@ async function shippedModel() {
   return path.join(weights, files[0]);
 }
 
-/** Where the export has left a description beside the model, it must be what the page gives. */
+/** Checks the export's description beside the model, if any, against the page's input. */
 async function checkDescription(model) {
   const text = await readFile(`${model}.json`, "utf8").catch(() => null);
   if (text === null) return;
@@ -44,7 +44,7 @@ async function checkDescription(model) {
   }
 }
 
-/** Builds into a folder, which is emptied first. */
+/** Builds the page into a folder, which is emptied first. */
 async function buildPage({ model, out }) {
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, "litert"), { recursive: true });
@@ -68,7 +68,7 @@ async function buildPage({ model, out }) {
   await bundle("page/main.ts");
   await bundle("worker/worker.ts");
 
-  // LiteRT's builds are large, and a browser needs one of them: kept when asked for.
+  // LiteRT's builds are large and a browser needs only one: cached when first requested.
   const files = await filesIn(out);
   const shell = files.filter((file) => !file.startsWith("litert/"));
   const digest = createHash("sha256");

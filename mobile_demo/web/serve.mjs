@@ -2,8 +2,8 @@
  * Serves dist/ with the headers that threads need:
  * node serve.mjs [--port=8080] [--host=0.0.0.0]
  *
- * With --host=0.0.0.0 it can be opened from the local network; but browsers give
- * service workers, threads and WebGPU to https and localhost only.
+ * With --host=0.0.0.0 it can be opened from the local network, but browsers allow
+ * service workers, threads and WebGPU on https and localhost only.
  */
 
 import path from "node:path";
@@ -15,4 +15,4 @@ import { serve } from "./static_server.mjs";
 const { values } = parseArgs({ options: { port: { type: "string" }, host: { type: "string" } } });
 const dist = path.join(path.dirname(fileURLToPath(import.meta.url)), "dist");
 const server = await serve(dist, { port: Number(values.port ?? 8080), host: values.host });
-console.log(`Open http://localhost:${server.address().port}/ (Ctrl+C ends it)`);
+console.log(`Open http://localhost:${server.address().port}/ (press Ctrl+C to stop)`);

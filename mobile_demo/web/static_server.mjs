@@ -1,4 +1,4 @@
-/** A web server of the files in a folder. */
+/** A web server for the files in a folder. */
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -18,7 +18,7 @@ const TYPES = {
 };
 
 /**
- * Starts a server of the files in a folder.
+ * Starts a server for the files in a folder.
  *
  * @param isolated whether to send the headers that make the page cross-origin isolated.
  */

@@ -10,7 +10,7 @@ android {
 
     defaultConfig {
         applicationId = "org.egnet.deblur"
-        // ImageDecoder, which turns photos upright, is there since 28.
+        // ImageDecoder, which rotates photos upright, exists since API 28.
         minSdk = 28
         targetSdk = 36
         versionCode = 1

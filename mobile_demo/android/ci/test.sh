@@ -1,7 +1,7 @@
 #!/bin/bash
-# What can be checked of the app without an Android SDK: core/ is compiled with the
-# Kotlin compiler from npm and tested with Debian's JUnit 5; the app's manifest and
-# resources are packaged with Debian's aapt; its Kotlin files are parsed.
+# Checks what can be checked of the app without an Android SDK: compiles core/ with the
+# Kotlin compiler from npm and tests it with Debian's JUnit 5, packages the app's
+# manifest and resources with Debian's aapt, and parses the app's Kotlin files.
 set -eu
 cd "$(dirname "$0")/.."
 build=build/ci
@@ -27,8 +27,8 @@ java -Dgolden=../golden \
   org.junit.platform.console.ConsoleLauncher --scan-class-path "$build/test.jar" \
   --fail-if-no-tests --disable-banner
 
-# Gradle gives the manifest its package; aapt wants to read it there. Its framework is
-# Android 10's, which does not know later tags and passes them on.
+# Gradle adds the package to the manifest; aapt expects it there. Debian's framework is
+# that of Android 10, which does not know later tags and passes them through.
 sed 's/<manifest /<manifest package="org.egnet.deblur" /' \
   app/src/main/AndroidManifest.xml > "$build/AndroidManifest.xml"
 aapt package -f -M "$build/AndroidManifest.xml" -S app/src/main/res \
@@ -36,15 +36,15 @@ aapt package -f -M "$build/AndroidManifest.xml" -S app/src/main/res \
   --min-sdk-version 28 --target-sdk-version 36 -J "$build" -F "$build/resources.apk"
 aapt dump badging "$build/resources.apk" > "$build/badging.txt"
 grep -q "launchable-activity: name='org.egnet.deblur.MainActivity'" "$build/badging.txt"
-# Every resource that the code names is one that aapt has packaged.
+# Every resource that the code names must have been packaged.
 grep -rhoE 'R\.[a-z]+\.[a-z_]+' app/src/main/kotlin | sort -u | while IFS=. read -r _ kind name; do
   sed -n "/class $kind /,/}/p" "$build/R.java" | grep -q " $name=" ||
     { echo "Expected a resource for the code's R.$kind.$name. Received: none"; exit 1; }
 done
-echo "The manifest and the resources are whole."
+echo "The manifest and the resources are complete."
 
-# The app's libraries are not to be had here, so most names stay unresolved; but what
-# does not parse, or names of core/ and of the app that are not there, are seen.
+# The app's libraries are not available here, so most names stay unresolved. Only
+# syntax errors count.
 kotlinc -module-name app -cp "$kotlin/kotlin-stdlib.jar:$build/core.jar" \
   -d "$build/app" app/src/main/kotlin > "$build/app.log" 2>&1 || true
 if grep -iE 'error: syntax error' "$build/app.log"; then exit 1; fi

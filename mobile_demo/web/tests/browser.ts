@@ -1,4 +1,4 @@
-/** A real browser with the built page, and what the tests do with it. */
+/** A real browser that shows the built page, with the actions that the tests need. */
 
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -24,11 +24,11 @@ const QUIET = [
   "--disable-sync",
   "--js-flags=--expose-gc",
 ];
-/** Generous: the machine may be busy. No test is about time. */
+/** Generous, because the machine may be busy; no test measures time. */
 export const PATIENCE = { timeout: 300_000 };
 
 export interface Options {
-  /** Of the page's address, such as `?accelerator=wasm`. */
+  /** Query string of the page's address, such as `?accelerator=wasm`. */
   search?: string;
   flags?: string[];
   serviceWorkers?: "allow" | "block";
@@ -40,7 +40,7 @@ export class Browser {
   private constructor(
     readonly context: BrowserContext,
     readonly page: Page,
-    /** What the console and the page complained about. */
+    /** Errors reported by the console and the page. */
     readonly complaints: string[],
     private readonly profile: string,
   ) {}
@@ -75,7 +75,7 @@ export class Browser {
     rmSync(this.profile, { recursive: true, force: true });
   }
 
-  /** Waits until the network can be run; returns what it runs on. */
+  /** Waits until the network is ready; returns the text that says what it runs on. */
   async ready(): Promise<string> {
     await this.page.waitForSelector('#engine[data-state="ready"]');
     return (await this.page.textContent("#engine-text"))!;
@@ -112,7 +112,7 @@ export class Browser {
     return { name: download.suggestedFilename(), file: readFileSync(await download.path()) };
   }
 
-  /** The size and the RGB bytes of a picture file, as this browser decodes it. */
+  /** The size and the RGB bytes of an image file, as this browser decodes it. */
   async decode(file: Buffer): Promise<{ width: number; height: number; rgb: Buffer }> {
     const decoded = await this.page.evaluate(async (base64) => {
       const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -129,9 +129,9 @@ export class Browser {
     return { ...decoded, rgb: Buffer.from(decoded.rgb, "base64") };
   }
 
-  /** Bytes that the page's process holds in memory, garbage not counted. */
+  /** Resident memory of the page's process in bytes, after garbage collection. */
   async memory(): Promise<number> {
-    // LiteRT's threads cannot answer; what they hold is the worker's.
+    // LiteRT's threads cannot be asked; their memory belongs to the worker.
     const own = this.page.workers().find((worker) => worker.url().endsWith("/worker.js"))!;
     await own.evaluate("gc()");
     await this.page.evaluate("gc()");
@@ -147,7 +147,7 @@ export class Browser {
   }
 }
 
-/** The largest and the mean difference of two pictures' bytes. */
+/** The largest and the mean difference between the bytes of two images. */
 export function differences(one: Buffer, other: Buffer): { largest: number; mean: number } {
   assert.equal(one.length, other.length);
   let [largest, sum] = [0, 0];

@@ -1,4 +1,4 @@
-/** Zooming and moving: what stays in its place. */
+/** Zooming and moving the view. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -42,7 +42,7 @@ test("it zooms neither below the whole nor above eight times", () => {
   assert.equal(view.scale, 8);
 });
 
-test("a photo shown whole is whole after the phone is turned", () => {
+test("a photo shown whole stays whole after the phone is rotated", () => {
   const view = camera();
   view.resize({ width: 300, height: 400 });
   assert.deepEqual(view.frame, { x: 0, y: 125, width: 300, height: 150 });

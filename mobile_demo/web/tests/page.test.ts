@@ -71,13 +71,13 @@ describe("a photo", () => {
     assert.ok(differences(rgb, expected("small")).largest <= 1);
   });
 
-  test("is turned upright as its EXIF orientation says", async () => {
-    await browser.restore(photo("turned.jpg"));
+  test("is rotated upright as its EXIF orientation says", async () => {
+    await browser.restore(photo("rotated.jpg"));
     assert.equal(await browser.page.textContent("#size"), "250 × 400");
     const { width, height, rgb } = await browser.decode((await browser.save("PNG")).file);
     assert.deepEqual([width, height], [250, 400]);
     // Two JPEG decoders, each within its rights: a level here and there.
-    const { mean } = differences(rgb, expected("turned"));
+    const { mean } = differences(rgb, expected("rotated"));
     assert.ok(mean < 0.5, `${mean} of 255`);
   });
 
@@ -148,8 +148,8 @@ describe("a photo", () => {
     }, wanted);
   });
 
-  test("that is none gets a clear answer, and the page goes on", async () => {
-    writeFileSync(photo("broken.jpeg"), readFileSync(photo("turned.jpg")).subarray(0, 40));
+  test("that cannot be opened gets a clear message, and the page stays usable", async () => {
+    writeFileSync(photo("broken.jpeg"), readFileSync(photo("rotated.jpg")).subarray(0, 40));
     await browser.choose(photo("broken.jpeg"));
     const alert = browser.page.getByRole("alert");
     await alert.getByText("This file cannot be opened as a photo.").waitFor();
@@ -227,7 +227,7 @@ describe("the page", () => {
     await close();
   });
 
-  test("runs on WebGPU and is right to two levels", async () => {
+  test("runs on WebGPU and is exact to two levels", async () => {
     browser = await Browser.open(server, {
       search: "?accelerator=webgpu",
       flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
@@ -240,7 +240,7 @@ describe("the page", () => {
     await close();
   });
 
-  test("leaves WebGPU alone that is only the processor", async () => {
+  test("does not use WebGPU that is emulated on the CPU", async () => {
     browser = await Browser.open(server, {
       flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
     });
@@ -257,7 +257,7 @@ describe("the page", () => {
     await close();
   });
 
-  test("says so where memory ends", async () => {
+  test("says so when memory runs out", async () => {
     browser = await Browser.open(server, {
       serviceWorkers: "block",
       before: (context) =>
@@ -269,7 +269,7 @@ describe("the page", () => {
     });
     await browser.ready();
     await browser.choose(photo("tile.png"));
-    await browser.page.getByRole("alert").getByText("There is too little memory for this photo.").waitFor();
+    await browser.page.getByRole("alert").getByText("There is not enough memory for this photo.").waitFor();
     assert.equal(await browser.page.isVisible("#start"), true);
     await close();
   });

@@ -1,4 +1,4 @@
-"""Writes the photos of the page's tests: python photos.py folder."""
+"""Writes the photos that the page's tests use: python photos.py folder."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,10 @@ photo.crop((150, 50, 406, 306)).save(folder / "tile.png")
 photo.crop((100, 50, 580, 306)).save(folder / "two_tiles.png")
 photo.crop((0, 0, 60, 90)).save(folder / "small.png")
 
-# A phone held upright: stored lying, to be turned by 90 degrees.
+# A phone held upright: stored sideways, to be rotated by 90 degrees.
 exif = Image.Exif()
 exif[0x0112] = 6
-photo.crop((100, 50, 500, 300)).save(folder / "turned.jpg", exif=exif, quality=95)
+photo.crop((100, 50, 500, 300)).save(folder / "rotated.jpg", exif=exif, quality=95)
 
 # Wider than the previews, so that details are asked for; one tile high.
 wide = np.tile(np.asarray(photo)[:256], (1, 4, 1))

@@ -1,7 +1,7 @@
-"""Restores the test photos by egnet_tf: python reference.py model.tflite folder.
+"""Restores the test photos with egnet_tf: python reference.py model.tflite folder.
 
-Of each `<name>.png` or `.jpg` in the folder, upright as its EXIF orientation says:
-`<name>.rgb`, the restored bytes, rows first, three a pixel.
+Each `<name>.png` or `<name>.jpg` in the folder, rotated upright by its EXIF
+orientation, is restored and written as `<name>.rgb`: row-major, three bytes a pixel.
 """
 
 import sys

@@ -34,7 +34,7 @@ test("positions and weights are those of egnet_tf", () => {
 });
 
 for (const name of ["tiles", "one", "flat", "dot"]) {
-  test(`the picture "${name}" is restored as egnet_tf does`, async () => {
+  test(`the image "${name}" is restored as egnet_tf does`, async () => {
     const photo = readPpm(`${GOLDEN}${name}_photo.ppm`);
     const expected = readPpm(`${GOLDEN}${name}_restored.ppm`);
     const restored = await restore(photo);
@@ -51,13 +51,13 @@ test("impossible grids are refused", () => {
   assert.throws(() => tilePositions(63, 64, 8), /length=63/);
 });
 
-interface Picture {
+interface GoldenImage {
   height: number;
   width: number;
   rgba: Uint8ClampedArray;
 }
 
-async function restore({ height, width, rgba }: Picture): Promise<Uint8ClampedArray> {
+async function restore({ height, width, rgba }: GoldenImage): Promise<Uint8ClampedArray> {
   const grid = new TileGrid(Math.max(height, TILE), Math.max(width, TILE), TILE, TILE >> 2);
   const rows: number[] = [];
   const standIn = async (top: number, left: number) => {
@@ -80,7 +80,7 @@ async function restore({ height, width, rgba }: Picture): Promise<Uint8ClampedAr
 }
 
 /** Reads a binary PPM of 8 bits. */
-function readPpm(path: string): Picture {
+function readPpm(path: string): GoldenImage {
   const bytes = readFileSync(path);
   const header = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(bytes.toString("latin1", 0, 40))!;
   const [width, height] = [Number(header[1]), Number(header[2])];

@@ -1,8 +1,8 @@
-/** Between the bytes of a canvas (RGBA) and the numbers of the network (RGB, [0, 1]). */
+/** Converts between a canvas's bytes (RGBA) and the network's values (RGB in [0, 1]). */
 
 /**
- * Packs a picture into the network's tile, padded at the right and the bottom by
- * reflection (`1234 -> 1234 321`), again and again where it is smaller than that.
+ * Packs an image into the network's tile, padded at the right and the bottom by
+ * reflection (`1234 -> 1234 321`), repeatedly if the image is smaller than the padding.
  *
  * @param rgba bytes of a canvas, height x width x 4; alpha is dropped.
  * @returns float32 tile x tile x 3 in [0, 1].
@@ -29,7 +29,7 @@ export function packTile(
   return packed;
 }
 
-/** Of each pixel of a padded axis, the pixel of the picture that it repeats. */
+/** For each pixel of a padded axis, the index of the image pixel that it repeats. */
 export function reflectedIndices(length: number, padded: number): Int32Array {
   const period = Math.max(2 * (length - 1), 1);
   return Int32Array.from({ length: padded }, (_, i) => {

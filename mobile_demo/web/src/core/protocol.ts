@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. */
+/** The messages between the page and its worker. */
 
 /** A rectangle in pixels. */
 export interface Rectangle {
@@ -10,19 +10,19 @@ export interface Rectangle {
 
 export type SaveFormat = "image/jpeg" | "image/png";
 
-/** What the network runs on. */
+/** The device and the number of threads that the network runs on. */
 export interface RunsOn {
   accelerator: "webgpu" | "wasm";
   threads: number;
 }
 
-/** Why something cannot be done; `messages.ts` has the words for it. */
+/** Why something failed; `messages.ts` has the text for each. */
 export type Problem = "engine" | "memory";
 
 export type ToWorker =
   | { type: "start"; accelerator: "auto" | "webgpu" | "wasm" }
   | { type: "open"; photo: number; file: Blob; previewSide: number }
-  /** The photo is left; its memory is wanted back. */
+  /** The photo is no longer needed; its memory can be freed. */
   | { type: "close" }
   | { type: "restore"; photo: number }
   | { type: "cancel"; photo: number }
@@ -39,5 +39,5 @@ export type FromWorker =
   | { type: "cancelled"; photo: number }
   | { type: "detail"; photo: number; request: number; area: Rectangle; blurry: ImageBitmap; restored: ImageBitmap | null }
   | { type: "encoded"; photo: number; file: Blob }
-  /** `photo` is null when nothing at all can be restored. */
+  /** `photo` is null if no photo can be restored at all. */
   | { type: "problem"; photo: number | null; problem: Problem; detail: string };

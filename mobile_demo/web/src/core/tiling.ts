@@ -6,7 +6,7 @@
  * hold both to each other.
  */
 
-/** Where the tiles of one axis start, in pixels, ascending. */
+/** Start of each tile along one axis, in pixels, ascending. */
 export function tilePositions(length: number, tile: number, overlap: number): number[] {
   if (!(overlap >= 0 && overlap <= Math.floor(tile / 2) && tile <= length)) {
     throw new RangeError(
@@ -39,7 +39,7 @@ export function tileWeights(length: number, tile: number, overlap: number): Floa
   );
 }
 
-/** The tiles of a picture that is at least one tile large on both axes. */
+/** The tiles of an image that is at least one tile large on both axes. */
 export class TileGrid {
   readonly tops: number[];
   readonly lefts: number[];
@@ -63,7 +63,7 @@ export class TileGrid {
   }
 
   /**
-   * Restores the picture tile by tile and gives its finished rows from the top down.
+   * Restores the image tile by tile and yields its finished rows from the top down.
    *
    * Only one row of tiles is held. The strip is reused: copy what is needed before
    * asking for the next.

@@ -7,16 +7,16 @@ interface Size {
   height: number;
 }
 
-/** Screen pixels per photo pixel that one can zoom in to. */
+/** Maximum zoom, in view pixels per photo pixel. */
 const MOST_SCALE = 8;
 
-/** Scale and offset between the photo and the view, both in pixels of their own. */
+/** Scale and offset that map photo pixels to view pixels. */
 export class Camera {
   private photo: Size = { width: 1, height: 1 };
   private view: Size = { width: 1, height: 1 };
   /** View pixels per photo pixel. */
   scale = 1;
-  /** Of the photo's top left corner, in the view. */
+  /** Position of the photo's top left corner in the view. */
   left = 0;
   top = 0;
 
@@ -26,7 +26,7 @@ export class Camera {
     this.fit();
   }
 
-  /** The view has another size; a photo that was shown whole still is. */
+  /** Handles a new view size; a photo that was shown whole stays whole. */
   resize(view: Size): void {
     const whole = this.isWhole;
     const [x, y] = [(this.view.width / 2 - this.left) / this.scale, (this.view.height / 2 - this.top) / this.scale];
@@ -57,7 +57,7 @@ export class Camera {
     this.settle();
   }
 
-  /** Zooms by a factor; what is at (x, y) of the view stays there. */
+  /** Zooms by a factor around (x, y) of the view, which stays fixed. */
   zoom(factor: number, x = this.view.width / 2, y = this.view.height / 2): void {
     const scale = Math.min(Math.max(this.scale * factor, this.wholeScale), this.closest);
     this.left = x - ((x - this.left) * scale) / this.scale;
@@ -72,7 +72,7 @@ export class Camera {
     this.settle();
   }
 
-  /** An area of the photo, in the view. */
+  /** Maps an area of the photo to the view. */
   toView({ x, y, width, height }: Rectangle): Rectangle {
     return {
       x: this.left + x * this.scale,
@@ -100,7 +100,7 @@ export class Camera {
     return Math.max(MOST_SCALE, this.wholeScale);
   }
 
-  /** No gap at an edge that the photo could fill; centred where it cannot. */
+  /** Leaves no gap at an edge that the photo could fill; centres it where it cannot. */
   private settle(): void {
     const along = (offset: number, photo: number, view: number) =>
       photo <= view ? (view - photo) / 2 : Math.min(0, Math.max(view - photo, offset));

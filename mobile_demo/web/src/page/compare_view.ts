@@ -6,7 +6,7 @@ import { Camera } from "./camera.ts";
 const ZOOM_STEP = 1.5;
 const MOVE_STEP = 60;
 
-/** Both photos where the view looks at, finer than their previews. */
+/** The visible area of both photos, at a higher resolution than their previews. */
 interface Detail {
   area: Rectangle;
   blurry: ImageBitmap;
@@ -22,7 +22,7 @@ export class CompareView {
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private dragging: "compare" | "move" | null = null;
   private blurry: ImageBitmap | null = null;
-  /** The restored preview, as far as it is known. */
+  /** The restored preview, as far as it has been computed. */
   private restored: HTMLCanvasElement | null = null;
   private working: Rectangle | null = null;
   private comparing = false;
@@ -32,8 +32,8 @@ export class CompareView {
   private detailTimer = 0;
 
   /**
-   * @param wantDetail is called when the view rests closer to the photo than the
-   *   preview is fine: the area to see, and how many pixels it has on the screen.
+   * @param wantDetail is called when the view comes to rest at a zoom that the preview
+   *   cannot resolve, with the visible area and its size in screen pixels.
    */
   constructor(
     private readonly root: HTMLElement,
@@ -46,7 +46,7 @@ export class CompareView {
     new ResizeObserver(() => this.resized()).observe(root);
     this.range.addEventListener("input", () => this.changed());
     root.addEventListener("keydown", (event) => this.keyPressed(event));
-    root.addEventListener("wheel", (event) => this.wheelTurned(event), { passive: false });
+    root.addEventListener("wheel", (event) => this.wheelMoved(event), { passive: false });
     root.addEventListener("pointerdown", (event) => this.pointerDown(event));
     root.addEventListener("pointermove", (event) => this.pointerMoved(event));
     for (const end of ["pointerup", "pointercancel"] as const) {
@@ -74,7 +74,7 @@ export class CompareView {
     this.startOver();
   }
 
-  /** Forgets what is restored. */
+  /** Discards the restored photo. */
   startOver(): void {
     if (this.restored) this.restored.width = this.restored.height = 0;
     this.restored = null;
@@ -130,7 +130,7 @@ export class CompareView {
     this.changed();
   }
 
-  /** Draws at the next frame and, when all is quiet, asks for detail. */
+  /** Draws in the next frame and, once the view is at rest, asks for detail. */
   private changed(): void {
     this.frameRequest ||= requestAnimationFrame(() => {
       this.frameRequest = 0;
@@ -145,7 +145,7 @@ export class CompareView {
     if (!this.blurry || this.blurry.width === this.photo.width) return;
     if (this.camera.scale * density <= this.blurry.width / this.photo.width) return;
     const area = this.camera.seen;
-    // No finer than the photo is: what the screen has more is drawn larger.
+    // Never finer than the photo itself; beyond that, its pixels are drawn larger.
     const scale = Math.min(1, this.camera.scale * density);
     this.wantDetail(area, Math.ceil(area.width * scale), Math.ceil(area.height * scale));
   }
@@ -163,14 +163,14 @@ export class CompareView {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(density, 0, 0, density, 0, 0);
-    // Single pixels are to be seen as such, once they are large.
+    // Large pixels are drawn unsmoothed, so that single ones can be seen.
     context.imageSmoothingEnabled = camera.scale * density < 4;
     context.imageSmoothingQuality = "high";
     this.showControls(frame);
     if (!this.blurry) return;
 
-    const draw = (picture: CanvasImageSource, area: Rectangle) =>
-      context.drawImage(picture, area.x, area.y, area.width, area.height);
+    const draw = (image: CanvasImageSource, area: Rectangle) =>
+      context.drawImage(image, area.x, area.y, area.width, area.height);
     const detailArea = this.detail && camera.toView(this.detail.area);
     draw(this.blurry, frame);
     if (this.detail) draw(this.detail.blurry, detailArea!);
@@ -189,7 +189,7 @@ export class CompareView {
     if (this.working) this.outline(this.working, frame);
   }
 
-  /** Where the divider is in the view: across what can be seen of the photo. */
+  /** X position of the divider in the view, within the visible part of the photo. */
   private get splitX(): number {
     const { x, width } = this.camera.frame;
     const left = Math.max(0, x);
@@ -238,7 +238,7 @@ export class CompareView {
     );
   }
 
-  // ---- keyboard, wheel and fingers ----
+  // ---- keyboard, wheel and pointer ----
 
   private zoomButton(which: string): void {
     if (which === "fit") this.camera.fit();
@@ -265,7 +265,7 @@ export class CompareView {
     this.changed();
   }
 
-  private wheelTurned(event: WheelEvent): void {
+  private wheelMoved(event: WheelEvent): void {
     event.preventDefault();
     const { x, y } = this.place(event);
     this.camera.zoom(Math.exp(-event.deltaY / (event.ctrlKey ? 100 : 400)), x, y);
@@ -286,7 +286,7 @@ export class CompareView {
     this.root.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.place(event));
     const onHandle = target.closest(".divider") !== null;
-    // A photo that is shown whole cannot be moved: there, all of it is the handle.
+    // A photo that is shown whole cannot be moved, so all of it drags the divider.
     this.dragging = this.comparing && (onHandle || this.camera.isWhole) ? "compare" : "move";
     if (this.dragging === "compare") {
       this.range.focus({ preventScroll: true });

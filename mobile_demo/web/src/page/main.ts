@@ -1,4 +1,4 @@
-/** The page: what a person sees and does, and in which order. */
+/** The page's controller: user actions, messages from the worker, and what is shown. */
 
 import type { FromWorker, SaveFormat, ToWorker } from "../core/protocol.ts";
 import { CompareView } from "./compare_view.ts";
@@ -6,7 +6,7 @@ import * as messages from "./messages.ts";
 import { keepOffline } from "./offline.ts";
 import { download, measure, mostPixels, photoIn, savedName } from "./photo_file.ts";
 
-/** Of the pictures that the page itself holds. */
+/** Longest side, in pixels, of the previews that the page itself holds. */
 const PREVIEW_SIDE = 2048;
 
 type Stage = "opening" | "opened" | "working" | "restored";
@@ -30,7 +30,7 @@ function ask(message: ToWorker): void {
   worker?.postMessage(message);
 }
 
-// ---- what the worker says ----
+// ---- messages from the worker ----
 
 function heard(message: FromWorker): void {
   if (message.type === "ready") {
@@ -90,7 +90,7 @@ function closeBitmaps(message: FromWorker): void {
   }
 }
 
-// ---- what the person does ----
+// ---- user actions ----
 
 async function open(file: Blob, name: string): Promise<void> {
   hideProblem();
@@ -135,7 +135,7 @@ function saved(file: Blob): void {
   status.textContent = `Saved as ${name}.`;
 }
 
-// ---- what is shown ----
+// ---- display ----
 
 function show(screen: "start" | "work"): void {
   document.body.dataset["screen"] = screen;
@@ -156,7 +156,7 @@ function setStage(stage: Stage, text: string): void {
   element("restore").hidden = stage !== "opened";
   element("save-group").hidden = stage !== "restored";
   element<HTMLButtonElement>("save").disabled = false;
-  // A button that had the focus and went takes the keyboard's place along.
+  // A focused button that is hidden would lose the keyboard focus: give it to the view.
   if (held?.closest(".dock [hidden]")) element("view").focus({ preventScroll: true });
 }
 
@@ -164,12 +164,12 @@ function showProgress(done: number, total: number): void {
   const seconds = (performance.now() - started) / 1000;
   const left = done === 0 ? null : (seconds / done) * (total - done);
   progress.value = done / total;
-  // Not read out tile by tile: who asks hears the progress bar.
+  // Not announced tile by tile; a screen reader can query the progress bar.
   status.setAttribute("aria-live", "off");
   status.textContent = messages.workingText(done, total, left);
 }
 
-/** A phone that goes to sleep stops in the middle. */
+/** Keeps the screen awake while working: a sleeping phone suspends the page. */
 async function keepAwake(working: boolean): Promise<void> {
   const held = awake;
   try {
@@ -200,11 +200,11 @@ function hideProblem(): void {
   element("problem").hidden = true;
 }
 
-// ---- the start ----
+// ---- start-up ----
 
-/** LiteRT needs SIMD, the worker a canvas of its own. */
+/** LiteRT needs WebAssembly SIMD; the worker needs an OffscreenCanvas. */
 function isOldBrowser(): boolean {
-  // A function that makes a v128 of zeros.
+  // A WebAssembly module whose only function returns a v128 of zeros.
   const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
   return !(
     "Worker" in window &&
@@ -222,7 +222,7 @@ function listen(): void {
     input.addEventListener("change", () => {
       const file = input.files?.[0];
       if (file) void open(file, file.name);
-      // The same file may be chosen again.
+      // So that choosing the same file again fires a change event.
       input.value = "";
     });
   }

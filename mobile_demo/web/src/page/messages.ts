@@ -1,4 +1,4 @@
-/** The words of the page. */
+/** Every message of the page that changes while it is used. */
 
 import type { Problem, RunsOn } from "../core/protocol.ts";
 
@@ -9,28 +9,28 @@ export interface Message {
 
 export const OLD_BROWSER: Message = {
   title: "This browser is too old for this page.",
-  text: "It needs Chrome or Edge 92, Firefox 105, Safari 16.4 or later. Updating the browser helps; on an iPhone that is a system update.",
+  text: "It needs Chrome or Edge 92, Firefox 105, Safari 16.4 or later. Please update the browser; on an iPhone, update iOS.",
 };
 
 export const NOT_A_PHOTO: Message = {
   title: "This file cannot be opened as a photo.",
-  text: "It may be damaged, or of a kind that this browser does not know (HEIC and RAW often). JPEG, PNG and WebP work everywhere.",
+  text: "It may be damaged, or in a format that this browser cannot read (often HEIC or RAW). JPEG, PNG and WebP work everywhere.",
 };
 
 export function tooLarge(width: number, height: number, mostPixels: number): Message {
   return {
     title: "This photo is too large for this device.",
-    text: `It has ${megapixels(width * height)} megapixels (${width} × ${height}), and about ${megapixels(mostPixels)} fit here. Save a smaller copy of it and choose that.`,
+    text: `It has ${megapixels(width * height)} megapixels (${width} × ${height}), and this device can hold about ${megapixels(mostPixels)}. Save a smaller copy and choose that.`,
   };
 }
 
 export const PROBLEMS: Record<Problem, Message> = {
   engine: {
     title: "The network could not be run.",
-    text: "Check the connection and load the page again. If that does not help, try another browser.",
+    text: "Check your connection and reload the page. If that does not help, try another browser.",
   },
   memory: {
-    title: "There is too little memory for this photo.",
+    title: "There is not enough memory for this photo.",
     text: "Close other tabs and apps and try again, or choose a smaller copy of the photo.",
   },
 };

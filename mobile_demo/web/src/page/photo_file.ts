@@ -1,18 +1,18 @@
-/** Files that come and go: what is chosen, what is saved. */
+/** Photo files: measuring the chosen one, naming and downloading the restored one. */
 
 import type { SaveFormat } from "../core/protocol.ts";
 
-/** The largest canvas of the browsers that have the smallest (Safari): 8192 x 8192. */
+/** The smallest maximum canvas size among browsers (Safari's): 8192 x 8192. */
 const MOST_CANVAS_PIXELS = 2 ** 26;
 /**
- * Memory of the device per pixel. The photo, the restored one, decoding and encoding
- * take about 24 bytes at their peak, and a page should not take more than a quarter.
+ * Device memory needed per pixel. The photo, the restored photo, decoding and encoding
+ * take about 24 bytes at their peak, and a page should not use more than a quarter.
  */
 const DEVICE_BYTES_PER_PIXEL = 24 * 4;
 
-/** How many pixels a photo may have on this device. */
+/** The largest number of pixels that a photo may have on this device. */
 export function mostPixels(): number {
-  // In GiB, rounded down, at most 8; only Chromium tells.
+  // In GiB, rounded down, at most 8; only Chromium reports it.
   const memory = (navigator as { deviceMemory?: number }).deviceMemory ?? 8;
   return Math.min(MOST_CANVAS_PIXELS, (memory * 2 ** 30) / DEVICE_BYTES_PER_PIXEL);
 }
@@ -20,7 +20,7 @@ export function mostPixels(): number {
 /**
  * The size of a photo, upright, without decoding all of it.
  *
- * @returns null if it is none that this browser can open.
+ * @returns null if this browser cannot open the file as a photo.
  */
 export async function measure(file: Blob): Promise<{ width: number; height: number } | null> {
   const url = URL.createObjectURL(file);
@@ -50,7 +50,7 @@ export function download(file: Blob, name: string): void {
   link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
-  // Later: some browsers read the file only after this task.
+  // Revoked later, because some browsers read the file only after this task.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 

@@ -14,10 +14,10 @@ import type { RunsOn } from "../core/protocol.ts";
 
 const LITERT = "litert/";
 const MODEL = "model.tflite";
-/** More threads than this wait for each other on phones, whose cores differ. */
+/** On phones, whose cores differ in speed, more threads only wait for each other. */
 const MOST_THREADS = 4;
 /**
- * How far WebGPU may be from WebAssembly on the probe, in [0, 1]. Half precision
+ * Largest allowed difference between WebGPU and WebAssembly on the probe, in [0, 1]. Half precision
  * stays far below; a driver that computes wrongly is far above.
  */
 const LARGEST_DIFFERENCE = 0.02;
@@ -35,8 +35,8 @@ export class Engine {
   /**
    * Loads LiteRT and the model and chooses what to run on.
    *
-   * @param wanted `auto` takes WebGPU if it is there, is hardware and computes right.
-   * @throws Error if the files cannot be loaded or the model is not a tile's.
+   * @param wanted `auto` uses WebGPU if it is available, in hardware and correct.
+   * @throws Error if the files cannot be loaded or the model does not take one tile.
    */
   static async load(wanted: "auto" | "webgpu" | "wasm"): Promise<Engine> {
     const [threads, content] = await Promise.all([loadRuntime(), fetchBytes(MODEL)]);
@@ -60,7 +60,7 @@ export class Engine {
       if (this.runsOn.accelerator === "wasm") throw error;
       // Graphics memory runs out and drivers restart: what WebGPU cannot finish,
       // WebAssembly can.
-      console.warn("WebGPU stopped; going on without it.", error);
+      console.warn("WebGPU failed; continuing on the CPU.", error);
       this.model.delete();
       this.runsOn = { accelerator: "wasm", threads: this.runsOn.threads };
       this.model = await compile(this.content, this.runsOn);
@@ -97,11 +97,11 @@ export class Engine {
 async function loadRuntime(): Promise<number> {
   const directory = new URL(LITERT, self.location.href).href;
   const load = async (threads: boolean) => {
-    // LiteRT reads `self.Module` once. Its notices are no errors: to the debug log.
+    // LiteRT reads `self.Module` once. Its notices are not errors: log them as debug.
     Object.assign(self, {
       Module: {
         locateFile: (file: string) => directory + file,
-        // Its threads start from this file; it would take ours, where it was loaded.
+        // The script that its threads start from; by default it would be this bundle.
         mainScriptUrlOrBlob: directory + "litert_wasm_threaded_internal.js",
         print: (line: string) => console.debug(line),
         printErr: (line: string) => console.debug(line),
@@ -110,7 +110,7 @@ async function loadRuntime(): Promise<number> {
     try {
       await loadLiteRt(directory, { threads });
     } catch (error) {
-      // A file that is not there rejects with a bare event.
+      // A missing file rejects with a bare event.
       throw error instanceof Error
         ? error
         : new Error(`Expected LiteRT's files. Received: none at ${directory}`);
@@ -192,7 +192,7 @@ async function hasHardwareWebGpu(): Promise<boolean> {
   }
 }
 
-/** A picture with edges, ramps and flat parts, in every channel another. */
+/** A test image with edges, ramps and flat areas that differ between channels. */
 function probe(tile: number): Float32Array {
   return Float32Array.from({ length: tile * tile * 3 }, (_, i) => {
     const x = Math.floor(i / 3) % tile;

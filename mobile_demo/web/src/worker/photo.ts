@@ -1,4 +1,4 @@
-/** A decoded photo, the restored one that grows beside it, and views of both. */
+/** A decoded photo, the restored photo as it grows, and views of both. */
 
 import type { Rectangle, SaveFormat } from "../core/protocol.ts";
 
@@ -23,13 +23,13 @@ export class Photo {
     this.window = newCanvas(Math.min(tile, this.width), Math.min(tile, this.height));
   }
 
-  /** Decodes a file, turned upright as its EXIF orientation says. */
+  /** Decodes a file and rotates it upright by its EXIF orientation. */
   static async open(file: Blob, tile: number, previewSide: number): Promise<Photo> {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
     return new Photo(bitmap, tile, previewSide);
   }
 
-  /** Frees what the garbage collector would keep for long. */
+  /** Frees memory that the garbage collector would hold on to. */
   close(): void {
     this.bitmap.close();
     this.result?.free();
@@ -41,7 +41,7 @@ export class Photo {
     return this.result !== null;
   }
 
-  /** The pixels of a tile, RGBA; a photo smaller than a tile gives all it has. */
+  /** The RGBA pixels of a tile, or of the whole photo if it is smaller than one. */
   pixels(top: number, left: number): ImageData {
     const { canvas, context } = this.window;
     // Transparent parts become white, as on paper.
@@ -52,7 +52,7 @@ export class Photo {
   }
 
   /**
-   * Makes room for the restored photo.
+   * Allocates the restored photo.
    *
    * @throws RangeError if the browser has no canvas that large.
    */
@@ -60,7 +60,7 @@ export class Photo {
     this.result?.free();
     this.result = newCanvas(this.width, this.height);
     const { context } = this.result;
-    // Too large a canvas is not refused; it just stays empty.
+    // Browsers do not refuse a canvas that is too large; it silently stays empty.
     context.fillStyle = "#fff";
     context.fillRect(this.width - 1, this.height - 1, 1, 1);
     if (context.getImageData(this.width - 1, this.height - 1, 1, 1).data[0] !== 255) {
@@ -79,20 +79,20 @@ export class Photo {
     this.result!.context.putImageData(pixels, left, top);
   }
 
-  /** The whole photo, small enough for the screen. */
+  /** The whole photo, scaled down for the screen. */
   preview(which: "blurry" | "restored"): ImageBitmap {
     const all = { x: 0, y: 0, width: this.width, height: this.height };
     const { width, height } = this.onPreview(all);
     return this.view(which, all, width, height);
   }
 
-  /** A part of the photo, for the preview, and where it goes. */
+  /** A part of the restored photo at the preview's scale, and its place there. */
   previewPart(area: Rectangle): { part: ImageBitmap; area: Rectangle } {
     const target = this.onPreview(area);
     return { part: this.view("restored", area, target.width, target.height), area: target };
   }
 
-  /** A part of the photo, scaled. */
+  /** A part of the photo, scaled to the given size. */
   view(which: "blurry" | "restored", area: Rectangle, width: number, height: number): ImageBitmap {
     const source = which === "blurry" ? this.bitmap : this.result!.canvas;
     const canvas = new OffscreenCanvas(width, height);
@@ -109,7 +109,7 @@ export class Photo {
     return this.result!.canvas.convertToBlob({ type: format, quality: JPEG_QUALITY });
   }
 
-  /** Where an area lies on the preview; whole pixels, so that parts meet. */
+  /** An area in preview pixels, rounded so that adjacent parts meet. */
   private onPreview({ x, y, width, height }: Rectangle): Rectangle {
     const left = Math.round(x * this.previewScale);
     const top = Math.round(y * this.previewScale);

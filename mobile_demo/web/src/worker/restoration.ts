@@ -1,4 +1,4 @@
-/** Restores a photo tile by tile; one row of tiles is all that is held of it. */
+/** Restores a photo tile by tile, holding no more than one row of tiles in memory. */
 
 import { packTile, unpackRows } from "../core/pixels.ts";
 import type { Rectangle } from "../core/protocol.ts";
@@ -7,14 +7,14 @@ import type { Engine } from "./engine.ts";
 import type { Photo } from "./photo.ts";
 
 export interface Listener {
-  /** Asked before each tile; true stops. */
+  /** Called before each tile; returning true stops the restoration. */
   cancelled(): boolean;
   progress(done: number, total: number): void;
   /** This area of the restored photo has new pixels. */
   changed(area: Rectangle): void;
 }
 
-/** Returns whether it came to the end; if not, the photo has no result. */
+/** Returns whether it finished; if it was cancelled, the photo has no result. */
 export async function restorePhoto(
   engine: Engine,
   photo: Photo,
@@ -22,8 +22,8 @@ export async function restorePhoto(
 ): Promise<boolean> {
   const { tile } = engine;
   const { width, height } = photo;
-  // As egnet_tf.Restorer: a quarter of the tile, at most 64 pixels, and small photos
-  // are padded.
+  // As in egnet_tf.Restorer: tiles overlap by a quarter of their side, at most 64
+  // pixels, and photos smaller than a tile are padded.
   const overlap = Math.min(64, tile >> 2);
   const grid = new TileGrid(Math.max(height, tile), Math.max(width, tile), tile, overlap);
   let done = 0;
@@ -35,7 +35,7 @@ export async function restorePhoto(
     const pixels = photo.pixels(top, left);
     const image = packTile(pixels.data, pixels.height, pixels.width, tile);
     const restored = await engine.restore(image);
-    // Shown at once, without the blend; the finished rows follow.
+    // Shown at once, unblended; the finished rows replace it later.
     const shown = unpackRows(restored, pixels.height, pixels.width, tile);
     photo.write(new ImageData(shown, pixels.width), top, left);
     listener.changed({ x: left, y: top, width: pixels.width, height: pixels.height });
@@ -60,7 +60,7 @@ export async function restorePhoto(
   }
 }
 
-/** Lets messages that wait be heard: the network keeps this thread busy. */
+/** Lets pending messages be handled: the network keeps this thread busy. */
 function messagesIn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

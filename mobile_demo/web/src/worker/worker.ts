@@ -1,4 +1,4 @@
-/** The worker: answers what `protocol.ts` lets the page ask. */
+/** The worker: answers the page's messages (`protocol.ts`). */
 
 import type { FromWorker, Problem, ToWorker } from "../core/protocol.ts";
 import { Engine } from "./engine.ts";
@@ -10,7 +10,7 @@ const worker = self as unknown as DedicatedWorkerGlobalScope;
 let engine: Promise<Engine> | null = null;
 let engineFailed = false;
 let photo: Photo | null = null;
-/** The photo that is asked for last; work for others stops. */
+/** The photo that was requested last; work on any other stops. */
 let current = -1;
 let restoring: Promise<void> = Promise.resolve();
 let stop = false;
@@ -70,7 +70,7 @@ async function answer(message: ToWorker): Promise<void> {
   }
 }
 
-/** Stops what is being restored and frees the photo. */
+/** Stops the restoration in progress and frees the photo. */
 async function leave(): Promise<void> {
   stop = true;
   await restoring.catch(() => {});
@@ -112,8 +112,8 @@ async function restore(id: number, target: Photo): Promise<void> {
 }
 
 function problemOf(message: ToWorker, error: unknown): Problem {
-  // The page has measured the photo, so it is one: what cannot be decoded now, or be
-  // written, cannot for want of memory.
+  // The page has measured the photo, so the file is valid: if it cannot be decoded or
+  // encoded now, the reason is a lack of memory.
   if (message.type === "open" || message.type === "encode") return "memory";
   return /memory|alloc|RangeError|out of bounds/i.test(`${error}`) ? "memory" : "engine";
 }

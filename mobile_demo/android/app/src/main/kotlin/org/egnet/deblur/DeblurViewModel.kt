@@ -45,19 +45,19 @@ class DeblurViewModel(application: Application) : AndroidViewModel(application) 
     private val mutableState = MutableStateFlow(UiState())
     val state: StateFlow<UiState> = mutableState.asStateFlow()
 
-    /** One at a time: neither LiteRT's buffers nor a photo are for two threads. */
+    /** A single thread, because neither LiteRT's buffers nor a photo are thread-safe. */
     private val oneThread = Dispatchers.IO.limitedParallelism(1)
     private var network: TrustedNetwork<LiteRtNetwork>? = null
     private var job: Job? = null
 
-    /** Opens a photo and restores it; one that is worked on is left. */
+    /** Opens a photo and restores it, cancelling any restoration in progress. */
     fun open(uri: Uri) = start {
         mutableState.update { UiState(Stage.OPENING, accelerator = it.accelerator) }
         val photo = withContext(oneThread) { Photo.open(getApplication(), uri) }
         restore(photo)
     }
 
-    /** Restores the photo once more, after it was stopped. */
+    /** Restores the photo again after it was stopped. */
     fun restoreAgain() {
         val photo = state.value.photo ?: return
         start { restore(photo) }
@@ -87,7 +87,7 @@ class DeblurViewModel(application: Application) : AndroidViewModel(application) 
 
     fun dismissProblem() = mutableState.update { it.copy(problem = null) }
 
-    /** What is seen of a large photo, finer than its preview. */
+    /** The visible area of a large photo, at a higher resolution than its preview. */
     suspend fun detail(photo: Photo, area: Area, scale: Float) =
         withContext(Dispatchers.Default) { photo.detail(area, scale) }
 
@@ -104,7 +104,7 @@ class DeblurViewModel(application: Application) : AndroidViewModel(application) 
             } catch (_: IOException) {
                 fail(R.string.problem_photo)
             } catch (_: SecurityException) {
-                // The app that shared the photo has taken the permission back.
+                // The app that shared the photo has revoked the permission.
                 fail(R.string.problem_photo)
             } catch (_: OutOfMemoryError) {
                 fail(R.string.problem_memory)
@@ -152,7 +152,7 @@ class DeblurViewModel(application: Application) : AndroidViewModel(application) 
     }
 
     override fun onCleared() {
-        // After the tile that is being restored: it holds the buffers.
+        // Closed after the tile in progress, which still uses the buffers.
         CoroutineScope(SupervisorJob() + oneThread).launch { network?.close() }
     }
 }

@@ -20,7 +20,7 @@ class MainActivity : ComponentActivity() {
         setContent {
             DeblurTheme { DeblurScreen(viewModel) }
         }
-        // Not again when the phone was turned.
+        // Only once: rotating the phone recreates the activity with the same intent.
         if (savedInstanceState == null) openShared(intent)
     }
 

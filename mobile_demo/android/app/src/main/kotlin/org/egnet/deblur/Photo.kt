@@ -17,12 +17,12 @@ import org.egnet.deblur.core.Area
 import org.egnet.deblur.core.PhotoSink
 import org.egnet.deblur.core.PhotoSource
 
-/** The photo has more pixels than the free memory holds. */
+/** The photo has more pixels than fit into the free memory. */
 class TooLargeException : RuntimeException()
 
 /**
- * A photo, the restored one that grows beside it, and small pictures of both for the
- * screen, which cannot draw bitmaps of any size.
+ * A photo, the restored photo as it grows, and previews of both for the screen, which
+ * cannot draw bitmaps of any size.
  */
 class Photo(private val blurry: Bitmap) : PhotoSource, PhotoSink {
     override val height: Int get() = blurry.height
@@ -52,13 +52,13 @@ class Photo(private val blurry: Bitmap) : PhotoSource, PhotoSink {
         Canvas(restoredPreview).drawBitmap(bitmap, source, target, paint)
     }
 
-    /** Makes room for the restored photo. */
+    /** Allocates the restored photo, or clears its preview. */
     fun startOver() {
         if (restored == null) restored = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
         restoredPreview.eraseColor(0)
     }
 
-    /** An area of both photos, scaled. */
+    /** The same area of both photos, scaled. */
     fun detail(area: Area, scale: Float): Pair<Bitmap, Bitmap?> =
         view(blurry, area, scale) to restored?.let { view(it, area, scale) }
 
@@ -85,13 +85,13 @@ class Photo(private val blurry: Bitmap) : PhotoSource, PhotoSink {
         private const val PREVIEW_SIDE = 2048f
         private const val JPEG_QUALITY = 95
 
-        /** The photo and the restored one take four bytes a pixel each; decoding, more. */
+        /** Four bytes a pixel each for the blurry and the restored photo; the rest is for decoding. */
         private const val BYTES_PER_PIXEL = 12L
 
         /**
          * Decodes a photo, upright, in sRGB.
          *
-         * @throws IOException if it is none.
+         * @throws IOException if the file cannot be decoded as a photo.
          * @throws TooLargeException if it does not fit into the free memory.
          */
         fun open(context: Context, uri: Uri): Photo {

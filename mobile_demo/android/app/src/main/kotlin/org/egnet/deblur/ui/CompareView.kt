@@ -47,13 +47,13 @@ import org.egnet.deblur.core.Camera
 
 private const val QUIET_MILLISECONDS = 150L
 
-/** Both photos where the view looks at, finer than their previews. */
+/** The visible area of both photos, at a higher resolution than their previews. */
 private class Detail(val area: Area, val blurry: Bitmap, val restored: Bitmap?)
 
 /**
  * The photo: blurry on the left of the divider, restored on the right.
  *
- * @param done how many tiles are restored: with each the preview has other pixels.
+ * @param done number of restored tiles; each one changes the preview.
  */
 @Composable
 fun CompareView(
@@ -91,7 +91,7 @@ fun CompareView(
                 .pointerInput(photo, comparing) {
                     detectTransformGestures { centre, pan, zoom, _ ->
                         if (comparing && camera.isWhole && zoom == 1f) {
-                            // Shown whole it cannot be moved: all of it is the handle.
+                            // A photo that is shown whole cannot be moved, so all of it drags the divider.
                             split = ((centre.x - camera.left) / camera.width).coerceIn(0f, 1f)
                         } else {
                             camera = camera.zoomed(zoom, centre.x, centre.y).moved(pan.x, pan.y)
@@ -109,7 +109,7 @@ fun CompareView(
             draw(photo.blurryPreview, whole, camera)
             detail?.let { draw(it.blurry, it.area, camera) }
             val from = if (comparing) splitAt(camera, split) else 0f
-            // A restored preview that is stopped is half a photo: not shown.
+            // After stopping, the restored preview is incomplete and is not shown.
             if (comparing || (stage == Stage.WORKING && done > 0)) {
                 clipRect(left = from) {
                     draw(photo.restoredPreview, whole, camera)
@@ -137,14 +137,14 @@ fun CompareView(
     }
 }
 
-/** Where the divider is: across what can be seen of the photo. */
+/** X position of the divider, within the visible part of the photo. */
 private fun DrawScope.splitAt(camera: Camera, split: Float): Float {
     val left = maxOf(0f, camera.left)
     val right = minOf(size.width, camera.left + camera.width)
     return left + (right - left) * split
 }
 
-/** Draws a bitmap of an area of the photo where the camera sees that area. */
+/** Draws the bitmap of an area of the photo at that area's place in the view. */
 private fun DrawScope.draw(bitmap: Bitmap, area: Area, camera: Camera) {
     fun x(column: Int) = (camera.left + column * camera.scale).roundToInt()
     fun y(row: Int) = (camera.top + row * camera.scale).roundToInt()

@@ -130,7 +130,7 @@ private fun Work(state: UiState, viewModel: DeblurViewModel) {
 @Composable
 private fun Dock(state: UiState, viewModel: DeblurViewModel, save: () -> Unit) {
     Column(Modifier.padding(16.dp), verticalArrangement = Arrangement.spacedBy(12.dp)) {
-        // Read out when it changes; the tiles would be too many words.
+        // Announced when it changes, except tile by tile, which would be too much.
         val spoken = if (state.stage == Stage.WORKING) {
             Modifier
         } else {

@@ -9,11 +9,11 @@ import kotlin.math.min
 data class Area(val left: Int, val top: Int, val width: Int, val height: Int)
 
 /**
- * Which part of the photo a view shows.
+ * The part of the photo that a view shows.
  *
  * @property scale view pixels per photo pixel.
- * @property left of the photo's corner, in the view.
- * @property top of the photo's corner, in the view.
+ * @property left x of the photo's top left corner in the view.
+ * @property top y of the photo's top left corner in the view.
  */
 class Camera private constructor(
     private val photoWidth: Int,
@@ -42,7 +42,7 @@ class Camera private constructor(
             return Area(x, y, max(1, right - x), max(1, bottom - y))
         }
 
-    /** Zooms by a factor; what is at (x, y) of the view stays there. */
+    /** Zooms by a factor around (x, y) of the view, which stays fixed. */
     fun zoomed(factor: Float, x: Float, y: Float): Camera {
         val new = (scale * factor).coerceIn(wholeScale, max(MOST_SCALE, wholeScale))
         return at(new, x - (x - left) * new / scale, y - (y - top) * new / scale)
@@ -52,7 +52,7 @@ class Camera private constructor(
 
     private val wholeScale: Float get() = min(viewWidth / photoWidth, viewHeight / photoHeight)
 
-    /** No gap at an edge that the photo could fill; centred where it cannot. */
+    /** Leaves no gap at an edge that the photo could fill; centres it where it cannot. */
     private fun at(scale: Float, left: Float, top: Float): Camera {
         fun along(offset: Float, photo: Float, view: Float) =
             if (photo <= view) (view - photo) / 2 else offset.coerceIn(view - photo, 0f)
@@ -64,7 +64,7 @@ class Camera private constructor(
     }
 
     companion object {
-        /** View pixels per photo pixel that one can zoom in to. */
+        /** Maximum zoom, in view pixels per photo pixel. */
         const val MOST_SCALE = 8f
 
         /** The whole photo, centred. */

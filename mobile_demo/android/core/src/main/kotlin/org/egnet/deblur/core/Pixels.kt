@@ -3,15 +3,15 @@ package org.egnet.deblur.core
 import kotlin.math.max
 import kotlin.math.min
 
-// Between the pixels of a bitmap (packed ARGB) and the numbers of the network (RGB in
+// Converts between a bitmap's pixels (packed ARGB) and the network's values (RGB in
 // [0, 1]).
 
 /**
- * Packs a picture into the network's tile, padded at the right and the bottom by
- * reflection (`1234 -> 1234 321`), again and again where it is smaller than that.
+ * Packs an image into the network's tile, padded at the right and the bottom by
+ * reflection (`1234 -> 1234 321`), repeatedly if the image is smaller than the padding.
  *
- * @param argb height x width packed pixels; transparent parts become white, as on paper.
- * @param packed gets tile x tile x 3 values in [0, 1].
+ * @param argb height x width packed pixels; transparent parts are blended with white.
+ * @param packed receives tile x tile x 3 values in [0, 1].
  */
 fun packTile(argb: IntArray, height: Int, width: Int, tile: Int, packed: FloatArray) {
     val rows = reflectedIndices(height, tile)
@@ -29,7 +29,7 @@ fun packTile(argb: IntArray, height: Int, width: Int, tile: Int, packed: FloatAr
     }
 }
 
-/** Of each pixel of a padded axis, the pixel of the picture that it repeats. */
+/** For each pixel of a padded axis, the index of the image pixel that it repeats. */
 fun reflectedIndices(length: Int, padded: Int): IntArray {
     val period = max(2 * (length - 1), 1)
     return IntArray(padded) {
@@ -39,10 +39,10 @@ fun reflectedIndices(length: Int, padded: Int): IntArray {
 }
 
 /**
- * Unpacks rows of the network's numbers into pixels, clipped and rounded (halves to
- * even), opaque.
+ * Unpacks rows of the network's values into opaque pixels, clipped and rounded (half to
+ * even).
  *
- * @param rgb rows x stride x 3; of each row the first `width` pixels are taken.
+ * @param rgb rows x stride x 3; the first `width` pixels of each row are used.
  */
 fun unpackRows(rgb: FloatArray, rows: Int, width: Int, stride: Int): IntArray {
     val argb = IntArray(rows * width)

@@ -8,34 +8,34 @@ interface TileNetwork : AutoCloseable {
     /** Side of the tiles in pixels. */
     val tile: Int
 
-    /** Restores RGB, tile x tile x 3 in [0, 1]; not clipped. */
+    /** Restores RGB values, tile x tile x 3 in [0, 1]; the result is not clipped. */
     fun restore(image: FloatArray): FloatArray
 
     override fun close() = Unit
 }
 
-/** A photo that is read window by window. */
+/** A photo that is read in rectangular windows. */
 interface PhotoSource {
     val height: Int
     val width: Int
 
-    /** Reads packed ARGB pixels, rows first. */
+    /** Reads packed ARGB pixels in row-major order. */
     fun read(top: Int, left: Int, height: Int, width: Int): IntArray
 }
 
-/** Where the restored photo goes. */
+/** The destination of the restored photo. */
 fun interface PhotoSink {
-    /** Writes opaque packed ARGB pixels, rows first, `width` a row. */
+    /** Writes opaque packed ARGB pixels in row-major order, `width` per row. */
     fun write(top: Int, left: Int, width: Int, argb: IntArray)
 }
 
 /**
- * Restores a photo tile by tile, exactly as `egnet_tf.Restorer` does; one row of tiles
- * is all that is held of it.
+ * Restores a photo tile by tile, exactly as `egnet_tf.Restorer` does, holding no more
+ * than one row of tiles in memory.
  *
- * @param sink gets each tile at once, without the blend, and the finished rows later.
- * @param onTile (done, total), before the first tile and after each; what it throws, to
- *   cancel, ends the restoration.
+ * @param sink receives each tile at once, unblended, and the finished rows later.
+ * @param onTile called with (done, total) before the first tile and after each one; an
+ *   exception that it throws cancels the restoration.
  */
 fun restorePhoto(
     photo: PhotoSource,
@@ -45,7 +45,7 @@ fun restorePhoto(
 ) {
     val tile = network.tile
     val (height, width) = photo.height to photo.width
-    // Overlap as egnet_tf.Restorer: a quarter of the tile, at most 64 pixels.
+    // Overlap as in egnet_tf.Restorer: a quarter of the tile, at most 64 pixels.
     val grid = TileGrid(max(height, tile), max(width, tile), tile, min(64, tile / 4))
     val insideHeight = min(tile, height)
     val insideWidth = min(tile, width)

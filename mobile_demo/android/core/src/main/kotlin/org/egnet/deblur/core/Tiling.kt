@@ -10,7 +10,7 @@ import kotlin.math.sin
 // float32 where it is float32. The golden files of mobile_demo/golden hold both to each
 // other.
 
-/** Where the tiles of one axis start, in pixels, ascending. */
+/** Start of each tile along one axis, in pixels, ascending. */
 fun tilePositions(length: Int, tile: Int, overlap: Int): List<Int> {
     require(overlap in 0..tile / 2 && tile <= length) {
         "Expected 0 <= overlap <= tile / 2 and tile <= length. " +
@@ -36,7 +36,7 @@ fun tileWeights(length: Int, tile: Int, overlap: Int): List<FloatArray> {
     }
 }
 
-/** The tiles of a picture that is at least one tile large on both axes. */
+/** The tiles of an image that is at least one tile large on both axes. */
 class TileGrid(val height: Int, val width: Int, val tile: Int, overlap: Int) {
     private val tops = tilePositions(height, tile, overlap)
     private val lefts = tilePositions(width, tile, overlap)
@@ -46,7 +46,7 @@ class TileGrid(val height: Int, val width: Int, val tile: Int, overlap: Int) {
     val tiles: Int get() = tops.size * lefts.size
 
     /**
-     * Restores the picture tile by tile and gives its finished rows from the top down.
+     * Restores the image tile by tile and yields its finished rows from the top down.
      *
      * Only one row of tiles is held.
      *

@@ -4,7 +4,7 @@ import kotlin.math.abs
 import kotlin.math.max
 
 /**
- * A fast network as long as it can be trusted, else a safe one.
+ * Uses a fast network as long as it can be trusted, and a safe one otherwise.
  *
  * The fast one (a GPU) is tried on a probe first: drivers differ, and some compute
  * wrongly without an error. One that is off by more than [LARGEST_DIFFERENCE], gives
@@ -30,14 +30,14 @@ class TrustedNetwork<N : TileNetwork>(private val safe: N, openFast: () -> N) : 
 
     override val tile: Int get() = safe.tile
 
-    /** What restores the next tile. */
+    /** The network that restores the next tile. */
     val current: N get() = fast ?: safe
 
     override fun restore(image: FloatArray): FloatArray {
         try {
             fast?.restore(image)?.let { if (isFinite(it)) return it }
         } catch (_: Exception) {
-            // Graphics memory runs out and drivers restart: the safe one goes on.
+            // Graphics memory runs out and drivers restart: the safe network takes over.
         }
         leaveFast()
         val restored = safe.restore(image)
@@ -76,7 +76,7 @@ class TrustedNetwork<N : TileNetwork>(private val safe: N, openFast: () -> N) : 
 
 private fun isFinite(values: FloatArray): Boolean = values.all { it.isFinite() }
 
-/** A picture with edges, ramps and flat parts, in every channel another. */
+/** A test image with edges, ramps and flat areas that differ between channels. */
 private fun probe(tile: Int): FloatArray = FloatArray(tile * tile * 3) {
     val x = it / 3 % tile
     val y = it / 3 / tile

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test
 
 class PixelsTest {
     @Test
-    fun `small pictures are reflected again and again`() {
+    fun `small images are reflected repeatedly`() {
         assertArrayEquals(intArrayOf(0, 1, 2, 3, 2, 1, 0, 1, 2), reflectedIndices(4, 9))
         assertArrayEquals(intArrayOf(0, 0, 0), reflectedIndices(1, 3))
         assertArrayEquals(intArrayOf(0, 1, 0, 1), reflectedIndices(2, 4))
