@@ -1,27 +1,111 @@
-"""Files that are never half-written."""
+"""Files and folders that are never half-written, and JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import threading
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from egnet_tf.errors import InputError
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, whose place it takes at the end.
+    """Yields a temporary path in the folder of `path`, renamed to `path` at the end.
 
-    After an error inside, `path` is as it was and nothing is left behind.
+    A file or a folder may be written there; the suffix is that of `path`, because
+    many libraries choose the format by it. After an error inside, `path` is as it
+    was and the temporary one is gone. A file is replaced in one step. A folder is
+    moved aside first, so for an instant `path` is absent, but never incomplete.
 
     Args:
-        path: the file to write; its folder exists.
+        path: the file or folder to write. Missing folders above it are made.
+
+    Raises:
+        OSError: it cannot be written. The error names `path`.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    # Short: the name of `path` may be as long as the file system allows.
+    token = f".{os.urandom(4).hex()}"
+    unfinished = path.with_name(token + path.suffix[-16:])
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
-        os.replace(unfinished, path)
+        if unfinished.is_dir() and path.is_dir():
+            _swap_folders(unfinished, path, path.with_name(f"{token}.former"))
+        else:
+            os.replace(unfinished, path)
+    except OSError as error:
+        # A full disk is reported without a name, or under the temporary one.
+        if error.errno and error.filename in (None, str(unfinished)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
+
+
+def _swap_folders(new: Path, path: Path, former: Path) -> None:
+    os.replace(path, former)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(former, path)
+        raise
+    shutil.rmtree(former)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    r"""Writes UTF-8 with line ends of \n; `path` is absent, old or complete.
+
+    Args:
+        path: the file. Missing folders are made.
+        text: its content.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as unfinished, open(unfinished, "wb") as file:
+        # A file name that is not UTF-8 stands in a string as lone surrogates. Their
+        # escapes are those of JSON, so that reading gives the same name.
+        file.write(text.encode("utf-8", "backslashreplace"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes JSON; `path` is at every moment absent, old or complete.
+
+    Args:
+        path: the file. Missing folders are made.
+        value: what `json` writes; finite numbers only.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: a number is NaN or infinite, which JSON does not have.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a file that holds one JSON object.
+
+    Raises:
+        InputError: the file is missing, unreadable, or holds something else.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"Expected a readable JSON file. Received: {path} ({reason})"
+        ) from None
+    if not isinstance(value, dict):
+        raise InputError(f"Expected a JSON object. Received: {path}")
+    return value

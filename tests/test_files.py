@@ -1,24 +1,87 @@
+import os
+
 import pytest
 
-from egnet_tf.files import replacing
+from egnet_tf.errors import InputError
+from egnet_tf.files import read_json, replacing, write_json
 
 
-def test_the_file_is_the_old_one_until_the_new_one_is_whole(tmp_path):
+def test_a_file_is_the_old_one_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
     with replacing(path) as unfinished:
         unfinished.write_text("new")
         assert unfinished.parent == tmp_path
+        assert unfinished.suffix == ".txt"
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_error_leaves_all_as_it_was(tmp_path):
+def test_a_folder_is_replaced_with_all_that_it_held(tmp_path):
+    path = tmp_path / "new" / "folder"
+    for content in ("old", "new"):
+        with replacing(path) as unfinished:
+            unfinished.mkdir()
+            (unfinished / content).touch()
+        assert os.listdir(path) == [content]
+    assert os.listdir(path.parent) == ["folder"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_an_error_leaves_everything_as_it_was(tmp_path, folder):
     path = tmp_path / "file.txt"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError), replacing(path) as unfinished:
-        unfinished.write_text("half")
+        unfinished.mkdir() if folder else unfinished.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_as_long_as_the_file_system_allows_are_written(tmp_path):
+    for name in ("x" * 251 + ".png", "写" * 84 + ".7z", "a." + "y" * 253):
+        with replacing(tmp_path / name) as unfinished:
+            unfinished.write_text(name)
+        assert (tmp_path / name).read_text() == name
+
+
+def test_errors_name_the_file_that_was_to_be_written(tmp_path):
+    path = tmp_path / "file.txt"
+    with (
+        pytest.raises(OSError, match=r"No space left.*file\.txt'$"),
+        replacing(path),
+    ):
+        raise OSError(28, "No space left on device")
+    with (
+        pytest.raises(FileNotFoundError, match=r"file\.txt'$"),
+        replacing(path) as unfinished,
+    ):
+        unfinished.read_bytes()
+
+
+def test_json_keeps_names_of_any_bytes(tmp_path):
+    value = {"ü": [1, 0.1, None], "name": os.fsdecode(b"fot\xe4.png")}
+    write_json(tmp_path / "new" / "a.json", value)
+    assert read_json(tmp_path / "new" / "a.json") == value
+    assert "ü" in (tmp_path / "new" / "a.json").read_text("utf-8")
+
+
+def test_json_has_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_is_no_json_object_is_one_line(tmp_path):
+    for name, content in (
+        ("cut.json", b'{"a": '),
+        ("list.json", b"[]"),
+        ("bytes.json", b"\xff\xfe\x00"),
+        ("deep.json", b"[" * 100_000),
+    ):
+        (tmp_path / name).write_bytes(content)
+    for name in ("cut.json", "list.json", "bytes.json", "deep.json", "none.json"):
+        with pytest.raises(InputError, match=f"Received: .*{name}") as raised:
+            read_json(tmp_path / name)
+        assert "\n" not in str(raised.value)
