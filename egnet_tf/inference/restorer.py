@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.errors import InputError
+from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
-
-_PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 _STRIP_BYTES = 3 * 4
 """Of a pixel in the rows of tiles that are blended, float32 RGB."""
@@ -164,7 +163,7 @@ class Restorer:
             for first in range(0, len(batch), plan.batch):
                 chunk = slice(first, first + plan.batch)
                 restored = run(batch[chunk])
-                result[chunk] = _to_type(restored[:, :height, :width], batch.dtype)
+                result[chunk] = from_float(restored[:, :height, :width], batch.dtype)
         else:
             for image, restored in zip(batch, result, strict=True):
                 self._restore_in_tiles(image, restored, plan, run)
@@ -251,18 +250,14 @@ class Restorer:
             for first in range(top, bottom, _ROWS):
                 rows = out[first : min(first + _ROWS, bottom)]
                 finished = strip[first - top : first - top + len(rows), :width]
-                rows[...] = _to_type(finished, out.dtype)
+                rows[...] = from_float(finished, out.dtype)
 
     def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
         """Pads (B, h, w, 3) to the tile's size, in [0, 1], and restores it."""
         bottom = tile[0] - images.shape[1]
         right = tile[1] - images.shape[2]
-        images = np.pad(
-            images, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect"
-        )
-        peak = _PEAKS.get(images.dtype, 1)
-        scaled = np.divide(images, np.float32(peak), dtype=np.float32)
-        restored = self.runner(scaled)
+        images = reflect_pad(images, bottom, right)
+        restored = self.runner(to_float(images))
         if restored.shape != images.shape:
             raise ValueError(
                 f"Expected the network to keep the shape {images.shape}. "
@@ -294,7 +289,7 @@ def _check(images: np.ndarray) -> None:
             "Expected RGB images of shape (H, W, 3) or (B, H, W, 3), not empty. "
             f"Received: {images.shape}"
         )
-    if images.dtype in _PEAKS:
+    if images.dtype in PEAKS:
         return
     if not np.issubdtype(images.dtype, np.floating):
         raise InputError(f"Expected uint8, uint16 or float. Received: {images.dtype}")
@@ -303,14 +298,6 @@ def _check(images: np.ndarray) -> None:
         raise InputError(
             f"Expected floats in [0, 1]. Received: values from {low} to {high}"
         )
-
-
-def _to_type(restored: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    restored = np.clip(restored, 0.0, 1.0)
-    if dtype in _PEAKS:
-        restored *= np.float32(_PEAKS[dtype])
-        np.rint(restored, out=restored)
-    return restored.astype(dtype)
 
 
 def _round_up(length: int, multiple: int) -> int:
