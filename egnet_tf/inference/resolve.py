@@ -1,21 +1,108 @@
-"""From what a person names to a Restorer."""
+"""Resolves `--model`: to a `ModelSource` (what it is), or to a `Restorer`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from egnet_tf.errors import InputError
+from egnet_tf.files import read_json
 from egnet_tf.inference.restorer import Restorer
 from egnet_tf.inference.runners.base import Runner
+
+_SHIPPED = Path(__file__).parents[1] / "weights"
 
 _POOLING_WINDOW = 1.5
 """Side of the local pooling's window in training crops (Chu et al., ECCV 2022)."""
 
 
+@dataclass(frozen=True)
+class ModelSource:
+    """A trained model on the disk.
+
+    Attributes:
+        kind: "run" (a training run), "shipped" (a variant whose weights come with the
+            package), "saved_model", "tflite" or "onnx".
+        path: the folder of weights of a run or a shipped variant, the folder that
+            holds saved_model.pb, or the file.
+    """
+
+    kind: Literal["run", "shipped", "saved_model", "tflite", "onnx"]
+    path: Path
+
+    @property
+    def exported(self) -> bool:
+        """Whether the network is fixed in a file, without a variant to rebuild."""
+        return self.kind not in ("run", "shipped")
+
+    def weights(self) -> Path:
+        """Returns the folder of weights (`models.load`).
+
+        Raises:
+            InputError: the model is an exported one.
+        """
+        if self.exported:
+            raise InputError(
+                "Expected a run or a variant whose weights come with the package "
+                f"({', '.join(_shipped_names())}). Received: an exported model, "
+                f"{self.path}"
+            )
+        return self.path
+
+    def files(self) -> list[Path]:
+        """Returns the files that the model consists of, sorted."""
+        if self.path.is_file():
+            return [self.path]
+        return sorted(file for file in self.path.rglob("*") if file.is_file())
+
+
+def resolve(model: str | os.PathLike[str]) -> ModelSource:
+    """Finds out what a model is, without loading a library that runs it.
+
+    Args:
+        model: a run's folder, a SavedModel's folder (of one version, or of all: the
+            newest is taken), a .tflite or .onnx file, or the name of a variant whose
+            weights come with the package. A file or folder goes before a variant.
+
+    Raises:
+        InputError: there is no such model, or it is seen at once to be damaged.
+    """
+    if not os.fspath(model):
+        raise InputError("Expected a model. Received: nothing")
+    path = Path(model).expanduser()
+    if (path / "weights").is_dir():
+        return ModelSource("run", _checked_weights(path / "weights"))
+    if path.suffix == ".tflite" and path.is_file():
+        with open(path, "rb") as file:
+            if file.read(8)[4:] != b"TFL3":
+                raise InputError(f"Expected a .tflite file. Received: {path}")
+        return ModelSource("tflite", path)
+    if path.suffix == ".onnx" and path.is_file():
+        return ModelSource("onnx", path)
+    versions = [file.parent for file in path.glob("[0-9]*/saved_model.pb")]
+    numbered = [folder for folder in versions if folder.name.isdecimal()]
+    newest = max(numbered, key=lambda folder: int(folder.name), default=path)
+    if (newest / "saved_model.pb").is_file():
+        return ModelSource("saved_model", newest)
+    if path.exists():
+        raise InputError(
+            "Expected a run (a folder with weights/), a SavedModel (a folder with "
+            "saved_model.pb), a .tflite or .onnx file, or a variant whose weights come "
+            f"with the package ({', '.join(_shipped_names())}). Received: {path}"
+        )
+    if os.fspath(model) in _shipped_names():
+        return ModelSource("shipped", _checked_weights(_SHIPPED / model))
+    raise InputError(
+        "Expected a file or folder that exists, or a variant whose weights come with "
+        f"the package ({', '.join(_shipped_names())}). Received: {model}"
+    )
+
+
 def load(
-    model: str | os.PathLike,
+    model: str | os.PathLike[str],
     *,
     branches: Sequence[str] | None = None,
     tile: int | None = None,
@@ -29,9 +116,7 @@ def load(
         restored = restorer(photo)
 
     Args:
-        model: a run's folder, a SavedModel's folder (of one version, or of all: the
-            newest is taken), a .tflite or .onnx file, or the name of a variant whose
-            weights come with the package.
+        model: see `resolve`.
         branches: of the self-ensemble (names from `inference.branches.BRANCHES`). By
             default all that the model's trained ensemble fuses, if it has one. Other
             branches are averaged.
@@ -45,67 +130,58 @@ def load(
     Raises:
         InputError: no such model, a damaged one, or options it does not have.
     """
-    sizes = {"tile": tile, "overlap": overlap, "memory_limit": memory_limit}
-    path = Path(model)
-    exported = _exported(path)
-    if exported is not None:
-        if local_pooling:
-            raise InputError(
-                "Expected a run or a variant with local pooling: an exported model's "
-                f"pools are fixed. Received: {path}"
-            )
-        return Restorer(exported(), branches=branches, **sizes)
+    source = resolve(model)
+    if source.exported and local_pooling:
+        raise InputError(
+            "Expected a run or a variant with local pooling: an exported model's "
+            f"pools are fixed. Received: {source.path}"
+        )
+    ensemble = None
+    if source.exported:
+        runner = _open(source)
+    else:
+        # Imported here, so that exported models need no Keras.
+        from egnet_tf import models
+        from egnet_tf.inference.runners.tensorflow import KerasRunner
 
-    # Imported here, so that .tflite files need no TensorFlow.
-    from egnet_tf import models
-    from egnet_tf.inference.runners.tensorflow import KerasRunner
-
-    loaded = models.load(_weights_folder(path))
-    runner = KerasRunner(
-        loaded.network,
-        loaded.size_multiple,
-        pooling_window=round(_POOLING_WINDOW * loaded.crop) if local_pooling else None,
+        loaded = models.load(source.path)
+        window = round(_POOLING_WINDOW * loaded.crop) if local_pooling else None
+        runner = KerasRunner(loaded.network, loaded.size_multiple, window)
+        branches = tuple(branches or loaded.branches) or None
+        if branches == loaded.branches:
+            ensemble = loaded.ensemble
+    return Restorer(
+        runner,
+        ensemble=ensemble,
+        branches=branches,
+        tile=tile,
+        overlap=overlap,
+        memory_limit=memory_limit,
     )
-    branches = tuple(branches or loaded.branches) or None
-    ensemble = loaded.ensemble if branches == loaded.branches else None
-    return Restorer(runner, ensemble=ensemble, branches=branches, **sizes)
 
 
-def _exported(path: Path) -> Callable[[], Runner] | None:
-    """What opens an exported model; None if the path is none."""
+def _open(source: ModelSource) -> Runner:
     # Imported one by one: each needs another library.
-    if path.suffix in (".tflite", ".onnx"):
-        if not path.is_file():
-            raise InputError(f"Expected a {path.suffix} file. Received: {path}")
-        if path.suffix == ".onnx":
-            from egnet_tf.inference.runners.onnx import OnnxRunner
-
-            return lambda: OnnxRunner(path)
+    if source.kind == "tflite":
         from egnet_tf.inference.runners.litert import LiteRTRunner
 
-        return lambda: LiteRTRunner(path)
-    versions = [file.parent for file in path.glob("[0-9]*/saved_model.pb")]
-    numbered = [folder for folder in versions if folder.name.isdecimal()]
-    newest = max(numbered, key=lambda folder: int(folder.name), default=path)
-    if not (newest / "saved_model.pb").is_file():
-        return None
+        return LiteRTRunner(source.path)
+    if source.kind == "onnx":
+        from egnet_tf.inference.runners.onnx import OnnxRunner
+
+        return OnnxRunner(source.path)
     from egnet_tf.inference.runners.tensorflow import SavedModelRunner
 
-    return lambda: SavedModelRunner(newest)
+    return SavedModelRunner(source.path)
 
 
-def _weights_folder(path: Path) -> Path:
-    from egnet_tf import models
+def _checked_weights(folder: Path) -> Path:
+    read_json(folder / "model.json")
+    network = folder / "network.weights.h5"
+    if not network.is_file():
+        raise InputError(f"Expected the network's weights. Received: no file {network}")
+    return folder
 
-    if (path / "weights").is_dir():
-        return path / "weights"
-    if path.exists():
-        raise InputError(
-            "Expected a run (a folder with weights/), a SavedModel (saved_model.pb), a "
-            f".tflite or .onnx file, or the name of a variant. Received: {path}"
-        )
-    if len(path.parts) > 1:
-        raise InputError(
-            f"Expected a model: there is no such file or folder. Received: {path}"
-        )
-    return models.shipped(str(path))
+
+def _shipped_names() -> list[str]:
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))
