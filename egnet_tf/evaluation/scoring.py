@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from egnet_tf.errors import InputError
@@ -45,73 +39,49 @@ def score_images(
 ) -> Iterator[Row | Unscored]:
     """Scores the images that `folder` does not hold yet.
 
-    The images are made in this process, one after another, at most two a worker
-    ahead of the scoring; the workers are fresh processes that import this package's
-    metrics and nothing heavier.
+    The images are made in this thread, one after another, at most two per worker
+    ahead of the scoring. Workers are threads: NumPy, OpenCV and scikit-image spend
+    their time outside the interpreter's lock, so processes would only add start-up
+    time and copies.
 
     Args:
-        names: of all images; unique.
+        names: names of all images; unique.
         images: index into `names` -> what to compare.
         protocol: how to score.
         folder: rows are appended to it as they come.
-        workers: number of processes; 1 scores in this one.
+        workers: number of threads.
 
     Yields:
-        Each new row, after it is on the disk, in the order of completion; an
-        `Unscored` for each image that gets none. The folder does not keep those:
-        the next evaluation tries them again.
-
-    Raises:
-        InputError: the system ended a worker.
+        In the order of `names`, each new row after it is on the disk, and an
+        `Unscored` for each image that gets none. The folder does not keep those: the
+        next evaluation tries them again.
     """
 
     def made(index: int) -> Images | Unscored:
         try:
             return images(index)
         except (InputError, ArithmeticError, MemoryError) as error:
-            return Unscored(names[index], str(error) or "not enough memory")
+            return _unscored(names[index], error)
 
-    remaining = [index for index, name in enumerate(names) if name not in folder.rows]
-    workers = min(workers, len(remaining))
-    if workers <= 1:
-        for index in remaining:
-            row = _score(names[index], made(index), protocol)
-            if isinstance(row, Row):
-                folder.append(row)
-            yield row
-        return
-    pool = ProcessPoolExecutor(
-        workers,
-        # Not fork: the parent may run TensorFlow's threads.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-    )
-    pending: set[Future[Row | Unscored]] = set()
-    try:
-        for index in remaining:
-            pending.add(pool.submit(_score, names[index], made(index), protocol))
-            if len(pending) >= 2 * workers:
-                pending = yield from _collect(pending, folder)
-        while pending:
-            pending = yield from _collect(pending, folder)
-    except BrokenProcessPool:
-        raise InputError(
-            "Expected enough memory for the scoring workers; the same command goes on "
-            f"from here, --workers=1 needs less. Received: {workers} workers, one of "
-            "them ended by the system"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _collect(pending: set[Future[Row]], folder: EvaluationFolder):
-    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-    for future in done:
+    def finished(future: Future[Row | Unscored]) -> Row | Unscored:
         row = future.result()
         if isinstance(row, Row):
             folder.append(row)
-        yield row
-    return pending
+        return row
+
+    pool = ThreadPoolExecutor(workers)
+    pending: deque[Future[Row | Unscored]] = deque()
+    try:
+        for index, name in enumerate(names):
+            if name in folder.rows:
+                continue
+            pending.append(pool.submit(_score, name, made(index), protocol))
+            if len(pending) >= 2 * workers:
+                yield finished(pending.popleft())
+        while pending:
+            yield finished(pending.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _score(name: str, images: Images | Unscored, protocol: Protocol) -> Row | Unscored:
@@ -122,20 +92,10 @@ def _score(name: str, images: Images | Unscored, protocol: Protocol) -> Row | Un
         blurry = None
         if images.blurry is not None:
             blurry = protocol.score(images.blurry, images.sharp)
-    except InputError as error:
-        return Unscored(name, str(error))
+    except (InputError, MemoryError) as error:
+        return _unscored(name, error)
     return Row(name, restored, blurry)
 
 
-def _start_worker() -> None:
-    # One process a core is parallel enough.
-    cv2.setNumThreads(1)
-    # The parent answers Ctrl-C; and when it is killed, its workers must not stay.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
+def _unscored(name: str, error: Exception) -> Unscored:
+    return Unscored(name, str(error) or "not enough memory")
