@@ -26,7 +26,7 @@ from export.checks.images import calibration_crops
 from export.checks.source import open_source
 from export.checks.table import row
 from export.graphs.tile import TILE
-from export.litert.convert import TOLERANCES
+from export.litert.modes import TOLERANCES
 from export.litert.writer import LiteRTWriter
 from export.onnx_writer import write_onnx
 from export.saved_model_writer import write_version

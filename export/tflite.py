@@ -22,7 +22,7 @@ from export.checks.images import calibration_crops
 from export.checks.source import open_source
 from export.checks.table import row
 from export.graphs.tile import TILE
-from export.litert.convert import CALIBRATED, TOLERANCES
+from export.litert.modes import CALIBRATED, TOLERANCES
 from export.litert.writer import LiteRTWriter
 
 _MODEL = flags.DEFINE_string(

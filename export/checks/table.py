@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
 def row(export: Export) -> Row:
     """The row of an export."""
-    parity = export.checks.parity
+    parity = export.parity
     return Row(
         # The folder of a SavedModel is called by its number.
         "/".join(export.path.parts[-2:]) if export.path.is_dir() else export.path.name,

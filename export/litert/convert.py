@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
-from export.checks.parity import Tolerance
-from export.dead_ranges import repair_zero_ranges
-from export.float_weights import with_float_weights
 from export.graphs.frozen import SIGNATURE, frozen, image_signature, write_saved_model
-from export.image_range import with_image_range
-from export.litert.inspect import operator_outputs
-from export.litert.ranges import with_activation_ranges
-
-TOLERANCES = {
-    # Differs by the order of its sums.
-    "float32": Tolerance(1e-4, 0.001),
-    # 11 bits of nearly every weight, a relative 5e-4, which adds up through the layers.
-    "float16": Tolerance(4e-3, 0.01),
-    # Integers of 8 bits: single values may be off by more than a person would see
-    # anywhere, so the loss in dB is what is limited.
-    "dynamic": Tolerance(math.inf, 0.1),
-    "int8": Tolerance(math.inf, 0.1),
-    "int16x8": Tolerance(math.inf, 0.05),
-}
-"""float32   weights and arithmetic in float32
-float16   weights but the stems' in float16, arithmetic in float32 or, on GPUs, float16
-dynamic   weights in int8; activations quantised on the fly where that pays
-int8      weights and activations in int8
-int16x8   weights in int8, activations in int16"""
-
-CALIBRATED = ("int8", "int16x8")
-"""The modes whose ranges are measured on photographs."""
+from export.litert.inspect import is_convolution, output_names
+from export.litert.ranges import (
+    activation_ranges,
+    image_ranges,
+    repair_zero_ranges,
+    set_ranges,
+)
 
 
 class TileConverter:
@@ -64,24 +46,22 @@ class TileConverter:
         """Converts it.
 
         Args:
-            mode: a key of `TOLERANCES`.
-            crops: uint8 (N, tile, tile, 3) photographs, for a `CALIBRATED` mode.
+            mode: a key of `export.litert.modes.TOLERANCES`.
+            crops: uint8 (N, tile, tile, 3) images, for a calibrated mode.
             uint8: input and output are bytes from 0 to 255; for int8.
 
         Returns:
             The content of a .tflite file.
         """
-        if mode == "float16":
-            exact = self._exact
-            return with_float_weights(self._convert(mode), exact, _stems(exact))
         if mode == "float32":
-            return self._exact
+            return self._float32
         if mode == "int8":
             return self._convert_int8(crops, tf.uint8 if uint8 else tf.float32)
-        return self._convert(mode, crops)
+        content = self._convert(mode, crops)
+        return self._with_float_stems(content) if mode == "float16" else content
 
     @functools.cached_property
-    def _exact(self) -> bytes:
+    def _float32(self) -> bytes:
         return self._convert("float32")
 
     def _convert(self, mode: str, crops: np.ndarray | None = None) -> bytes:
@@ -104,45 +84,96 @@ class TileConverter:
                 ]
             return converter.convert()
 
+    def _with_float_stems(self, float16: bytes) -> bytes:
+        exact = flatbuffer_utils.convert_bytearray_to_object(self._float32)
+        model = flatbuffer_utils.convert_bytearray_to_object(float16)
+        restore_float_weights(model, exact, _stems(output_names(exact)))
+        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
     def _convert_int8(self, crops: np.ndarray, image_type: tf.DType) -> bytes:
-        # The converter's own way lets no operators stay float and takes no ranges.
-        ranged = with_activation_ranges(self._exact, _images(crops))
-        float_nodes = _float_nodes(self._exact, to_the_end=image_type == tf.float32)
+        exact = flatbuffer_utils.convert_bytearray_to_object(self._float32)
+        ranges = activation_ranges(exact, self._float32, _images(crops))
+        set_ranges(exact, {**ranges, **image_ranges(exact)})
+        # The converter's own way keeps no operators in float32 and takes no ranges.
         with muted_stderr():
             content = mlir_quantize(
-                with_image_range(ranged),
+                bytes(flatbuffer_utils.convert_object_to_bytearray(exact)),
                 input_data_type=image_type,
                 output_data_type=image_type,
-                denylisted_nodes=float_nodes,
+                denylisted_nodes=_float_nodes(
+                    output_names(exact), to_the_end=image_type == tf.float32
+                ),
             )
-        return repair_zero_ranges(content)
+        model = flatbuffer_utils.convert_bytearray_to_object(content)
+        if repair_zero_ranges(model):
+            content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+        return content
 
 
-def _float_nodes(content: bytes, to_the_end: bool) -> list[str]:
+def restore_float_weights(
+    float16: schema.ModelT, float32: schema.ModelT, outputs: Collection[str]
+) -> None:
+    """Gives some convolutions of a float16 model their float32 weights back.
+
+    Args:
+        float16: a model whose weights pass through DEQUANTIZE; modified in place.
+        float32: the same network in float32.
+        outputs: names of the convolutions' outputs in `float32`.
+    """
+    exact = _exact_weights(float32, outputs)
+    (graph,) = float16.subgraphs
+    operators = []
+    for operator in graph.operators:
+        rounded = float16.buffers[graph.tensors[operator.inputs[0]].buffer].data
+        # By value: the converter names the same tensor differently in each mode.
+        weights = None if rounded is None else exact.get(bytes(rounded))
+        if weights is None:
+            operators.append(operator)
+        else:
+            # The output becomes a constant, which needs no operator.
+            graph.tensors[operator.outputs[0]].buffer = len(float16.buffers)
+            float16.buffers.append(schema.BufferT(data=weights.view(np.uint8)))
+    graph.operators = operators
+
+
+def _exact_weights(
+    float32: schema.ModelT, outputs: Collection[str]
+) -> dict[bytes, np.ndarray]:
+    """Maps each convolution's weights, rounded to float16, to the weights, flat."""
+    (graph,) = float32.subgraphs
+    exact = {}
+    for operator, name in zip(graph.operators, output_names(float32), strict=True):
+        if name in outputs and is_convolution(float32, operator):
+            data = float32.buffers[graph.tensors[operator.inputs[1]].buffer].data
+            weights = np.frombuffer(bytes(data), np.float32)
+            exact[weights.astype(np.float16).tobytes()] = weights
+    return exact
+
+
+def _float_nodes(names: list[str], to_the_end: bool) -> list[str]:
     """Names of the operators that an int8 file computes in float32.
 
-    The gradient map: three channels, so hardly any work; LiteRT divides and takes
-    absolute values of bytes so slowly that they were 46 of the 118 ms of a tile.
-    The stems, see `_stems`. And, where the output is float32, the sum of image and
-    residual, so that the restored image is not rounded to bytes twice.
+    The gradient map: three channels, so hardly any work, while LiteRT's 8-bit division
+    and absolute value took 46 of the 118 ms of a tile. The stems, see `_stems`. And,
+    where the output is float32, the sum of image and residual, so that the restored
+    image is not rounded to bytes twice.
     """
-    names = operator_outputs(content)
-    nodes = [name for name in names if "/gradient_map" in name] + _stems(content)
+    nodes = [name for name in names if "/gradient_map" in name] + _stems(names)
     if to_the_end:
         nodes += [name for name in names if re.search(r"/stage3(_\d+)?/", name)]
         nodes += names[-2:]  # Clipping from below and above.
     return nodes
 
 
-def _stems(content: bytes) -> list[str]:
-    """Names of the first convolutions, whose weights take no rounding.
+def _stems(names: list[str]) -> list[str]:
+    """Names of the first convolutions, whose weights must not be rounded.
 
     A whitening stem (`egnet_tf.layers.whitening`) tells detail from brightness by
     weights of up to 27 whose sums are near 0. Rounded, they do not cancel, and
-    brightness leaks into detail. With exact stems a float16 file of `egnet_mobile` is
-    96 dB from Keras where it was 69.
+    brightness leaks into detail. With exact stems, a float16 file of `egnet_mobile` is
+    96 dB from Keras; with rounded ones it was 69.
     """
-    return [name for name in operator_outputs(content) if "shallow_conv" in name]
+    return [name for name in names if "shallow_conv" in name]
 
 
 def _images(crops: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""What is inside a .tflite file: its operators and the shapes of its tensors."""
+"""The contents of a .tflite file: its operators and the shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ON_GPU = (
 GPU_DELEGATE = frozenset(_ON_GPU.split())
 """Operators for which the GPU delegate has a parser: the cases of
 `NewOperationParser` in tflite/delegates/gpu/common/model_builder.cc of
-google-ai-edge/LiteRT at 34ec5bad. It looks at shapes too: tensors of at most four
-dimensions, static."""
+google-ai-edge/LiteRT at 34ec5bad. The delegate also needs static shapes and tensors
+of at most four dimensions."""
 
 _NAMES = {
     code: name
@@ -35,12 +35,12 @@ _NAMES = {
 
 
 class Contents(NamedTuple):
-    """What a file holds.
+    """A summary of a file.
 
     Attributes:
-        operators: how many there are of each, over all subgraphs.
-        custom: names of operators that are not built in (Flex among them).
-        largest_rank: of any tensor.
+        operators: how often each occurs, over all subgraphs.
+        custom: names of the operators that are not built in (Flex among them).
+        largest_rank: the largest number of dimensions of a tensor.
         static: whether all shapes are fixed.
     """
 
@@ -55,18 +55,14 @@ class Contents(NamedTuple):
         return tuple(sorted(set(self.operators) - GPU_DELEGATE))
 
 
-def read_contents(file: bytes) -> Contents:
-    """Reads the content of a .tflite file."""
-    model = flatbuffer_utils.convert_bytearray_to_object(file)
-    codes = [
-        flatbuffer_utils.get_builtin_code_from_operator_code(code)
-        for code in model.operatorCodes
-    ]
+def read_contents(content: bytes) -> Contents:
+    """Summarises the content of a .tflite file."""
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
     tensors = [t for graph in model.subgraphs for t in graph.tensors]
     signatures = [t.shapeSignature for t in tensors if t.shapeSignature is not None]
     return Contents(
         collections.Counter(
-            _NAMES[codes[operator.opcodeIndex]]
+            _NAMES[operator_code(model, operator)]
             for graph in model.subgraphs
             for operator in graph.operators
         ),
@@ -76,16 +72,18 @@ def read_contents(file: bytes) -> Contents:
     )
 
 
-def operator_outputs(file: bytes) -> list[str]:
-    """The names of what the operators of a .tflite file give, in their order."""
-    model = flatbuffer_utils.convert_bytearray_to_object(file)
+def operator_code(model: schema.ModelT, operator: schema.OperatorT) -> int:
+    """The kind of an operator, a `schema.BuiltinOperator`."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    return flatbuffer_utils.get_builtin_code_from_operator_code(code)
+
+
+def output_names(model: schema.ModelT) -> list[str]:
+    """The name of each operator's first output, in the order of the operators."""
     (graph,) = model.subgraphs
     return [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators]
 
 
 def is_convolution(model: schema.ModelT, operator: schema.OperatorT) -> bool:
-    """Whether an operator of a file is CONV_2D: image, weights and maybe bias."""
-    code = model.operatorCodes[operator.opcodeIndex]
-    return flatbuffer_utils.get_builtin_code_from_operator_code(code) == (
-        schema.BuiltinOperator.CONV_2D
-    )
+    """Whether an operator is CONV_2D, whose inputs are image, weights, maybe bias."""
+    return operator_code(model, operator) == schema.BuiltinOperator.CONV_2D

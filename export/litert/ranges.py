@@ -1,51 +1,64 @@
-"""The ranges that an int8 file's activations are rounded within, from photographs.
+"""The ranges within which an int8 file rounds its activations.
 
-The converter's own calibration takes the smallest and the largest value ever seen. A
-single highlight then decides how wide the 256 steps are that all values share. Here
-three values in a hundred thousand lie outside at either end, and saturate (Wu et al.,
-"Integer Quantization for Deep Learning Inference", 2020, compares such percentiles).
-What that saves: docs/export.md.
+The converter's own calibration takes the smallest and the largest value ever seen, so
+that a single highlight decides how wide the 256 steps are that all values share. Here
+three values in a hundred thousand lie outside the range at either end, and saturate
+(Wu et al., "Integer Quantization for Deep Learning Inference", 2020, compares such
+percentiles). What that gains: docs/export.md.
+
+All functions work on a parsed file, so that it is read and written once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from ai_edge_litert.tools import flatbuffer_utils
 
-_LEFT_OUT = 3e-5
+from export.litert.inspect import is_convolution, operator_code
+
+_OUTSIDE = 3e-5
 _VALUES = 2048
-"""Of each activation and image, at random places: all of them would fill the memory."""
+"""Values drawn at random from each activation and image: all would fill the memory."""
+
+_Operator = schema.BuiltinOperator
+_CUTS = (
+    _Operator.SLICE,
+    _Operator.SPLIT,
+    _Operator.SPLIT_V,
+    _Operator.STRIDED_SLICE,
+)
+
+_XNNPACK_LIMIT = 2.0**8
+_INT8_MAX = 127
 
 
-def with_activation_ranges(content: bytes, images: Iterable[np.ndarray]) -> bytes:
-    """Notes in a float32 .tflite file the range of every operator's output.
+def set_ranges(model: schema.ModelT, ranges: Mapping[int, tuple[float, float]]) -> None:
+    """Writes the (minimum, maximum) of tensors, by index, into a float32 model."""
+    (graph,) = model.subgraphs
+    for index, (low, high) in ranges.items():
+        graph.tensors[index].quantization = schema.QuantizationParametersT(
+            min=np.float32([low]), max=np.float32([high])
+        )
+
+
+def activation_ranges(
+    model: schema.ModelT, content: bytes, images: Iterable[np.ndarray]
+) -> dict[int, tuple[float, float]]:
+    """Measures the range of every operator's output on images.
 
     Args:
-        content: of the file; it has one input.
-        images: for that input, float32 (1, S, S, 3) in [0, 1].
+        model: of a float32 file with one input.
+        content: of the same file.
+        images: float32 (1, S, S, 3) in [0, 1].
 
     Returns:
-        The same, with a minimum and a maximum for each output; 0 lies between them.
+        (minimum, maximum) by index of the tensor; 0 lies between them.
     """
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
     (graph,) = model.subgraphs
-    outputs = [index for operator in graph.operators for index in operator.outputs]
-    for index, values in _activations(content, outputs, images).items():
-        low, high = np.quantile(values, (_LEFT_OUT, 1 - _LEFT_OUT))
-        graph.tensors[index].quantization = schema.QuantizationParametersT(
-            min=np.float32([min(low, 0)]), max=np.float32([max(high, 0)])
-        )
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def _activations(
-    content: bytes, outputs: list[int], images: Iterable[np.ndarray]
-) -> dict[int, np.ndarray]:
-    # Without the delegate, which keeps what lies inside its part of the graph.
+    # Without the delegate, which keeps the tensors inside its part of the graph.
     interpreter = Interpreter(
         model_content=content,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -54,7 +67,9 @@ def _activations(
     interpreter.allocate_tensors()
     (input_details,) = interpreter.get_input_details()
     rng = np.random.default_rng(0)
-    drawn: dict[int, list[np.ndarray]] = {index: [] for index in outputs}
+    drawn: dict[int, list[np.ndarray]] = {
+        index: [] for operator in graph.operators for index in operator.outputs
+    }
     for image in images:
         interpreter.set_tensor(input_details["index"], image)
         interpreter.invoke()
@@ -63,4 +78,83 @@ def _activations(
             if tensor.size > _VALUES:
                 tensor = tensor[rng.integers(tensor.size, size=_VALUES)]
             values.append(tensor)
-    return {index: np.concatenate(values) for index, values in drawn.items()}
+    ranges = {}
+    for index, values in drawn.items():
+        low, high = np.quantile(np.concatenate(values), (_OUTSIDE, 1 - _OUTSIDE))
+        ranges[index] = (min(low, 0), max(high, 0))
+    return ranges
+
+
+def image_ranges(model: schema.ModelT) -> dict[int, tuple[float, float]]:
+    """The range [0, 1] for the input, all that is cut out of it, and the output.
+
+    What is cut out of an image has the image's scale, and the converter prefers the
+    range measured in a part to that of the whole: if the last row of no crop was quite
+    white, white would be clipped everywhere. With [0, 1] exactly, the byte n is n / 255
+    in the input and in the output, and saturation clips the restored image.
+
+    Args:
+        model: of a float32 file whose last two operators clip.
+    """
+    (graph,) = model.subgraphs
+    below, above = graph.operators[-2:]
+    images = {*graph.inputs, below.inputs[0], below.outputs[0], above.outputs[0]}
+    for operator in graph.operators:
+        kind, taken = operator_code(model, operator), set(operator.inputs)
+        is_cut = kind in _CUTS and taken & images
+        is_joined = kind == _Operator.CONCATENATION and taken <= images
+        if is_cut or is_joined:
+            images |= set(operator.outputs)
+    return dict.fromkeys(images, (0.0, 1.0))
+
+
+def repair_zero_ranges(model: schema.ModelT) -> bool:
+    """Gives the convolutions of an int8 model scales that XNNPACK accepts.
+
+    The squeezing convolution of a channel attention ends in a ReLU. Where it gives
+    nothing but zeros on all calibration images, its measured range is empty and the
+    converter writes a scale near 0. LiteRT's default delegate (XNNPACK) then refuses
+    the whole file, because it takes convolutions whose input scale x weight scale /
+    output scale is below 256. Any scale represents the zeros exactly, so the output
+    gets the range of one full input times one full weight.
+
+    Args:
+        model: modified in place.
+
+    Returns:
+        Whether a scale was changed.
+    """
+    changed = False
+    for graph in model.subgraphs:
+        convolutions = [
+            [graph.tensors[i] for i in (*operator.inputs, *operator.outputs)]
+            for operator in graph.operators
+            if is_convolution(model, operator)
+        ]
+        for image, weights, *_, output in convolutions:
+            scales = [_scale(tensor) for tensor in (image, weights, output)]
+            if any(scale is None for scale in scales):
+                continue
+            product = float(np.max(scales[0] * scales[1]))
+            if product / scales[2][0] < _XNNPACK_LIMIT:
+                continue
+            output.quantization.scale = np.float32([product * _INT8_MAX])
+            changed = True
+            for taken, kernel, *bias, _ in convolutions:
+                if taken is output and bias:
+                    _rescale(model, bias[0], _scale(output) * _scale(kernel))
+    return changed
+
+
+def _scale(tensor: schema.TensorT) -> np.ndarray | None:
+    quantization = tensor.quantization
+    return None if quantization is None else quantization.scale
+
+
+def _rescale(model: schema.ModelT, bias: schema.TensorT, scale: np.ndarray) -> None:
+    """Changes the step of a bias, which is input scale x weight scale."""
+    buffer = model.buffers[bias.buffer]
+    values = np.frombuffer(bytes(buffer.data), np.int32) * _scale(bias)
+    if np.any(values):
+        buffer.data = np.rint(values / scale).astype(np.int32).view(np.uint8)
+    bias.quantization.scale = np.float32(scale)

@@ -9,8 +9,9 @@ import numpy as np
 from egnet_tf.errors import InputError
 from export.checks.checked_export import Export, Source, write_checked
 from export.graphs.tile import tile_model
-from export.litert.convert import CALIBRATED, TOLERANCES, TileConverter
+from export.litert.convert import TileConverter
 from export.litert.inspect import read_contents
+from export.litert.modes import CALIBRATED, TOLERANCES
 
 
 class LiteRTWriter:

@@ -13,7 +13,7 @@ import egnet_tf
 from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.inference.branches import PAPER_BRANCHES
-from export.litert.convert import TOLERANCES
+from export.litert.modes import TOLERANCES
 
 for package in ("tf2onnx", "onnxruntime", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs the extras onnx and serving")

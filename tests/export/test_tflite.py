@@ -17,8 +17,8 @@ from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
 from export.checks.checked_export import ToleranceError, write_checked
 from export.checks.parity import Tolerance
 from export.graphs.tile import tile_model
-from export.litert.convert import CALIBRATED, TOLERANCES
 from export.litert.inspect import GPU_DELEGATE, read_contents
+from export.litert.modes import CALIBRATED, TOLERANCES
 from export.litert.writer import LiteRTWriter
 
 TILE = 64

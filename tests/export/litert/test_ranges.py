@@ -1,11 +1,17 @@
 """Ranges of activations against quantiles of the same activations in NumPy."""
 
+from unittest import mock
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
-from export.litert.ranges import with_activation_ranges
+from export.litert import convert
+from export.litert.ranges import activation_ranges, repair_zero_ranges
+from tests.helpers import random_image
 
 SIDE = 32
 
@@ -32,15 +38,12 @@ def content(matrix):
 def ranges(content, crops):
     """(minimum, maximum) of every operator's output, in their order."""
     images = (crop[None].astype(np.float32) / 255 for crop in crops)
-    noted = with_activation_ranges(content, images)
-    model = flatbuffer_utils.convert_bytearray_to_object(noted)
-    (graph,) = model.subgraphs
-    found = [graph.tensors[o.outputs[0]].quantization for o in graph.operators]
-    return np.array([(q.min[0], q.max[0]) for q in found])
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    return np.array(list(activation_ranges(model, content, images).values()))
 
 
 def test_ranges_are_quantiles_around_zero(content, matrix):
-    crops = np.random.default_rng(1).integers(0, 256, (64, SIDE, SIDE, 3), np.uint8)
+    crops = random_image((64, SIDE, SIDE, 3), seed=1)
     features = crops.reshape(-1, 3) / 255 @ matrix
     low, high = np.quantile(features, (3e-5, 1 - 3e-5))
     first, *_, last = ranges(content, crops)
@@ -51,14 +54,60 @@ def test_ranges_are_quantiles_around_zero(content, matrix):
     assert (ranges(content, crops)[:, 0] <= 0).all()
 
 
-def test_one_highlight_does_not_widen_a_range(content):
+def test_ranges_are_not_widened_by_one_highlight(content):
     crops = np.full((20, SIDE, SIDE, 3), 20, np.uint8)
     dark = ranges(content, crops)
     crops[3, 5, 7] = 255
     np.testing.assert_array_equal(ranges(content, crops), dark)
 
 
-def test_a_range_holds_zero(content):
+def test_ranges_hold_zero(content):
     crops = np.full((2, SIDE, SIDE, 3), 255, np.uint8)
     low, high = ranges(content, crops).T
     assert (low <= 0).all() and (high >= 0).all() and (high > low).all()
+
+
+class Clip(keras.layers.Layer):
+    def call(self, x):
+        return tf.clip_by_value(x, 0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def dead_channels():
+    """Converts a network whose ReLU no image in [0, 1] switches on: image + 0.25."""
+    constant = keras.initializers.Constant
+    image = keras.Input((SIDE, SIDE, 3), batch_size=1)
+    dead = keras.layers.Conv2D(
+        4,
+        1,
+        activation="relu",
+        kernel_initializer=constant(-1.0),
+        bias_initializer=constant(-0.1),
+    )(image)
+    residual = keras.layers.Conv2D(
+        3,
+        1,
+        kernel_initializer=constant(0.5),
+        bias_initializer=constant(0.25),
+    )(dead)
+    restored = Clip()(keras.layers.Add()([image, residual]))
+    return convert.TileConverter(keras.Model(image, {"restored": restored}))
+
+
+def test_a_zero_range_is_repaired_so_that_xnnpack_takes_the_file(dead_channels):
+    crops = random_image((4, SIDE, SIDE, 3))
+    with mock.patch.object(convert, "repair_zero_ranges", lambda model: False):
+        broken = dead_channels.convert("int8", crops)
+    with pytest.raises(RuntimeError, match="XNNPACK"):
+        Interpreter(model_content=broken).allocate_tensors()
+
+    repaired = dead_channels.convert("int8", crops)
+    image = crops[:1].astype(np.float32) / 255
+    run = Interpreter(model_content=repaired).get_signature_runner()
+    # The bias behind the ReLU, stored in steps of its scale, keeps its value.
+    np.testing.assert_allclose(
+        run(image=image)["restored"], np.clip(image + 0.25, 0, 1), atol=1 / 255
+    )
+    # Once is enough.
+    model = flatbuffer_utils.convert_bytearray_to_object(repaired)
+    assert not repair_zero_ranges(model)
