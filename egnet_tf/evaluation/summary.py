@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from egnet_tf.errors import InputError
+from egnet_tf.cli.table import Cell, markdown
 from egnet_tf.evaluation.results_folder import Row
 from egnet_tf.metrics.protocols import Protocol, Score
 
@@ -65,8 +65,8 @@ def summarize(
     Args:
         rows: of all images, in the dataset's order.
         protocol: by which they were scored.
-        about: what was scored; goes in as it is. `markdown_table` asks for "method"
-            and "dataset", and compares "names" and "seed" where they are there.
+        about: what was scored, copied as it is; `score_rows` reads "method" and
+            "dataset", `egnet_tf.paper.table1` compares "names" and "seed".
         unscored: names of the images that could not be read, restored or compared,
             with the reason.
 
@@ -101,53 +101,44 @@ def _json_value(value: Any) -> Any:
     return value
 
 
-def markdown_table(summaries: Iterable[Mapping[str, Any]]) -> str:
-    """One table of several summaries of the same data, under the blurry images.
+def score_rows(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Cell]]:
+    """Rows of `egnet_tf.cli.table` for summaries of the same images and protocol.
 
-    Where some images could not be compared, the column says "5 of 6"; below the
-    table stands every protocol and version that it rests on.
-
-    Raises:
-        InputError: they are not of the same data ("dataset", "names", "seed") and
-            protocol.
+    The blurry images come first, where they were scored; then a row for each method.
     """
-    summaries = list(summaries)
-    for key in ("dataset", "names", "seed", "protocol"):
-        values = {str(summary.get(key)) for summary in summaries}
-        if len(values) > 1:
-            raise InputError(
-                f"Expected evaluations of the same {key}. "
-                f"Received: {', '.join(sorted(values))}"
-            )
-    lines = [
-        "| method | dataset | protocol | images | PSNR (dB) | SSIM |",
-        "| --- | --- | --- | ---: | ---: | ---: |",
-    ]
-    with_blurry = [summary for summary in summaries if summary["blurry"]]
-    if with_blurry:
-        lines.append(_line("blurry", with_blurry[0], with_blurry[0]["blurry"]))
+    rows: list[dict[str, Cell]] = []
     for summary in summaries:
-        lines.append(_line(summary["method"], summary, summary["restored"]))
-    descriptions = dict.fromkeys(summary["description"] for summary in summaries)
-    return "\n".join([*lines, "", *descriptions])
+        if summary["blurry"] and not rows:
+            rows.append(_row("blurry", summary, summary["blurry"]))
+        rows.append(_row(summary["method"], summary, summary["restored"]))
+    return rows
 
 
-def _line(method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]) -> str:
-    images = str(summary["images"])
-    if mean["compared"] != summary["images"]:
-        images = f"{mean['compared']} of {images}"
-    cells = (
-        method,
-        summary["dataset"],
-        summary["protocol"],
-        images,
-        _number(mean["psnr"], digits=2),
-        _number(mean["ssim"], digits=4),
-    )
-    return "| " + " | ".join(cells) + " |"
+def markdown_table(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a Markdown table, with the protocol's definition below."""
+    notes = dict.fromkeys(summary["description"] for summary in summaries)
+    return "\n".join([markdown(score_rows(summaries)), "", *notes])
 
 
-def _number(value: float | str | None, digits: int) -> str:
-    if value is None:
-        return "none"
-    return f"{float(value):.{digits}f}"
+def images_compared(summary: Mapping[str, Any], mean: Mapping[str, Any]) -> str:
+    """The number of images in a mean: "6", or "5 of 6" if some were not compared."""
+    if mean["compared"] == summary["images"]:
+        return str(summary["images"])
+    return f"{mean['compared']} of {summary['images']}"
+
+
+def _row(
+    method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]
+) -> dict[str, Cell]:
+    return {
+        "method": method,
+        "dataset": summary["dataset"],
+        "protocol": summary["protocol"],
+        "images": images_compared(summary, mean),
+        "PSNR (dB)": _number(mean["psnr"], digits=2),
+        "SSIM": _number(mean["ssim"], digits=4),
+    }
+
+
+def _number(value: float | str | None, digits: int) -> str | None:
+    return None if value is None else f"{float(value):.{digits}f}"

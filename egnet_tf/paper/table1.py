@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from egnet_tf.cli import app
+from egnet_tf.cli.table import markdown
 from egnet_tf.errors import InputError
 from egnet_tf.paper.published import TABLE_1
 from egnet_tf.paper.tables import comparison_table, results_of_run, write_table
@@ -37,7 +38,7 @@ def main() -> None:
     notes = list(dict.fromkeys(result.description for result in results))
     if _PUBLISHED.value:
         notes.insert(0, "published: printed in the paper, not measured here")
-    print(table.markdown(), "", *notes, sep="\n")
+    print(markdown(table), "", *notes, sep="\n")
     if _OUTPUT.value:
         write_table(Path(_OUTPUT.value), table, notes)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from egnet_tf.cli.table import Cell, markdown, write_csv
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import read_summary
+from egnet_tf.evaluation import images_compared, read_summary
 from egnet_tf.files import replacing
 from egnet_tf.paper.published import Scores
 
@@ -20,16 +19,18 @@ TITLES = {"gopro": "GoPro", "realblur_j": "RealBlur-J", "realblur_r": "RealBlur-
 
 
 class Result(NamedTuple):
-    """A finished evaluation.
+    """The mean scores of a finished evaluation.
 
     Attributes:
-        method: the model with how it restored, or a folder.
+        method: the model with how it restored, a folder, or "blurry".
         dataset: as in the summary: "gopro test".
         protocol: its name.
         psnr: dB; NaN if no image could be compared.
         ssim: NaN likewise.
         images: "6", or "5 of 6" where not all could be compared.
         description: of the protocol with the versions of its libraries.
+        data: which images were scored, and with which blur: two results of one test
+            set can be compared if this is equal.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Result(NamedTuple):
     ssim: float
     images: str
     description: str
+    data: str = ""
 
     @property
     def test_set(self) -> str:
@@ -47,33 +49,20 @@ class Result(NamedTuple):
         return name.replace(" test", "", 1)
 
 
-def read_result(folder: str | os.PathLike) -> Result:
-    """Reads what an evaluation wrote.
+def read_result(folder: str | os.PathLike[str]) -> Result:
+    """Reads what an evaluation wrote about the restored images.
 
     Raises:
         InputError: the folder holds no finished evaluation.
     """
     summary = read_summary(folder)
-    mean, images = summary["restored"], str(summary["images"])
-    if mean["compared"] != summary["images"]:
-        images = f"{mean['compared']} of {images}"
-    psnr, ssim = (
-        math.nan if mean[name] is None else float(mean[name])
-        for name in ("psnr", "ssim")
-    )
-    return Result(
-        summary["method"],
-        summary["dataset"],
-        summary["protocol"],
-        psnr,
-        ssim,
-        images,
-        summary["description"],
-    )
+    return _result(summary["method"], summary, summary["restored"])
 
 
-def results_of_run(run: str | os.PathLike) -> list[Result]:
-    """All finished evaluations below a run's folder (or any other), in order.
+def results_of_run(run: str | os.PathLike[str]) -> list[Result]:
+    """All finished evaluations in and below a folder, in order of their names.
+
+    The blurry images of each come before the restored ones.
 
     Raises:
         InputError: there is none.
@@ -84,117 +73,124 @@ def results_of_run(run: str | os.PathLike) -> list[Result]:
             "Expected evaluations (python -m egnet_tf.evaluate) below the folder. "
             f"Received: {run}"
         )
-    return [read_result(file.parent) for file in files]
-
-
-class Table(NamedTuple):
-    """Cells as text, the head first."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def markdown(self) -> str:
-        """As a Markdown table: first column to the left, others to the right."""
-        marks = ["---", *["---:"] * (len(self.head) - 1)]
-        lines = [self.head, marks, *self.rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-    def csv(self) -> str:
-        """As CSV, empty cells where Markdown has a dash."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.head)
-        writer.writerows(
-            ["" if cell == _NONE else cell for cell in row] for row in self.rows
-        )
-        return text.getvalue()
+    results = []
+    for file in files:
+        summary = read_summary(file.parent)
+        if summary["blurry"]:
+            results.append(_result("blurry", summary, summary["blurry"]))
+        results.append(_result(summary["method"], summary, summary["restored"]))
+    return results
 
 
 def comparison_table(
     results: Sequence[Result], published: Mapping[str, Scores]
-) -> Table:
-    """The paper's Table 1: a row a method, two columns a test set.
+) -> list[dict[str, Cell]]:
+    """The paper's Table 1: a row per method, two columns per test set.
 
     Args:
-        results: ours; a row for each method and protocol.
-        published: by method; their rows say so and come first.
+        results: ours; a row for each method and protocol, the blurry images first.
+        published: by method; these rows say so and come first.
+
+    Returns:
+        Rows of `egnet_tf.cli.table`.
+
+    Raises:
+        InputError: two results of a test set are not of the same images.
     """
+    for test_set in {result.test_set for result in results}:
+        found = {result.data for result in results if result.test_set == test_set}
+        if len(found) > 1:
+            raise InputError(
+                f"Expected evaluations of the same images of {test_set}. "
+                f"Received: {', '.join(sorted(found))}"
+            )
     sets = _ordered({result.test_set for result in results} | _names(published))
-    rows = [
-        [name, "published", *_cells([scores.get(test_set) for test_set in sets])]
+    rows: list[dict[str, Cell]] = [
+        {"method": name, "protocol": "published"} | _cells(scores, sets)
         for name, scores in published.items()
     ]
-    for method, protocol in dict.fromkeys((r.method, r.protocol) for r in results):
-        found = {
-            result.test_set: result
-            for result in results
-            if (result.method, result.protocol) == (method, protocol)
-        }
-        rows.append(
-            [method, protocol, *_cells([found.get(test_set) for test_set in sets])]
-        )
-    return Table(["method", "protocol", *_heads(sets)], rows)
+    measured: dict[tuple[str, str], dict[str, Result]] = {}
+    for result in sorted(results, key=lambda result: result.method != "blurry"):
+        key = result.method, result.protocol
+        measured.setdefault(key, {})[result.test_set] = result
+    for (method, protocol), scores in measured.items():
+        rows.append({"method": method, "protocol": protocol} | _cells(scores, sets))
+    return rows
 
 
 def ablation_table(
     rows: Mapping[str, Sequence[Result]], published: Mapping[str, Scores]
-) -> Table:
+) -> list[dict[str, Cell]]:
     """The paper's Tables 3, 4 and 6: measured columns, then the published ones.
 
     Args:
         rows: the evaluations of each row; none where its training failed.
         published: by row.
+
+    Returns:
+        Rows of `egnet_tf.cli.table`.
     """
     published = {name: published[name] for name in rows if name in published}
-    measured = _ordered(
-        {result.test_set for found in rows.values() for result in found}
-    )
-    printed = _ordered(_names(published))
-    head = ["row", *_heads(measured), *_heads(printed, ", published")]
-    lines = []
-    for name, found in rows.items():
-        by_set = {result.test_set: result for result in found}
-        ours = _cells([by_set.get(test_set) for test_set in measured], digits=4)
-        theirs = [published.get(name, {}).get(test_set) for test_set in printed]
-        lines.append([name, *ours, *_cells(theirs, digits=4)])
-    return Table(head, lines)
-
-
-def write_table(path: Path, table: Table, notes: Iterable[str] = ()) -> None:
-    """Writes <path>.md, with notes below the table, and <path>.csv."""
-    text = "\n".join([table.markdown(), "", *notes])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for suffix, content in ((".md", text + "\n"), (".csv", table.csv())):
-        with replacing(path.with_name(path.name + suffix)) as unfinished:
-            unfinished.write_text(content, encoding="utf-8")
-
-
-_NONE = "–"  # noqa: RUF001 (a dash, as in the paper's tables)
-
-
-def _cells(scores: Sequence, digits: int = 2) -> list[str]:
-    """PSNR and SSIM of each; a dash for none. Part of the images is said."""
-    cells = []
-    for score in scores:
-        if score is None or math.isnan(score.psnr):
-            cells += [_NONE, _NONE]
-            continue
-        part = getattr(score, "images", "")
-        part = f" ({part})" if " of " in part else ""
-        cells += [f"{score.psnr:.{digits}f}{part}", f"{score.ssim:.{max(digits, 3)}f}"]
-    return cells
-
-
-def _heads(sets: Sequence[str], suffix: str = "") -> list[str]:
+    measured = {
+        name: {result.test_set: result for result in found}
+        for name, found in rows.items()
+    }
+    ours, theirs = _ordered(_names(measured)), _ordered(_names(published))
     return [
-        f"{TITLES.get(name, name)} {measure}{suffix}"
-        for name in sets
-        for measure in ("PSNR", "SSIM")
+        {"row": name}
+        | _cells(scores, ours, digits=4)
+        | _cells(published.get(name, {}), theirs, ", published", digits=4)
+        for name, scores in measured.items()
     ]
 
 
-def _names(published: Mapping[str, Scores]) -> set[str]:
-    return {name for scores in published.values() for name in scores}
+def write_table(
+    path: Path, rows: Sequence[Mapping[str, Cell]], notes: Iterable[str] = ()
+) -> None:
+    """Writes <path>.csv, and <path>.md with notes below the table."""
+    write_csv(path.with_name(path.name + ".csv"), rows)
+    with replacing(path.with_name(path.name + ".md")) as unfinished:
+        text = "\n".join([markdown(rows), "", *notes])
+        unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def _result(method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]) -> Result:
+    psnr, ssim = (
+        math.nan if mean[name] is None else float(mean[name])
+        for name in ("psnr", "ssim")
+    )
+    return Result(
+        method,
+        summary["dataset"],
+        summary["protocol"],
+        psnr,
+        ssim,
+        images_compared(summary, mean),
+        summary["description"],
+        f"names {summary.get('names')} of seed {summary.get('seed')}",
+    )
+
+
+def _cells(
+    scores: Mapping[str, Any], sets: Sequence[str], suffix: str = "", digits: int = 2
+) -> dict[str, Cell]:
+    """PSNR and SSIM for each test set; says if they are of a part of the images."""
+    cells: dict[str, Cell] = {}
+    for name in sets:
+        psnr = ssim = None
+        score = scores.get(name)
+        if score is not None and not math.isnan(score.psnr):
+            part = getattr(score, "images", "")
+            part = f" ({part})" if " of " in part else ""
+            psnr = f"{score.psnr:.{digits}f}{part}"
+            ssim = f"{score.ssim:.{max(digits, 3)}f}"
+        title = TITLES.get(name, name)
+        cells |= {f"{title} PSNR{suffix}": psnr, f"{title} SSIM{suffix}": ssim}
+    return cells
+
+
+def _names(rows: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {name for scores in rows.values() for name in scores}
 
 
 def _ordered(sets: Iterable[str]) -> list[str]:

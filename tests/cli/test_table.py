@@ -3,7 +3,7 @@ from typing import NamedTuple
 
 import pytest
 
-from egnet_tf.cli.table import aligned, write_csv
+from egnet_tf.cli.table import aligned, markdown, write_csv
 
 
 class Row(NamedTuple):
@@ -21,6 +21,22 @@ def test_columns_stand_under_their_titles():
         "a          20,127,073   0.1235",
         "longer              7   12,346",
     ]
+
+
+def test_markdown_and_csv_hold_the_same_cells(tmp_path):
+    rows = [
+        {"row": "a", "GoPro PSNR": None},
+        {"row": "b", "GoPro PSNR": "31.00 (1 of 2)"},
+    ]
+    assert markdown(rows).splitlines() == [
+        "| row | GoPro PSNR |",
+        "| --- | ---: |",
+        "| a | – |",  # noqa: RUF001
+        "| b | 31.00 (1 of 2) |",
+    ]
+    write_csv(tmp_path / "new" / "rows.csv", rows)
+    text = (tmp_path / "new" / "rows.csv").read_text()
+    assert text == "row,GoPro PSNR\na,\nb,31.00 (1 of 2)\n"
 
 
 def test_a_file_keeps_all_digits(tmp_path):
