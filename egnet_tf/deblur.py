@@ -14,7 +14,7 @@ from tqdm import tqdm
 from egnet_tf.cli import app
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.images.photo import DEFAULT_MAX_PIXELS
+from egnet_tf.images.read import DEFAULT_MAX_PIXELS
 from egnet_tf.inference.photos import Job, find_jobs, restore_photos
 from egnet_tf.inference.video import is_video, restore_video, video_target
 

@@ -27,7 +27,8 @@ from egnet_tf import evaluation, metrics
 from egnet_tf.cli.data_flags import DataFlags
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 # Every scoring worker imports this module: what imports TensorFlow (`commands` too)
 # comes later, where it is needed.
@@ -143,7 +144,7 @@ def _evaluate_folder() -> int:
     }
 
     def images(index: int) -> evaluation.Images:
-        return evaluation.Images(*map(read_rgb, match.pairs[names[index]]))
+        return evaluation.Images(*map(read_image, match.pairs[names[index]]))
 
     beside = restored.with_name(f"{restored.name}_evaluation") / _PROTOCOL.value
     folder = _open(_OUTPUT.value or beside, about)

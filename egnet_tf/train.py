@@ -15,7 +15,7 @@ from absl import flags
 from egnet_tf.cli import app
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 from egnet_tf.inference import Restorer
 from egnet_tf.metrics import protocol_named
 from egnet_tf.training import Interrupted, RunFolder, recipe, train

@@ -16,7 +16,8 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf.data import open_pairs
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS
 
 ROOT = Path(__file__).parents[1]
@@ -110,9 +111,9 @@ def test_saved_images_are_those_that_were_scored(evaluated):
     pairs = open_pairs("samples", split="test", seed=0)
     pair = pairs.read(1)
     name = f"{pairs.names[1]}.png"
-    np.testing.assert_array_equal(read_rgb(images / "blurry" / name), pair.blurry)
-    np.testing.assert_array_equal(read_rgb(images / "sharp" / name), pair.sharp)
-    restored = read_rgb(images / "restored" / name)
+    np.testing.assert_array_equal(read_image(images / "blurry" / name), pair.blurry)
+    np.testing.assert_array_equal(read_image(images / "sharp" / name), pair.sharp)
+    restored = read_image(images / "restored" / name)
     found = float(table(evaluated[0])[1]["restored_psnr"])
     assert PROTOCOLS["plain"].score(restored, pair.sharp).psnr == found
 
@@ -189,7 +190,9 @@ def test_scores_any_methods_images_and_names_what_it_could_not(tmp_path):
     assert found["restored"]["failed"] == {"01": "the alignment did not converge"}
     assert found["only_sharp"] == ["sharp/02.png"]
     assert "| restored | sharp | realblur | 1 of 2 |" in done.stdout
-    sharp, restored = (read_rgb(tmp_path / k / "00.png") for k in ("sharp", "restored"))
+    sharp, restored = (
+        read_image(tmp_path / k / "00.png") for k in ("sharp", "restored")
+    )
     expected = PROTOCOLS["realblur"].score(restored, sharp)
     assert float(table(output)[0]["restored_psnr"]) == pytest.approx(expected.psnr)
     assert table(output)[0]["blurry_psnr"] == ""
@@ -218,9 +221,9 @@ def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
     home = tmp_path / "runs" / "evaluation" / "sharpen"
     output = home / "folder_plain_branches=whole_turn"
     assert summary(output)["method"] == f"{sharpen} --branches=whole,turn"
-    image = read_rgb(folder / "blurry" / "00.png")
+    image = read_image(folder / "blurry" / "00.png")
     restored = egnet_tf.load(sharpen, branches=["whole", "turn"])(image)
-    sharp = read_rgb(folder / "sharp" / "00.png")
+    sharp = read_image(folder / "sharp" / "00.png")
     expected = PROTOCOLS["plain"].score(restored, sharp).psnr
     assert float(table(output)[0]["restored_psnr"]) == expected
 

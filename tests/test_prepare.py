@@ -9,7 +9,7 @@ import pytest
 
 from egnet_tf.data import open_pairs
 from egnet_tf.data.prepare import write_shards
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 
 
 def command(*arguments):

@@ -35,7 +35,7 @@ from egnet_tf.benchmarks.tflite import find_files, measure_files
 from egnet_tf.cli import app
 from egnet_tf.cli.table import aligned, write_csv
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb
+from egnet_tf.images.read import read_image
 
 _PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -151,7 +151,7 @@ def _measured() -> Iterator[NamedTuple]:
                 raise InputError("Expected --photo for --what=seams. Received: none")
             yield from measure_seams(
                 _model(),
-                read_rgb(_PHOTO.value),
+                read_image(_PHOTO.value),
                 _numbers(_TILES, int),
                 _OVERLAP.value,
             )

@@ -29,7 +29,8 @@ from egnet_tf.data.pipeline import training_batches
 from egnet_tf.data.prepare import records_of, write_images, write_shards
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 _STORED_CROP, _OVERLAP = 512, 256
 _CPUS = os.cpu_count() or 1
@@ -235,7 +236,7 @@ class _EnlargedSamples(Pairs):
     def read(self, index: int) -> Pair:
         way, photo = divmod(index, len(self._photos))
         sharp = cv2.resize(
-            read_rgb(self._photos[photo]), (1280, 720), interpolation=cv2.INTER_CUBIC
+            read_image(self._photos[photo]), (1280, 720), interpolation=cv2.INTER_CUBIC
         )
         sharp = sharp[:: -1 if way & 1 else 1, :: -1 if way & 2 else 1].copy()
         rng = np.random.default_rng(index)

@@ -31,7 +31,7 @@ from egnet_tf.data.datasets.shards import (
 )
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 
 # 200 MB of GoPro in crops of 512: little is lost to a kill, and files stay few.
 PAIRS_PER_SHARD = 16

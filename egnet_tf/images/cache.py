@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import collections
+import contextlib
 import threading
 from pathlib import Path
 
+import cachetools
 import numpy as np
 
-from egnet_tf.images.rgb import read_rgb
+from egnet_tf.images.read import read_image
 
 DEFAULT_LIMIT = 512 * 2**20
 """512 MiB: about 190 images of 1280x720."""
@@ -23,26 +24,19 @@ class ImageCache:
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT):
-        self._limit = limit
-        self._size = 0
-        self._images: collections.OrderedDict[Path, np.ndarray]
-        self._images = collections.OrderedDict()
+        self._images: cachetools.LRUCache[Path, np.ndarray] = cachetools.LRUCache(
+            limit, getsizeof=lambda image: image.nbytes
+        )
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> np.ndarray:
-        """As `images.read_rgb`; the array is shared and read-only."""
+        """As `read_image`; the array is shared and read-only."""
         with self._lock:
             if path in self._images:
-                self._images.move_to_end(path)
                 return self._images[path]
         # Decoded outside the lock, so that threads do not wait for each other.
-        image = read_rgb(path)
+        image = read_image(path)
         image.setflags(write=False)
-        with self._lock:
-            if path not in self._images and image.nbytes <= self._limit:
-                self._images[path] = image
-                self._size += image.nbytes
-                while self._size > self._limit:
-                    _, oldest = self._images.popitem(last=False)
-                    self._size -= oldest.nbytes
+        with self._lock, contextlib.suppress(ValueError):  # Larger than the limit.
+            self._images[path] = image
         return image

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.photo import DEFAULT_MAX_PIXELS, Photo, read_photo
-from egnet_tf.images.photo_writing import (
+from egnet_tf.images.read import DEFAULT_MAX_PIXELS, Photo, read_photo
+from egnet_tf.images.write import (
     check_fits,
     check_suffix,
     writable_suffixes,

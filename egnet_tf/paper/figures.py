@@ -28,7 +28,8 @@ from egnet_tf.cli import app
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
 from egnet_tf.images.find import find_images
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 from egnet_tf.inference.branches import branch_images, shrinkage
 
 _MOST_SCENES = 8
@@ -77,7 +78,7 @@ _RESTORER = RestorerFlags()
 def main() -> None:
     """Draws what is asked for and writes it."""
     draw = {
-        "gradient": lambda: visualization.gradient_figure(read_rgb(_INPUT.value)),
+        "gradient": lambda: visualization.gradient_figure(read_image(_INPUT.value)),
         "comparison": _comparison,
         "features": _features,
         "ensemble": _ensemble,
@@ -119,7 +120,7 @@ def _scenes() -> Iterator[tuple[str, Path]]:
 def _scene(
     name: str, path: Path, methods: dict[str, Callable[[str, np.ndarray], np.ndarray]]
 ) -> np.ndarray:
-    blurry = read_rgb(path)
+    blurry = read_image(path)
     images = {"blurry": blurry}
     for title, restore in methods.items():
         images[title] = restore(name, blurry)
@@ -158,11 +159,11 @@ def _method(entry: str) -> tuple[str, Callable[[str, np.ndarray], np.ndarray]]:
 
 def _image_of(path: Path, name: str) -> np.ndarray:
     if not path.is_dir():
-        return read_rgb(path)
+        return read_image(path)
     found = find_images(path)
     if name not in found:
         raise InputError(f"Expected an image named {name} in {path}. Received: none")
-    return read_rgb(found[name])
+    return read_image(found[name])
 
 
 def _parse_zoom(text: str, shape: tuple[int, ...]) -> visualization.Zoom:
@@ -190,7 +191,7 @@ def _note(title: str, image: np.ndarray, sharp: np.ndarray | None) -> str:
 
 
 def _features() -> np.ndarray:
-    loaded, image = _loaded(), read_rgb(_INPUT.value)
+    loaded, image = _loaded(), read_image(_INPUT.value)
     image = _cropped(image, loaded.size_multiple)
     stages = models.egn_features(loaded.network, _batch(image))
     if not stages:
@@ -209,14 +210,14 @@ def _features() -> np.ndarray:
 
 
 def _ensemble() -> np.ndarray:
-    loaded, blurry = _loaded(), read_rgb(_INPUT.value)
+    loaded, blurry = _loaded(), read_image(_INPUT.value)
     if loaded.ensemble is None:
         raise InputError(
             f"Expected a run with a trained self-ensemble. Received: {_MODEL.value}"
         )
     multiple = loaded.size_multiple * shrinkage(loaded.branches)
     blurry = _cropped(blurry, multiple)
-    sharp = _SHARP.value and _cropped(read_rgb(_SHARP.value), multiple)
+    sharp = _SHARP.value and _cropped(read_image(_SHARP.value), multiple)
 
     def caption(title: str, image: np.ndarray) -> str:
         return title if sharp is None else f"{title}\n{_note(title, image, sharp)}"

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from egnet_tf.images.rgb import read_rgb
+from egnet_tf.images.read import read_image
 from egnet_tf.paper.curves import curves
 from egnet_tf.paper.run_record import RunRecord, chosen_images
 
@@ -146,7 +146,7 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
 
 def _embedded(path: Path) -> dict[str, Any]:
     """An image as a data URL, with its size, so that the page does not jump."""
-    image = Image.fromarray(np.ascontiguousarray(read_rgb(path)))
+    image = Image.fromarray(np.ascontiguousarray(read_image(path)))
     image.thumbnail((_MOST_WIDTH, 4 * _MOST_WIDTH), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY, subsampling="4:4:4")

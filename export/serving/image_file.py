@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from egnet_tf.images.rgb import read_rgb
+from egnet_tf.images.read import read_image
 
 _ORIENTATION = 0x0112  # EXIF's tag. TensorFlow decodes without it.
 _UPRIGHT = 1
@@ -22,7 +22,7 @@ def image_file(path: Path) -> bytes:
     Raises:
         InputError: no image, or a damaged one.
     """
-    pixels = read_rgb(path)
+    pixels = read_image(path)
     with Image.open(path) as image:
         upright = image.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT
         if image.format in ("JPEG", "PNG") and image.mode == "RGB" and upright:

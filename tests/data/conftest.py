@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 
 
 def numbered_image(number, height=24, width=32):

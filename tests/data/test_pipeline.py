@@ -8,7 +8,8 @@ from egnet_tf.data.datasets.camera_shake import CameraShakePairs
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.pipeline import readable_errors, training_batches
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 
 class Noise(Pairs):
@@ -127,7 +128,7 @@ def test_a_damaged_file_is_reported_in_one_line(tmp_path):
     write_image(good, Noise().images[0])
     bad.write_bytes(good.read_bytes()[:100])
     with pytest.raises(InputError) as direct:
-        read_rgb(bad)
+        read_image(bad)
     pairs = CameraShakePairs({"good": good, "bad": bad}, seed=0)
     with pytest.raises(InputError) as fetched, readable_errors():
         batches(pairs)

@@ -14,7 +14,7 @@ def decoded(monkeypatch):
         files.append(path)
         return np.full((10, 10, 3), ord(path), np.uint8)
 
-    monkeypatch.setattr(cache, "read_rgb", read)
+    monkeypatch.setattr(cache, "read_image", read)
     return files
 
 

@@ -1,7 +1,9 @@
+import os
+
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import existing_folder, find_images
+from egnet_tf.images.find import count_other_files, existing_folder, find_images
 
 
 @pytest.fixture
@@ -31,6 +33,27 @@ def test_links_are_followed(tree, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     (other / "link").symlink_to(tree / "b")
     assert list(find_images(other)) == ["link/frame_2", "link/frame_10"]
+
+
+def test_a_link_back_into_its_own_folder_ends(tree):
+    (tree / "b" / "again").symlink_to(tree)
+    (tree / "c").symlink_to(tree / "b")
+    assert list(find_images(tree)) == [
+        *("a", "b/frame_2", "b/frame_10", "c/frame_2", "c/frame_10"),
+        *("twice.jpg", "twice.png"),
+    ]
+
+
+def test_pipes_and_broken_links_are_no_images(tree):
+    os.mkfifo(tree / "pipe.png")
+    (tree / "broken.png").symlink_to(tree / "none.png")
+    assert not {"pipe", "broken"} & set(find_images(tree))
+
+
+def test_files_left_out_are_counted_by_kind(tree):
+    for name in ("a.HEIC", "b/b.heic", "c.mov", "Makefile"):
+        (tree / name).touch()
+    assert count_other_files(tree) == {".heic": 2, ".mov": 1, ".txt": 1, "": 1}
 
 
 def test_a_folder_must_be_given_and_exist(tmp_path):

@@ -189,4 +189,4 @@ def test_unreadable_files_are_failures(tmp_path, restorer):
     source.chmod(0)
     with as_somebody():
         reasons = restore_photos(restorer, [Job(source, Path(tmp_path / "out.png"))])
-    assert reasons == {source: f"Permission denied: {source}"}
+    assert reasons[source].endswith(f"Received: {source} (Permission denied)")

@@ -8,7 +8,8 @@ import pytest
 import skimage.data
 
 from egnet_tf import models
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 
 def run(*arguments):
@@ -29,7 +30,7 @@ def test_figure_7_is_three_labelled_images(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{output}\n"
 
-    figure = read_rgb(output)
+    figure = read_image(output)
     caption, images = figure[:-96], figure[-96:]
     assert caption.min() < 100  # Something is written there.
     width = (figure.shape[1] - 120) // 2  # Of an image with the gap behind it.
@@ -63,13 +64,13 @@ def test_a_comparison_of_folders_and_models(scenes):
     flags += [methods, f"--output={scenes / 'both.png'}"]
     done = run(*flags, "--zoom=8,16,40,30")
     assert done.returncode == 0, done.stderr
-    both = read_rgb(scenes / "both.png")
+    both = read_image(scenes / "both.png")
     # One scene below the other; the second is the first one upside down.
     gap = np.flatnonzero((both == 255).all((1, 2)))
     assert (np.diff(gap) == 1).sum() > 24
     # The crops are framed; the wide rest of the left image is the blurry one.
     left = both[2:60, 2:100].astype(int)
-    assert abs(left.mean() - read_rgb(scenes / "blurry" / "a.png").mean()) < 40
+    assert abs(left.mean() - read_image(scenes / "blurry" / "a.png").mean()) < 40
 
 
 def test_features_and_ensemble_weights_of_a_run(scenes):
@@ -78,7 +79,7 @@ def test_features_and_ensemble_weights_of_a_run(scenes):
         output = scenes / f"{kind}.png"
         done = run(f"--kind={kind}", *common, f"--output={output}", "--width=700")
         assert done.returncode == 0, done.stderr
-        drawn = read_rgb(output)
+        drawn = read_image(output)
         assert 650 <= drawn.shape[1] <= 700
         # Viridis: there are yellow and violet places, in no photograph of coffee.
         red, green, blue = (drawn[..., i].astype(int) for i in range(3))
@@ -105,5 +106,6 @@ def test_a_mistake_is_one_line(tmp_path):
     done = run(f"--input={tmp_path / 'none.jpg'}", f"--output={tmp_path / 'out.png'}")
     assert done.returncode == 1
     assert done.stderr == (
-        f"error: Expected an image. Received: no such file, {tmp_path / 'none.jpg'}\n"
+        f"error: Expected a readable image. Received: {tmp_path / 'none.jpg'} "
+        "(No such file or directory)\n"
     )

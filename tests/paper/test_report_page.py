@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation import EvaluationFolder, Row, summarize
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS, Score
 from egnet_tf.paper.report_page import report_page
 from egnet_tf.paper.run_record import Scored, chosen_images, read_run

@@ -8,7 +8,8 @@ from egnet_tf.data.datasets.samples import sample_photos
 from egnet_tf.data.pairs import random_corner
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def photos(tmp_path):
 def test_read_depends_on_seed_and_name_alone(photos):
     pairs = CameraShakePairs(photos, seed=1)
     first = pairs.read(1)
-    np.testing.assert_array_equal(first.sharp, read_rgb(photos["two"]))
+    np.testing.assert_array_equal(first.sharp, read_image(photos["two"]))
     assert (first.blurry != first.sharp).any()
     pairs.crop(1, 32, np.random.default_rng(0))
     np.testing.assert_array_equal(first.blurry, pairs.read(1).blurry)
@@ -52,7 +53,7 @@ def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
 
 def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
     pairs = CameraShakePairs(photos, seed=1)
-    photo = read_rgb(photos["one"])
+    photo = read_image(photos["one"])
     inside = 0
     for seed in range(20):
         crop = pairs.crop(0, 40, np.random.default_rng(seed))
@@ -105,7 +106,7 @@ def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
 def test_a_photograph_smaller_than_the_crop(photos):
     pair = CameraShakePairs(photos, seed=1).crop(0, 128, np.random.default_rng(0))
     expected = np.pad(
-        read_rgb(photos["one"]), ((0, 38), (0, 20), (0, 0)), mode="reflect"
+        read_image(photos["one"]), ((0, 38), (0, 20), (0, 0)), mode="reflect"
     )
     np.testing.assert_array_equal(pair.sharp, expected)
     assert pair.blurry.shape == (128, 128, 3)
@@ -116,9 +117,9 @@ def test_samples_are_real_photographs_and_the_splits_share_none():
     assert len(train) == 5
     assert len(test) == 3
     images = {**train, **test}
-    assert len({read_rgb(path).tobytes() for path in images.values()}) == 8
+    assert len({read_image(path).tobytes() for path in images.values()}) == 8
     for path in images.values():
-        pixels = read_rgb(path).astype(int)
+        pixels = read_image(path).astype(int)
         assert min(pixels.shape[:2]) >= 256
         assert np.ptp(pixels, axis=2).mean() > 5  # in colour
     # A stereo pair is one scene.

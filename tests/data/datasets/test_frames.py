@@ -7,7 +7,7 @@ from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.frames import average, open_frames
 from egnet_tf.data.registry import DataOptions
 from egnet_tf.errors import InputError
-from egnet_tf.images.rgb import write_image
+from egnet_tf.images.write import write_image
 
 
 def sequence(name, numbers, start=0):

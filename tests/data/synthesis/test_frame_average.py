@@ -5,7 +5,8 @@ from scipy import ndimage, signal
 from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.camera_motion import CameraMotionPairs
 from egnet_tf.data.synthesis import frame_average
-from egnet_tf.images.rgb import read_rgb, write_image
+from egnet_tf.images.read import read_image
+from egnet_tf.images.write import write_image
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_noise_is_below_two_grey_levels():
 def test_read_depends_on_seed_and_name_alone(photos):
     pairs = CameraMotionPairs(photos, seed=1)
     first = pairs.read(1)
-    np.testing.assert_array_equal(first.sharp, read_rgb(photos["two"]))
+    np.testing.assert_array_equal(first.sharp, read_image(photos["two"]))
     pairs.crop(1, 32, np.random.default_rng(0))
     np.testing.assert_array_equal(first.blurry, pairs.read(1).blurry)
     assert (first.blurry != CameraMotionPairs(photos, seed=2).read(1).blurry).any()

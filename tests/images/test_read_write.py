@@ -1,7 +1,9 @@
+import contextlib
 import io
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,8 +12,8 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms, ImageOps, features
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.photo import Photo, read_photo
-from egnet_tf.images.photo_writing import check_suffix, write_photo
+from egnet_tf.images.read import Photo, read_image, read_photo
+from egnet_tf.images.write import check_suffix, write_image, write_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -286,10 +288,13 @@ def test_the_limit_can_be_raised_and_lowered(tmp_path):
         assert read_photo(tmp_path / "large.png", 10**8).pixels.shape[1] == 12000
 
 
+def noise(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
 def damaged(kind):
     buffer = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    Image.fromarray(noise).save(buffer, kind)
+    Image.fromarray(noise(64, 64)).save(buffer, kind)
     return buffer.getvalue()[: len(buffer.getvalue()) // 2]
 
 
@@ -340,8 +345,109 @@ def test_the_smallest_images(tmp_path, size):
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, pixels)
 
 
-def test_files_that_cannot_be_read_are_errors_of_the_system(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_photo(tmp_path / "none.png")
-    with pytest.raises(IsADirectoryError):
-        read_photo(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        ("rgb.png", smooth()),
+        ("grey.png", smooth(channels=1)),
+        ("rgb.tif", smooth(peak=65535)),
+        ("grey.tif", smooth(channels=1, peak=65535)),
+    ],
+)
+def test_datasets_see_the_photo_in_8_bits(tmp_path, name, samples):
+    pixels = np.repeat(samples, 3 // samples.shape[2], axis=2)
+    write_photo(tmp_path / name, Photo(pixels, grey=samples.shape[2] == 1))
+    expected = pixels if samples.dtype == np.uint8 else np.rint(pixels / 257)
+    image = read_image(tmp_path / name)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_datasets_see_what_palettes_cmyk_and_orientation_mean(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    red = Image.new("RGB", (4, 6), (255, 0, 0))
+    red.quantize(4).save(tmp_path / "a.gif")
+    red.convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    red.save(tmp_path / "a.png", exif=exif)
+    for name, shape in (
+        ("a.gif", (6, 4, 3)),
+        ("a.jpg", (6, 4, 3)),
+        ("a.png", (4, 6, 3)),
+    ):
+        image = read_image(tmp_path / name)
+        assert image.shape == shape
+        np.testing.assert_allclose(image, np.broadcast_to((255, 0, 0), shape), atol=4)
+
+
+def test_datasets_see_the_first_of_several_frames(tmp_path):
+    frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (90, 0)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    assert (read_image(tmp_path / "in.gif") == 90).all()
+
+
+def test_datasets_see_transparency_over_white(tmp_path):
+    pixels = np.zeros((1, 3, 4), np.uint8)
+    pixels[0, :, 3] = 0, 51, 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.png"), np.repeat([[[255], [204], [0]]], 3, axis=2)
+    )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"])
+def test_a_file_truncated_at_any_length_is_one_line(tmp_path, kind):
+    buffer = io.BytesIO()
+    Image.fromarray(noise(96, 136)).save(buffer, format=kind)
+    whole = buffer.getvalue()
+    refused = 0
+    for length in range(1, len(whole), max(len(whole) // 40, 1)):
+        path = tmp_path / "broken"
+        path.write_bytes(whole[:length])
+        try:
+            read_image(path)
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert "Received: " in str(error)
+            assert str(path) in str(error)
+    assert refused >= 20
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "TIFF", "DDS", "PNG", "JPEG", "WEBP"])
+def test_flipped_bytes_are_one_line_or_an_image(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    buffer = io.BytesIO()
+    Image.fromarray(smooth()).save(buffer, kind)
+    path = tmp_path / "in"
+    for _ in range(60):
+        content = bytearray(buffer.getvalue())
+        for place in rng.integers(0, min(len(content), 400), 3):
+            content[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(content)
+        for read in (read_photo, read_image):
+            with contextlib.suppress(InputError), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Of Pillow, on odd metadata.
+                read(path)
+
+
+def test_a_failed_write_leaves_the_old_image(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    write_image(path, smooth())
+
+    def full_disk(self, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(OSError, match=r"No space left.*a\.png"):
+        write_image(path, 255 - smooth())
+    np.testing.assert_array_equal(read_image(path), smooth())
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("read", [read_photo, read_image])
+def test_what_cannot_be_read_is_one_line(tmp_path, read):
+    (tmp_path / "folder.png").mkdir()
+    for name in ("folder.png", "missing.png"):
+        with pytest.raises(InputError, match=rf"Received: .*{name} \("):
+            read(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Photographs to files: in their depth, with their profile and EXIF."""
+"""Writes image files: plain RGB, or photos in their depth with profile and EXIF."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import struct
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
-import tifffile
 from PIL import Image
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
-from egnet_tf.images.photo import Photo
+from egnet_tf.images.convert import to_float, to_uint8
+from egnet_tf.images.read import Photo
 
 _FORMATS = {"AVIF", "BMP", "JPEG", "PNG", "TIFF", "WEBP"}
 _OPAQUE = {"BMP", "JPEG"}
 
 
 def writable_suffixes() -> list[str]:
-    """Returns the suffixes of the formats that keep a photograph well."""
+    """Returns the suffixes of the formats that keep a photo well."""
     Image.init()
     return [
         suffix
@@ -31,8 +30,8 @@ def writable_suffixes() -> list[str]:
     ]
 
 
-def check_suffix(path: str | os.PathLike) -> None:
-    """Checks that a photograph can be written under this name.
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Checks that images can be written under this name.
 
     Raises:
         InputError: it cannot.
@@ -44,11 +43,11 @@ def check_suffix(path: str | os.PathLike) -> None:
         )
 
 
-def check_fits(path: str | os.PathLike, photo: Photo) -> None:
-    """Checks that the format under this name holds what the photograph has.
+def check_fits(path: str | os.PathLike[str], photo: Photo) -> None:
+    """Checks that the format under this name holds what the photo has.
 
     Raises:
-        InputError: it has no transparency, which the photograph has.
+        InputError: the photo is transparent and the format is not.
     """
     check_suffix(path)
     if photo.alpha is not None and _kind(path) in _OPAQUE:
@@ -58,12 +57,27 @@ def check_fits(path: str | os.PathLike, photo: Photo) -> None:
         )
 
 
-def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> None:
-    """Writes a photograph so that `path` is at every moment absent, old or complete.
+def write_image(
+    path: str | os.PathLike[str], pixels: np.ndarray, *, quality: int = 95
+) -> None:
+    """Writes colours alone; otherwise as `write_photo`.
 
-    Grey is written with one channel. 16-bit photographs stay 16-bit in PNG and TIFF
-    and are rounded to 8 bits elsewhere. EXIF is not carried into 16-bit TIFF, neither
-    EXIF nor profile into BMP. 8-bit TIFF is not compressed: Pillow writes EXIF only so.
+    Args:
+        path: see `write_photo`.
+        pixels: RGB (H, W, 3), uint8 or uint16.
+        quality: see `write_photo`.
+    """
+    write_photo(path, Photo(pixels), quality=quality)
+
+
+def write_photo(
+    path: str | os.PathLike[str], photo: Photo, *, quality: int = 95
+) -> None:
+    """Writes a photo so that `path` is at every moment absent, old or complete.
+
+    Grey is written with one channel. 16-bit photos stay 16-bit in PNG and TIFF and
+    are rounded to 8 bits elsewhere. 16-bit TIFF takes no EXIF, BMP neither EXIF nor a
+    profile. 8-bit TIFF is not compressed: Pillow writes EXIF only so.
 
     Args:
         path: the file; its suffix chooses the format. Missing folders are made.
@@ -72,24 +86,24 @@ def write_photo(path: str | os.PathLike, photo: Photo, *, quality: int = 95) -> 
 
     Raises:
         InputError: the suffix is not one of `writable_suffixes`, or the format cannot
-            hold the photograph.
+            hold the photo.
         OSError: the file cannot be written.
     """
-    path = Path(path)
     check_fits(path, photo)
     kind = _kind(path)
     try:
         content = _encoded(photo, kind, quality)
-    except (ValueError, OSError, cv2.error) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Of three libraries.
         raise InputError(
             f"Expected a photo that {kind} can hold ({error}). Received: {path}"
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
 
 
-def _kind(path: str | os.PathLike) -> str:
+def _kind(path: str | os.PathLike[str]) -> str:
     return Image.registered_extensions()[Path(path).suffix.lower()]
 
 
@@ -100,7 +114,7 @@ def _encoded(photo: Photo, kind: str, quality: int) -> bytes | memoryview:
             return _png_16(samples, photo)
         if kind == "TIFF":
             return _tiff_16(samples, photo)
-        samples = np.rint(samples / 257).astype(np.uint8)
+        samples = to_uint8(to_float(samples))
     options = {"icc_profile": photo.icc_profile, "exif": photo.exif}
     options = {name: value for name, value in options.items() if value}
     if kind in ("AVIF", "JPEG", "WEBP"):
@@ -125,6 +139,8 @@ def _samples(photo: Photo) -> np.ndarray:
 
 
 def _png_16(samples: np.ndarray, photo: Photo) -> bytes:
+    import cv2  # Slow to import, and only for these files.
+
     if samples.shape[2] == 2:  # OpenCV has no grey + alpha.
         samples = samples[..., [0, 0, 0, 1]]
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[samples.shape[2]]
@@ -148,6 +164,8 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _tiff_16(samples: np.ndarray, photo: Photo) -> bytes:
+    import tifffile
+
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
