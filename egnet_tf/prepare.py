@@ -4,7 +4,7 @@ python -m egnet_tf.prepare --dataset=gopro --data_dir=GOPRO_Large --output=shard
 python -m egnet_tf.prepare --dataset=frames:240fps --form=images --output=pairs
 
 The first is then read by --dataset=shards:shards/gopro, the second by
---dataset=folder:pairs. A stopped preparation goes on with the same command.
+--dataset=folder:pairs. A preparation that was stopped resumes with the same command.
 """
 
 from __future__ import annotations
@@ -13,80 +13,77 @@ import dataclasses
 import os
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 from tqdm import tqdm
 
-from egnet_tf.cli import app
-from egnet_tf.cli.data_flags import DataFlags
-from egnet_tf.data import open_pairs
+from egnet_tf.cli import app, dataset_flags, flags
 from egnet_tf.data.prepare import begin, write_images, write_shards
 from egnet_tf.errors import InputError
-
-_DATA = DataFlags(dataset=None, split="train")
-flags.mark_flag_as_required("dataset")
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder to write to; the split gets its own in it.", required=True
-)
-_FORM = flags.DEFINE_enum(
-    "form", "shards", ["shards", "images"], "Raw pixels, or PNG files of whole pairs."
-)
-_CROP = flags.DEFINE_integer(
-    "crop", 512, "Side of the crops in shards; 0 for whole images.", lower_bound=0
-)
-_OVERLAP = flags.DEFINE_integer(
-    "overlap", 256, "Overlap of neighbouring crops, in pixels.", lower_bound=0
-)
-_WORKERS = flags.DEFINE_integer(
-    "workers", os.cpu_count() or 1, "Threads.", lower_bound=1
-)
+from egnet_tf.options import option
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to write, and where."""
+
+    output: str = option("", "Folder to write to; the split gets its own in it.")
+    form: str = option(
+        "shards",
+        "Raw pixels for fast training, or PNG files of whole pairs.",
+        choices=("shards", "images"),
+    )
+    crop: int = option(
+        512, "Side of the crops in shards, in pixels; 0 is for whole images.", lower=0
+    )
+    overlap: int = option(
+        256, "Overlap of neighbouring crops in shards, in pixels.", lower=0
+    )
+    workers: int = option(os.cpu_count() or 1, "Threads that read and write.", lower=1)
+
+
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    dataset_flags.define(values, dataset=None, split="train")
+    flags.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Opens the dataset, writes it with a progress bar, and says how to use it."""
-    crop, overlap = _CROP.value, _OVERLAP.value
+    options = flags.read(Options, values)
+    crop, overlap = options.crop, options.overlap
+    if not options.output:
+        raise InputError("Expected --output, a folder to write to. Received: none")
     if crop and overlap >= crop:
         raise InputError(
             f"Expected an overlap below the crop {crop}. Received: {overlap}"
         )
     # Each image is read once: nothing to keep.
-    options = dataclasses.replace(_DATA.options(), cache_bytes=0)
-    pairs = open_pairs(
-        _DATA.dataset.value,
-        data_dir=_DATA.data_dir.value,
-        split=_DATA.split.value,
-        seed=_DATA.seed.value,
-        options=options,
-    )
-    folder = Path(_OUTPUT.value) / _DATA.split.value
-    shards = _FORM.value == "shards"
+    pairs = dataset_flags.open_pairs(values, cache_bytes=0)
+    folder = Path(options.output) / values.split
+    shards = options.form == "shards"
     job = {
-        "form": _FORM.value,
-        "dataset": _DATA.dataset.value,
-        "data_dir": _DATA.data_dir.value,
-        "split": _DATA.split.value,
-        "seed": _DATA.seed.value,
-        "gopro_blur": options.gopro_blur,
-        "frames_blur": options.frames_blur,
-        "frames_windows": list(options.frames_windows),
-        "blurry": options.blurry,
-        "sharp": options.sharp,
-        "camera_shake_extent": options.camera_shake_extent,
+        "form": options.form,
+        "dataset": values.dataset,
+        "data_dir": values.data_dir,
+        "split": values.split,
+        "seed": values.seed,
+        "options": dataset_flags.chosen(values),
         "crop": crop if shards else 0,
         "overlap": overlap if shards and crop else 0,
     }
     job = begin(folder, job, pairs.names)
-    with tqdm(total=len(pairs), unit="pair", desc=_DATA.split.value) as bar:
-        work = {"workers": _WORKERS.value, "progress": bar.update}
+    with tqdm(total=len(pairs), unit="pair", desc=values.split) as bar:
+        work = {"workers": options.workers, "progress": bar.update}
         if shards:
             count = write_shards(pairs, folder, job, crop=crop, overlap=overlap, **work)
         else:
             count = write_images(pairs, folder, **work)
     kind = "shards" if shards else "folder"
     print(
-        f"{len(pairs)} pairs, {count} records: --dataset={kind}:{_OUTPUT.value}",
-        flush=True,
+        f"{len(pairs)} pairs, {count} records: "
+        f"--dataset={kind}:{app.shown(options.output)}"
     )
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

@@ -48,7 +48,7 @@ def main() -> None:
     # Before TensorFlow computes anything: workers must meet first.
     strategy = device_strategy(_STRATEGY.value)
     chief = worker_index(strategy) == 0
-    data = {"data_dir": chosen.data_dir or None, "options": chosen.data_options()}
+    data = {"data_dir": chosen.data_dir or None, "options": chosen.data}
     pairs = open_pairs(chosen.dataset, split="train", seed=chosen.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
     validation = chosen.validation or chosen.dataset

@@ -1,75 +1,212 @@
-"""What every command shares: flags, flag files, errors in one line."""
+"""What every command shares: parsing, --help, and errors and warnings in one line.
+
+A command is a module with `define_flags(values)` and `main(values)`; it ends with
+
+    if __name__ == "__main__":
+        app.run(define_flags, main)
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
-from absl import app, flags, logging
+from absl import flags
 
 from egnet_tf.cli import quiet_tensorflow
 from egnet_tf.cli.flag_files import expanded
+from egnet_tf.cli.flags import OptionParser
 from egnet_tf.errors import InputError
 
 # On import, for commands import it before anything that needs TensorFlow.
 quiet_tensorflow.install()
 
+DefineFlags = Callable[[flags.FlagValues], None]
+Main = Callable[[flags.FlagValues], "int | None"]
 
-def run(main: Callable[[], int | None], subject: str | None = None) -> None:
-    """Parses the flags, runs `main` and exits with its code.
+_WIDTH = 80
+
+
+def run(
+    define_flags: DefineFlags,
+    main: Main | None = None,
+    positional: str | None = None,
+    subject: str | None = None,
+) -> NoReturn:
+    """Runs a command on this process's arguments and exits with its code.
 
     Args:
-        main: the command.
-        subject: name of the flag that may be given without its name, before or
+        define_flags: defines the flags of the command.
+        main: the command; gets the parsed flags and may return an exit code.
+        positional: name of the flag that may be given without its name, before or
             after the others, as in `deblur photo.jpg`. A list takes several words.
+        subject: temporary.
+    """
+    if main is None:  # Temporary: a command that defines its flags in flags.FLAGS.
+        values, old, positional = flags.FLAGS, define_flags, subject
+        define_flags, main = lambda _: None, lambda _: old()
+    else:
+        values = flags.FlagValues()
+    for stream in (sys.stdout, sys.stderr):
+        # A name of a file that the terminal cannot show is no reason to fail.
+        stream.reconfigure(errors="backslashreplace")  # pyright: ignore
+    try:
+        code = call(define_flags, main, sys.argv[1:], positional, values)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python would complain of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141  # As a shell reports SIGPIPE.
+    sys.exit(code)
+
+
+def call(
+    define_flags: DefineFlags,
+    main: Main,
+    words: Sequence[str],
+    positional: str | None = None,
+    values: flags.FlagValues | None = None,
+) -> int:
+    """Runs a command on the given words.
 
     A mistake in the flags, an `InputError` and an error of the operating system
-    (missing file, full disk, no permission) become one line on stderr and exit
-    code 1; a keyboard interrupt exits with 130. Any other exception is a bug of
-    ours and keeps its traceback.
+    (missing file, full disk, no permission) become one line on stderr. Any other
+    exception is a bug of ours and keeps its traceback.
+
+    Args:
+        define_flags: see `run`; so are the others.
+        main: the command.
+        words: of the command line.
+        positional: name of the flag whose name may be left out.
+        values: temporary.
+
+    Returns:
+        The exit code: what `main` returned or 0, 1 after an error, 130 after Ctrl-C.
     """
-
-    def parse(argv: list[str]) -> list[str]:
-        try:
-            flags.FLAGS.set_gnu_getopt()
-            words = flags.FLAGS([argv[0], *expanded(argv[1:])])[1:]
-            if subject and words and flags.FLAGS[subject].value is None:
-                flag = flags.FLAGS[subject]
-                if isinstance(flag.parser, flags.ListParser):
-                    flag.value, words = words, []
-                elif len(words) == 1:
-                    flag.value = words.pop()
-            if words:
-                raise InputError(
-                    f"Expected flags (--name=value). Received: {' '.join(words)}"
-                )
-        except (flags.Error, InputError) as error:
-            _fail(f"{error} (try --help)")
-        except OSError as error:
-            _fail(_describe(error))
-        return argv
-
-    def guarded(_: list[str]) -> int | None:
-        if not flags.FLAGS["verbosity"].present:
-            # INFO is where libraries report on themselves.
-            logging.set_verbosity(logging.WARNING)
-        try:
-            return main()
-        except InputError as error:
-            _fail(str(error))
-        except OSError as error:
-            _fail(_describe(error))
-        except KeyboardInterrupt:
-            _fail("interrupted", code=130)
-
-    app.run(guarded, flags_parser=parse)
+    values = flags.FlagValues() if values is None else values
+    define_flags(values)
+    try:
+        with _warnings_in_one_line():
+            words = list(expanded(words))
+            if {"--help", "-help", "-h"} & set(words):
+                print(_help(sys.modules[main.__module__].__doc__ or "", values))
+                return 0
+            _parse(values, words, positional)
+            return main(values) or 0
+    except BrokenPipeError:
+        raise
+    except flags.Error as error:
+        # absl wraps what an option says about its value.
+        said = error.__context__
+        return _fail(f"{said if isinstance(said, InputError) else error} (try --help)")
+    except InputError as error:
+        return _fail(str(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}")
+    except KeyboardInterrupt:
+        return _fail("interrupted", code=130)
 
 
-def _describe(error: OSError) -> str:
-    where = f": {error.filename}" if error.filename else ""
-    return f"{error.strerror or error}{where}"
+def shown(name: object) -> str:
+    """A file's name as it may be printed: line breaks and escape codes escaped."""
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode() for x in str(name)
+    )
 
 
-def _fail(message: str, code: int = 1) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr, flush=True)
-    sys.exit(code)
+def _parse(
+    values: flags.FlagValues, words: Sequence[str], positional: str | None
+) -> None:
+    values.set_gnu_getopt()
+    rest = values(["command", *words])[1:]
+    if rest and positional and not values[positional].present:
+        flag = values[positional]
+        if _is_list(flag):
+            flag.value, rest = tuple(rest), []
+        elif len(rest) == 1:
+            flag.value = flag.parser.parse(rest.pop())
+    if rest:
+        raise flags.Error(f"Expected flags (--name=value). Received: {' '.join(rest)}")
+
+
+def _is_list(flag: flags.Flag) -> bool:
+    parser = flag.parser
+    if isinstance(parser, OptionParser):
+        return parser.option.is_list
+    return isinstance(parser, flags.ListParser)
+
+
+def _help(about: str, values: flags.FlagValues) -> str:
+    """What --help prints: the command's docstring and every flag."""
+    entries = []
+    for name in values:
+        flag = values[name]
+        title = f"--[no]{name}" if flag.boolean else f"--{name}"
+        if flag.default not in (None, "", (), []):
+            title += f" (default: {flag.default_as_str.strip(chr(39))})"
+        entries.append((title, help_text(flag)))
+    entries.append(
+        ("--flagfile", "A file of flags, one a line, in the place of these.")
+    )
+    entries.append(("--help", "Print this text and exit."))
+    indent = " " * 6
+    listed = (
+        f"  {title}\n"
+        + textwrap.fill(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+        for title, text in entries
+    )
+    return "\n".join([about.strip(), "", "Flags:", *listed])
+
+
+def help_text(flag: flags.Flag) -> str:
+    """The sentences that --help prints for a flag: its help, then what it allows."""
+    parser, sentences = flag.parser, flag.help
+    if isinstance(parser, OptionParser):
+        choices, lower, upper = parser.option[-3:]
+    else:
+        choices = getattr(parser, "enum_values", None)
+        lower, upper = (getattr(parser, f"{x}_bound", None) for x in ("lower", "upper"))
+        if choices:  # absl writes them before the help.
+            sentences = sentences.removeprefix(f"<{'|'.join(choices)}>: ")
+        sentences = sentences.replace(
+            ";\n    repeat this option to specify a list of values", " May be repeated."
+        )
+    if choices:
+        sentences += f" One of {', '.join(choices)}."
+    if lower is not None:
+        sentences += f" At least {lower:g}."
+    if upper is not None:
+        sentences += f" At most {upper:g}."
+    return sentences
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Prints what is logged as a warning or worse in the voice of our errors."""
+    root, handler = logging.getLogger(), _OneLine(logging.WARNING)
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+class _OneLine(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(record.levelname.lower(), record.getMessage())
+
+
+def _fail(message: str, code: int = 1) -> int:
+    _say("error", message)
+    return code
+
+
+def _say(kind: str, message: str) -> None:
+    line = shown(" ".join(message.split()))
+    print(f"{kind}: {line}", file=sys.stderr, flush=True)

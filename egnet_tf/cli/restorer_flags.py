@@ -2,73 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
-from egnet_tf.inference.resolve import load
-from egnet_tf.inference.restorer import Restorer, default_memory_limit
+from egnet_tf.cli import flags as option_flags
+from egnet_tf.inference.options import RestorerOptions
 
-_GIB = 2**30
+if TYPE_CHECKING:
+    from egnet_tf.inference.restorer import Restorer
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines the flags."""
+    option_flags.define(RestorerOptions, values)
+
+
+def load(values: flags.FlagValues, model: str) -> Restorer:
+    """Loads a model, to restore as the flags say.
+
+    Raises:
+        InputError: see `egnet_tf.load`.
+    """
+    import egnet_tf
+
+    options = option_flags.read(RestorerOptions, values)
+    limit = options.memory_limit
+    return egnet_tf.load(
+        model,
+        branches=options.branches or None,
+        tile=options.tile,
+        overlap=options.overlap,
+        memory_limit=None if limit is None else int(limit * 2**30),
+        local_pooling=options.local_pooling,
+    )
+
+
+def chosen(values: flags.FlagValues) -> dict[str, str]:
+    """The flags that are not as usual, with their texts: {"branches": "whole"}."""
+    return option_flags.changed(RestorerOptions, values)
 
 
 class RestorerFlags:
-    """Defines the flags; make one where a command's flags are defined."""
+    """Temporary: for commands that still define their flags in flags.FLAGS."""
 
     def __init__(self):
-        self._branches = flags.DEFINE_list(
-            "branches",
-            None,
-            "Branches of the self-ensemble: half, whole, quarters, flips (which are "
-            "flip_horizontal, flip_vertical, rotate180). By default what the model's "
-            "trained ensemble fuses.",
-        )
-        self._tile = flags.DEFINE_integer(
-            "tile",
-            None,
-            "Side of the tiles in pixels; 0: whole images, whatever memory they "
-            "take. By default whole images within the memory limit, else the largest "
-            "tiles.",
-            lower_bound=0,
-        )
-        self._overlap = flags.DEFINE_integer(
-            "overlap",
-            None,
-            "Pixels that tiles share. By default a quarter of a tile, at most 64.",
-            lower_bound=0,
-        )
-        self._memory_limit = flags.DEFINE_float(
-            "memory_limit",
-            default_memory_limit() / _GIB,
-            "GiB that an image and the network's pass over it, or over a tile, may "
-            "take.",
-            lower_bound=0.0,
-        )
-        self._local_pooling = flags.DEFINE_boolean(
-            "local_pooling",
-            False,
-            "Pool over windows of 1.5 x the training crop instead of the image.",
-        )
+        define(flags.FLAGS)
 
-    def load(self, model: str) -> Restorer:
-        """Loads a model, to restore as the flags say.
+    def load(self, model):
+        """Temporary."""
+        return load(flags.FLAGS, model)
 
-        Raises:
-            InputError: see `egnet_tf.load`.
-        """
-        return load(
-            model,
-            branches=self._branches.value,
-            tile=self._tile.value,
-            overlap=self._overlap.value,
-            memory_limit=int(self._memory_limit.value * _GIB),
-            local_pooling=self._local_pooling.value,
-        )
-
-    def chosen(self) -> dict[str, Any]:
-        """The flags that were given, with their values."""
-        return {
-            holder.name: holder.value
-            for holder in vars(self).values()
-            if holder.present
-        }
+    def chosen(self):
+        """Temporary."""
+        return chosen(flags.FLAGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class FilePairs(Pairs):
         """Reads both files; see `Pairs.read`. The arrays are read-only."""
         pair = Pair(*map(self._cache.read, self.files[index]))
         if pair.blurry.shape != pair.sharp.shape:
-            # The headers all_workers_agree; the orientation in the EXIF data does not.
+            # Equal in the headers, but unequal once turned by the EXIF orientation.
             raise InputError(
                 "Expected a blurry and a sharp image of equal size. Received: "
                 f"{pair.blurry.shape[:2]} and {pair.sharp.shape[:2]} (height, width), "
@@ -93,21 +94,29 @@ def match_names(
     Raises:
         InputError: an image has no partner; names them all.
     """
-    lonely = [f"{file} (no sharp one)" for n, file in blurry.items() if n not in sharp]
-    lonely += [
-        f"{file} (no blurry one)" for n, file in sharp.items() if n not in blurry
+    unmatched = [
+        *(f"{file} (no sharp one)" for x, file in blurry.items() if x not in sharp),
+        *(f"{file} (no blurry one)" for x, file in sharp.items() if x not in blurry),
     ]
-    if len(lonely) == len(blurry) + len(sharp):
+    if len(unmatched) == len(blurry) + len(sharp):
         raise InputError(
             f"Expected blurry and sharp images of the same names in {where}. "
             f"Received: blurry {_some(blurry)}; sharp {_some(sharp)}"
         )
-    if lonely:
+    if unmatched:
         raise InputError(
             f"Expected a blurry and a sharp image of each name in {where}. Received: "
-            f"{len(lonely)} without a partner: " + "; ".join(lonely)
+            f"{len(unmatched)} without a partner: " + "; ".join(unmatched)
         )
     return {name: (blurry[name], sharp[name]) for name in blurry}
+
+
+def warn_of_count(name: str, split: str, count: int, published: int) -> None:
+    """Warns when a dataset is not as large as its authors publish."""
+    if count != published:
+        logging.getLogger(__name__).warning(
+            "%s %s: expected %d pairs. Received: %d", name, split, published, count
+        )
 
 
 def _some(names: Mapping[str, Path]) -> str:

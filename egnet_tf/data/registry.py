@@ -1,78 +1,123 @@
-"""Opens datasets by what `--dataset` and `--data_dir` say."""
+"""Opens datasets by what `--dataset` and `--data_dir` say.
+
+A dataset is a module in `egnet_tf.data.datasets` that registers a function:
+
+    @dataclasses.dataclass(frozen=True)
+    class GoProOptions:
+        blur: str = option("linear", "GoPro's blur or blur_gamma.", choices=BLURS)
+
+    @dataset("gopro", GoProOptions)
+    def open_gopro(request: Request, options: GoProOptions) -> Pairs: ...
+
+Its options become flags, such as --gopro_blur, of every command that reads datasets.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
+import pkgutil
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
-from egnet_tf.data.datasets.camera_motion import open_camera_motion
-from egnet_tf.data.datasets.camera_shake import open_camera_shake
-from egnet_tf.data.datasets.folder import open_folder
-from egnet_tf.data.datasets.frames import WINDOWS, open_frames
-from egnet_tf.data.datasets.gopro import BLURS, open_gopro
-from egnet_tf.data.datasets.realblur import open_realblur
-from egnet_tf.data.datasets.samples import open_samples
-from egnet_tf.data.datasets.shards import open_shards
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import Pairs
-from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT
 
-DATASETS = (
-    "gopro",
-    "realblur_j",
-    "realblur_r",
-    "folder",
-    "frames",
-    "camera_motion",
-    "camera_shake",
-    "samples",
-    "shards",
-)
 SPLITS = ("train", "test")
 
 
-@dataclasses.dataclass(frozen=True)
-class DataOptions:
-    """What else the user may say about datasets; each concerns the one it names.
+class Request(NamedTuple):
+    """What a dataset is asked to open.
 
     Attributes:
-        gopro_blur: "linear" or "gamma": GoPro's `blur` or `blur_gamma`.
-        frames_blur: "linear" or "gamma": what `frames` averages.
-        frames_windows: how many frames `frames` averages, each odd.
-        blurry: pattern of the blurry files of `folder`.
-        sharp: pattern of the sharp files of `folder`.
-        camera_shake_extent: the longest camera shake of `camera_shake` and `samples`,
-            in pixels.
-        camera_shake_sharp_fraction: the fraction of training crops left sharp.
-        camera_shake_max_upscale: upper bound of the random upscaling before blurring.
-        cache_bytes: the most bytes of decoded images each source keeps in memory.
+        dataset: the name it is registered under.
+        folder: where its files are, if the user said so; see `root`.
+        split: "train" or "test".
+        seed: of what is made on the fly.
+        cache_bytes: the most bytes of decoded images to keep in memory.
     """
 
-    gopro_blur: str = "linear"
-    frames_blur: str = "linear"
-    frames_windows: tuple[int, ...] = WINDOWS
-    blurry: str = ""
-    sharp: str = ""
-    camera_shake_extent: float = MAX_EXTENT
-    camera_shake_sharp_fraction: float = 0.0
-    camera_shake_max_upscale: float = 1.0
+    dataset: str
+    folder: str | None
+    split: str
+    seed: int = 0
     cache_bytes: int = DEFAULT_LIMIT
 
-    def __post_init__(self):
-        """Checks what would otherwise fail only on reading."""
-        for name in ("gopro_blur", "frames_blur"):
-            if getattr(self, name) not in BLURS:
-                raise InputError(
-                    f"Expected {name} linear or gamma. Received: {getattr(self, name)}"
-                )
-        if self.camera_shake_max_upscale < 1:
+    @property
+    def root(self) -> Path:
+        """The folder, which must be there.
+
+        Raises:
+            InputError: it is not given, or is no folder.
+        """
+        if not self.folder:
             raise InputError(
-                "Expected camera_shake_max_upscale of at least 1. "
-                f"Received: {self.camera_shake_max_upscale}"
+                f"Expected a folder for the dataset {self.dataset}: --data_dir=FOLDER "
+                f"or --dataset={self.dataset}:FOLDER. Received: none"
             )
+        path = Path(self.folder).expanduser()
+        if not path.is_dir():
+            raise InputError(
+                f"Expected the folder of the dataset {self.dataset}. "
+                f"Received: {self.folder}"
+            )
+        return path
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """Of a dataset that has none."""
+
+
+class Dataset(NamedTuple):
+    """What is registered: what opens a dataset, and the class of its options."""
+
+    open: Callable[[Request, Any], Pairs]
+    options: Callable[[], object]
+
+
+_registered: dict[str, Dataset] = {}
+_Open = TypeVar("_Open", bound=Callable[[Request, Any], Pairs])
+
+
+def dataset(
+    name: str, options: Callable[[], object] = NoOptions
+) -> Callable[[_Open], _Open]:
+    """Registers the decorated function as what opens a dataset.
+
+    Args:
+        name: what `--dataset` calls it.
+        options: a dataclass of `egnet_tf.options.option` fields.
+    """
+
+    def register(function: _Open) -> _Open:
+        _registered[name] = Dataset(function, options)
+        return function
+
+    return register
+
+
+def datasets() -> Mapping[str, Dataset]:
+    """All datasets by name: those in `egnet_tf.data.datasets` and any others."""
+    _discover()
+    return dict(sorted(_registered.items()))
+
+
+@functools.cache
+def _discover() -> None:
+    package = importlib.import_module("egnet_tf.data.datasets")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def default_options() -> dict[str, Any]:
+    """The options of every dataset by its name, all with their defaults."""
+    return {name: each.options() for name, each in datasets().items()}
 
 
 class Source(NamedTuple):
@@ -83,14 +128,15 @@ class Source(NamedTuple):
     weight: float
 
 
-def parse_dataset(dataset: str) -> list[Source]:
+def parse_dataset(text: str) -> list[Source]:
     r"""Reads `name[:folder][*weight],...`.
 
     Only the first colon of an entry counts, so that `gopro:C:\data` is a folder on
-    drive C. A folder's own name cannot contain a comma.
+    drive C. A comma in a folder's name is written twice, and a name that ends like a
+    weight is followed by one: `folder:red,,green` and `folder:set*2*1`.
 
     Args:
-        dataset: such as "gopro:/data/GOPRO*3,camera_shake:/data/photos".
+        text: such as "gopro:/data/GOPRO*3,camera_shake:/data/photos".
 
     Returns:
         The entries in order; the weight is 1 where none is given.
@@ -99,18 +145,19 @@ def parse_dataset(dataset: str) -> list[Source]:
         InputError: an entry is not of that form or names no dataset.
     """
     sources = []
-    for entry in dataset.split(","):
-        match = re.fullmatch(r"([^:*]+)(?::(.+?))?(?:\*([\d.]+))?", entry.strip())
-        if not match or match[1] not in DATASETS:
+    for entry in re.split("(?<!,),(?!,)", text):
+        entry = entry.strip().replace(",,", ",")
+        match = re.fullmatch(r"([^:*]+)(?::(.+?))?(?:\*([\d.]+))?", entry)
+        if not match or match[1] not in datasets():
             raise InputError(
-                f"Expected a dataset of {', '.join(DATASETS)}, each as "
-                f"name[:folder][*weight]. Received: {entry.strip() or 'nothing'}"
+                f"Expected a dataset of {', '.join(datasets())}, each as "
+                f"name[:folder][*weight]. Received: {entry or 'nothing'}"
             )
         try:
             weight = float(match[3] or 1)
         except ValueError:
             raise InputError(
-                f"Expected a number as weight. Received: {entry.strip()}"
+                f"Expected a number as weight. Received: {entry}"
             ) from None
         sources.append(Source(match[1], match[2], weight))
     return sources
@@ -122,17 +169,20 @@ def open_pairs(
     data_dir: str | None = None,
     split: str,
     seed: int = 0,
-    options: DataOptions = DataOptions(),
+    options: Mapping[str, Any] | None = None,
+    cache_bytes: int = DEFAULT_LIMIT,
 ) -> Pairs:
     """Opens one split of a dataset, or of several as a mixture.
 
     Args:
-        dataset: one of `DATASETS`, with its folder and weight if you like, or several
-            with commas between; see `parse_dataset`.
+        dataset: its name, with its folder and weight if you like, or several with
+            commas between; see `parse_dataset`.
         data_dir: the folder of the entries without one; `samples` needs none.
         split: "train" or "test".
-        seed: of what is made on the fly (camera shake).
-        options: what else concerns single datasets.
+        seed: of what is made on the fly, such as camera shake.
+        options: by the dataset's name, such as {"gopro": GoProOptions(blur="gamma")};
+            the others have their defaults.
+        cache_bytes: the most bytes of decoded images that each dataset keeps.
 
     Returns:
         The pairs; of several datasets, `MixedPairs`.
@@ -142,58 +192,14 @@ def open_pairs(
     """
     if split not in SPLITS:
         raise InputError(f"Expected split train or test. Received: {split}")
+    chosen = {**default_options(), **(options or {})}
     sources = parse_dataset(dataset)
-    opened = [
-        _open(source.name, source.folder or data_dir, split, seed, options)
-        for source in sources
-    ]
+    opened: dict[str, Pairs] = {}
+    for name, folder, _ in sources:
+        request = Request(name, folder or data_dir, split, seed, cache_bytes)
+        number = sum(source.name == name for source in sources[: len(opened)]) + 1
+        key = f"{name}{number}" if number > 1 else name
+        opened[key] = datasets()[name].open(request, chosen[name])
     if len(opened) == 1:
-        return opened[0]
-    prefixes: dict[str, Pairs] = {}
-    for source, pairs in zip(sources, opened, strict=True):
-        same = sum(prefix.rstrip("0123456789") == source.name for prefix in prefixes)
-        prefixes[f"{source.name}{same + 1}" if same else source.name] = pairs
-    return MixedPairs(prefixes, [source.weight for source in sources])
-
-
-def _open(
-    name: str, folder: str | None, split: str, seed: int, options: DataOptions
-) -> Pairs:
-    cache = {"cache_bytes": options.cache_bytes}
-    match name:
-        case "gopro":
-            return open_gopro(folder, split, blur=options.gopro_blur, **cache)
-        case "realblur_j" | "realblur_r":
-            return open_realblur(folder, split, kind=name[-1].upper(), **cache)
-        case "folder":
-            return open_folder(
-                folder, split, blurry=options.blurry, sharp=options.sharp, **cache
-            )
-        case "frames":
-            return open_frames(
-                folder,
-                split,
-                blur=options.frames_blur,
-                windows=options.frames_windows,
-                **cache,
-            )
-        case "camera_motion":
-            return open_camera_motion(folder, split, seed=seed, **cache)
-        case "camera_shake":
-            return open_camera_shake(
-                folder,
-                split,
-                seed=seed,
-                max_extent=options.camera_shake_extent,
-                still=options.camera_shake_sharp_fraction,
-                enlarge=options.camera_shake_max_upscale,
-                **cache,
-            )
-        case "samples":
-            return open_samples(
-                split, seed=seed, max_extent=options.camera_shake_extent
-            )
-        case "shards":
-            return open_shards(folder, split)
-        case _:
-            raise AssertionError(name)
+        return next(iter(opened.values()))
+    return MixedPairs(opened, [source.weight for source in sources])

@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from egnet_tf.data.registry import Request
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import existing_folder, find_images
+from egnet_tf.images.find import find_images
 
 _SHARE = 10
 
@@ -54,14 +55,12 @@ def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
     return [name for name in names if (name in held_out) == (split == "test")]
 
 
-def photographs(data_dir: str | None, split: str, dataset: str) -> dict[str, Path]:
+def photographs(request: Request) -> dict[str, Path]:
     """The files of one split of a folder of sharp photographs.
 
     Args:
-        data_dir: the folder, with its sub-folders; it may hold train/ and test/,
-            otherwise a tenth of the photographs is held out.
-        split: "train" or "test".
-        dataset: for which one, for the message.
+        request: its folder is searched with its sub-folders; it may hold train/ and
+            test/, otherwise a tenth of the photographs is held out.
 
     Returns:
         Name to file.
@@ -69,9 +68,11 @@ def photographs(data_dir: str | None, split: str, dataset: str) -> dict[str, Pat
     Raises:
         InputError: no folder, or no photograph in it.
     """
-    root, own = split_folder(existing_folder(data_dir, dataset), split)
+    root, own = split_folder(request.root, request.split)
     photos = find_images(root)
     if not photos:
         raise InputError(f"Expected sharp photographs in {root}. Received: none")
-    names = list(photos) if own else split_names(list(photos), split, "photographs")
+    names = list(photos)
+    if not own:
+        names = split_names(names, request.split, "photographs")
     return {name: photos[name] for name in names}

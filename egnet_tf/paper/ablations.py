@@ -28,6 +28,7 @@ from egnet_tf import metrics
 from egnet_tf.cli import app
 from egnet_tf.cli.flag_files import expanded
 from egnet_tf.errors import InputError
+from egnet_tf.options import to_text
 from egnet_tf.paper.published import ABLATIONS
 from egnet_tf.paper.tables import Result, ablation_table, read_result, write_table
 from egnet_tf.training import Recipe, recipe
@@ -94,13 +95,7 @@ def _row(file: Path, chosen: Recipe) -> list[Result]:
         options = [f"--model={run}", f"--dataset={dataset}", f"--output={output}"]
         options += [f"--protocol={_PROTOCOL.value}"]
         options += [f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []
-        for option in (
-            "gopro_blur",
-            "frames_blur",
-            "frames_windows",
-            "camera_shake_extent",
-        ):
-            options.append(f"--{option}={getattr(chosen, option)}")
+        options += to_text(chosen.data).splitlines()
         _call("egnet_tf.evaluate", *options)
         try:
             results.append(read_result(output))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.registry import NoOptions, Request, dataset
 from egnet_tf.data.splits import photographs
 from egnet_tf.data.synthesis.frame_average import (
     add_noise_and_quantize,
@@ -82,19 +83,9 @@ class CameraMotionPairs(Pairs):
         return image.astype(np.float32)
 
 
-def open_camera_motion(
-    data_dir: str | None, split: str, *, seed: int, cache_bytes: int = DEFAULT_LIMIT
-) -> CameraMotionPairs:
-    """The dataset `camera_motion`: a folder of sharp photographs, sub-folders too.
-
-    Args:
-        data_dir: the folder; see `photographs`.
-        split: "train" or "test".
-        seed: see `CameraMotionPairs`; so is the other.
-        cache_bytes: the most bytes of decoded photographs kept.
-
-    Raises:
-        InputError: no folder, or no photograph in it.
-    """
-    photos = photographs(data_dir, split, "camera_motion")
-    return CameraMotionPairs(photos, seed=seed, cache_bytes=cache_bytes)
+@dataset("camera_motion")
+def open_camera_motion(request: Request, _: NoOptions) -> CameraMotionPairs:
+    """Opens a folder of sharp photographs, see `photographs`."""
+    return CameraMotionPairs(
+        photographs(request), seed=request.seed, cache_bytes=request.cache_bytes
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +10,41 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import photographs
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.options import check, option
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraShakeOptions:
+    """How photographs are shaken."""
+
+    extent: float = option(
+        camera_shake.MAX_EXTENT,
+        "The longest camera shake of --dataset=camera_shake, in pixels.",
+        lower=0.0,
+    )
+    sharp_fraction: float = option(
+        0.0,
+        "The fraction of the training crops of --dataset=camera_shake that are not "
+        "shaken, so that a network learns to leave a sharp photograph as it is.",
+        lower=0.0,
+        upper=1.0,
+    )
+    max_upscale: float = option(
+        1.0,
+        "The most that --dataset=camera_shake enlarges a photograph before it is "
+        "shaken, so that training crops are as soft as a camera's pixels.",
+        lower=1.0,
+    )
+
+    def __post_init__(self):
+        """Checks the values."""
+        check(self)
 
 
 class CameraShakePairs(Pairs):
@@ -25,15 +56,11 @@ class CameraShakePairs(Pairs):
 
     Args:
         photos: name to file, of the sharp photographs.
+        options: see `CameraShakeOptions`. A crop that is not shaken still gets noise;
+            the logarithm of an enlargement is uniform (`random_resize`).
         seed: chooses the shakes of `read`.
         shakes: pairs a photograph, each shaken differently by `read`; with more
             than one the names end in `_shake1`, `_shake2`, ...
-        max_extent: of the trajectories, in pixels.
-        still: the share of crops whose camera does not move, so that a network learns
-            to leave a sharp photograph as it is, but for its noise.
-        enlarge: crops are of the photograph enlarged by up to this factor before it is
-            shaken, as soft as a camera's pixels (`softness`); the factor's logarithm
-            is uniform. 1 leaves the photographs as they are.
         cache_bytes: the most bytes of decoded photographs kept.
 
     Raises:
@@ -43,20 +70,16 @@ class CameraShakePairs(Pairs):
     def __init__(
         self,
         photos: Mapping[str, Path],
+        options: CameraShakeOptions = CameraShakeOptions(),
         *,
         seed: int,
         shakes: int = 1,
-        max_extent: float = camera_shake.MAX_EXTENT,
-        still: float = 0.0,
-        enlarge: float = 1.0,
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         if not photos:
             raise InputError("Expected sharp photographs. Received: none")
         self._seed = seed
-        self._max_extent = max_extent
-        self._still = still
-        self._enlarge = enlarge
+        self._options = options
         self._cache = ImageCache(cache_bytes)
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
@@ -71,20 +94,21 @@ class CameraShakePairs(Pairs):
         name = zlib.crc32(self.names[index].encode())
         rng = np.random.default_rng((self._seed, 2, name))
         sharp = self._cache.read(self._paths[index])
-        kernel = camera_shake.random_kernel(rng, max_extent=self._max_extent)
+        kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
         return Pair(camera_shake.shake(sharp, kernel, rng), sharp.copy())
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random window, freshly shaken; what lies around it blurs into it."""
         photo = self._cache.read(self._paths[index])
-        if self._still and rng.random() < self._still:
+        fraction = self._options.sharp_fraction
+        if fraction and rng.random() < fraction:
             kernel = np.ones((1, 1), np.float32)
         else:
-            kernel = camera_shake.random_kernel(rng, max_extent=self._max_extent)
+            kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
         margin = len(kernel) // 2
         side = size + 2 * margin
-        if self._enlarge > 1:
-            factor = random_resize(rng, 1.0, self._enlarge)
+        if self._options.max_upscale > 1:
+            factor = random_resize(rng, 1.0, self._options.max_upscale)
             around = enlarged_window(photo, side, factor, rng)
         else:
             top, left = random_corner(*photo.shape[:2], size, rng)
@@ -94,35 +118,14 @@ class CameraShakePairs(Pairs):
         return Pair(blurry[inner, inner].copy(), around[inner, inner].copy())
 
 
+@dataset("camera_shake", CameraShakeOptions)
 def open_camera_shake(
-    data_dir: str | None,
-    split: str,
-    *,
-    seed: int,
-    max_extent: float = camera_shake.MAX_EXTENT,
-    still: float = 0.0,
-    enlarge: float = 1.0,
-    cache_bytes: int = DEFAULT_LIMIT,
+    request: Request, options: CameraShakeOptions
 ) -> CameraShakePairs:
-    """The dataset `camera_shake`: a folder of sharp photographs, sub-folders too.
-
-    Args:
-        data_dir: the folder; see `photographs`.
-        split: "train" or "test".
-        seed: see `CameraShakePairs`; so are the others.
-        max_extent: of the trajectories, in pixels.
-        still: share of crops that are not shaken.
-        enlarge: the largest enlargement.
-        cache_bytes: the most bytes of decoded photographs kept.
-
-    Raises:
-        InputError: no folder, or no photograph in it.
-    """
+    """Opens a folder of sharp photographs, see `photographs`."""
     return CameraShakePairs(
-        photographs(data_dir, split, "camera_shake"),
-        seed=seed,
-        max_extent=max_extent,
-        still=still,
-        enlarge=enlarge,
-        cache_bytes=cache_bytes,
+        photographs(request),
+        options,
+        seed=request.seed,
+        cache_bytes=request.cache_bytes,
     )

@@ -10,56 +10,62 @@ which stands for the name and may reach across folders:
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import os
 from pathlib import Path
 
-from absl import logging
-
 from egnet_tf.data.file_pairs import FilePairs, match_names
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT
-from egnet_tf.images.find import existing_folder, find_images
+from egnet_tf.images.find import find_images
+from egnet_tf.options import option
 
 BLURRY_FOLDERS = ("blurry", "blur", "input")
 SHARP_FOLDERS = ("sharp", "target", "gt")
 
 
-def open_folder(
-    data_dir: str | None,
-    split: str,
-    *,
-    blurry: str = "",
-    sharp: str = "",
-    cache_bytes: int = DEFAULT_LIMIT,
-) -> FilePairs:
+@dataclasses.dataclass(frozen=True)
+class FolderOptions:
+    """Which files of a folder are blurry and which are sharp."""
+
+    blurry: str = option(
+        "",
+        "Pattern of the blurry images of --dataset=folder, with one * for the name; "
+        "relative to the folder. By default blurry/*, blur/* or input/*.",
+    )
+    sharp: str = option(
+        "",
+        "Pattern of the sharp images of --dataset=folder, with one * for the name; "
+        "relative to the folder. By default sharp/*, target/* or gt/*.",
+    )
+
+
+@dataset("folder", FolderOptions)
+def open_folder(request: Request, options: FolderOptions) -> FilePairs:
     """Opens a folder of pairs.
 
-    Args:
-        data_dir: the folder; one with a sub-folder of the split's name is entered
-            there. Without such a sub-folder both splits are the whole folder.
-        split: "train" or "test".
-        blurry: pattern of the blurry images below the folder, or anywhere if it
-            is an absolute path; by default `blurry/*`, `blur/*` or `input/*`.
-        sharp: likewise of the sharp ones; by default `sharp/*`, `target/*`, `gt/*`.
-        cache_bytes: see `FilePairs`.
+    A folder with a sub-folder of the split's name is entered there. Without one both
+    splits are the whole folder. Two absolute patterns need no folder.
 
     Raises:
         InputError: no folder, or not every image has a partner of its size.
     """
+    blurry, sharp = options.blurry, options.sharp
     if bool(blurry) != bool(sharp):
         raise InputError(
-            "Expected a pattern for both the blurry and the sharp images. Received: "
+            "Expected --folder_blurry and --folder_sharp together. Received: "
             f"blurry {blurry!r}, sharp {sharp!r}"
         )
     anywhere = os.path.isabs(blurry) and os.path.isabs(sharp)
-    root = Path() if anywhere else existing_folder(data_dir, "folder")
-    if not anywhere and (root / split).is_dir():
-        root = root / split
-    elif split == "train":
-        logging.warning(
+    root = Path() if anywhere else request.root
+    if not anywhere and (root / request.split).is_dir():
+        root = root / request.split
+    elif request.split == "train":
+        logging.getLogger(__name__).warning(
             "The dataset folder has no sub-folder train: both splits are all of its "
             "pairs. %s",
-            data_dir or blurry,
+            request.folder or blurry,
         )
     blurry = blurry or _only(root, BLURRY_FOLDERS)
     sharp = sharp or _only(root, SHARP_FOLDERS)
@@ -68,7 +74,7 @@ def open_folder(
         matching(root, sharp),
         f"{root / blurry} and {root / sharp}",
     )
-    return FilePairs(files, cache_bytes=cache_bytes)
+    return FilePairs(files, cache_bytes=request.cache_bytes)
 
 
 def _only(root: Path, candidates: tuple[str, ...]) -> str:
@@ -76,7 +82,8 @@ def _only(root: Path, candidates: tuple[str, ...]) -> str:
     if len(present) != 1:
         raise InputError(
             f"Expected one sub-folder of {', '.join(candidates)} in {root}, or "
-            f"--blurry and --sharp. Received: {', '.join(present) or 'none of them'}"
+            "--folder_blurry and --folder_sharp. "
+            f"Received: {', '.join(present) or 'none of them'}"
         )
     return present[0]
 

@@ -15,6 +15,7 @@ file names jump, frames are missing: no window reaches across.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import split_folder, split_names
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
-from egnet_tf.images.find import existing_folder, find_images
+from egnet_tf.images.find import find_images
+from egnet_tf.options import check, option
 
 WINDOWS = (7, 9, 11, 13)
 
@@ -98,53 +101,64 @@ class AveragedFrames(Pairs):
         return frames
 
 
-def open_frames(
-    data_dir: str | None,
-    split: str,
-    *,
-    blur: str = "linear",
-    windows: Sequence[int] = WINDOWS,
-    cache_bytes: int = DEFAULT_LIMIT,
-) -> AveragedFrames:
-    """Opens one split of a folder of frames.
+@dataclasses.dataclass(frozen=True)
+class FramesOptions:
+    """How high-speed frames become blurry images."""
 
-    Args:
-        data_dir: a folder of sequences, or of frames; it may hold train/ and test/,
-            otherwise a tenth of the sequences is held out.
-        split: "train" or "test".
-        blur: "linear" or "gamma".
-        windows: how many frames to average, each odd; see above.
-        cache_bytes: see `AveragedFrames`.
+    blur: str = option(
+        "linear",
+        "What --dataset=frames averages: linear is the stored values, as in GoPro's "
+        "blur, gamma is light under a gamma of 2.2, as in blur_gamma.",
+        choices=("linear", "gamma"),
+    )
+    windows: tuple[int, ...] = option(
+        WINDOWS, "Odd numbers of frames that --dataset=frames averages.", lower=1
+    )
+
+    def __post_init__(self):
+        """Checks the values."""
+        check(self)
+        if not self.windows or any(m % 2 == 0 for m in self.windows):
+            raise InputError(
+                "Expected odd numbers for --frames_windows. "
+                f"Received: {','.join(map(str, self.windows)) or 'none'}"
+            )
+
+
+@dataset("frames", FramesOptions)
+def open_frames(request: Request, options: FramesOptions) -> AveragedFrames:
+    """Opens one split of a folder of sequences of frames, or of one sequence.
+
+    The folder may hold train/ and test/, otherwise a tenth of the sequences is held
+    out.
 
     Returns:
         Pairs named `sequence/middle frame_m`, such as `GOPR0477_11_00/000004_7`.
 
     Raises:
-        InputError: no folder, an even window, or no sequence long enough.
+        InputError: no folder, or no sequence long enough.
     """
-    if not windows or any(m < 1 or m % 2 == 0 for m in windows):
-        raise InputError(
-            f"Expected odd windows of frames. Received: {', '.join(map(str, windows))}"
-        )
-    root, own = split_folder(existing_folder(data_dir, "frames"), split)
+    root, own = split_folder(request.root, request.split)
     sequences = collections.defaultdict(list)
     for file in find_images(root).values():
         name = file.parent.relative_to(root).as_posix()
         sequences[root.name if name == "." else name].append(file)
-    names = list(sequences) if own else split_names(list(sequences), split, "sequences")
+    names = list(sequences)
+    if not own:
+        names = split_names(names, request.split, "sequences")
     found = {
         f"{name}/{frames[m // 2].stem}_{m}": frames
         for name in names
-        for m in sorted(set(windows))
+        for m in sorted(set(options.windows))
         for run in _unbroken(sequences[name])
         for frames in (run[i : i + m] for i in range(0, len(run) - m + 1, m))
     }
     if not found:
         raise InputError(
-            f"Expected sequences of at least {min(windows)} successive frames in "
-            f"{root}. Received: {len(sequences)} folders of images, none so long"
+            f"Expected sequences of at least {min(options.windows)} successive frames "
+            f"in {root}. Received: {len(sequences)} folders of images, none so long"
         )
-    return AveragedFrames(found, blur=blur, cache_bytes=cache_bytes)
+    return AveragedFrames(found, blur=options.blur, cache_bytes=request.cache_bytes)
 
 
 def _unbroken(frames: list[Path]) -> list[list[Path]]:

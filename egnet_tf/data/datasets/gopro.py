@@ -13,35 +13,38 @@ MPRNet and most papers use; `blur_gamma` that of their light under a gamma of 2.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from absl import logging
-
-from egnet_tf.data.file_pairs import FilePairs, match_names
+from egnet_tf.data.file_pairs import FilePairs, match_names, warn_of_count
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT
-from egnet_tf.images.find import existing_folder, find_images
+from egnet_tf.images.find import find_images
+from egnet_tf.options import check, option
 
 COUNTS = {"train": 2103, "test": 1111}
-BLURS = ("linear", "gamma")
 
 _FOLDER = {"linear": "blur", "gamma": "blur_gamma"}
 
 
-def open_gopro(
-    data_dir: str | None,
-    split: str,
-    *,
-    blur: str = "linear",
-    cache_bytes: int = DEFAULT_LIMIT,
-) -> FilePairs:
-    """Opens one split of GoPro; another number of pairs than published is a warning.
+@dataclasses.dataclass(frozen=True)
+class GoProOptions:
+    """Which of GoPro's two kinds of blur."""
 
-    Args:
-        data_dir: the folder that holds train/ and test/.
-        split: "train" or "test".
-        blur: "linear" or "gamma".
-        cache_bytes: see `FilePairs`.
+    blur: str = option(
+        "linear",
+        "GoPro's blurry images: linear is its folder blur, gamma is blur_gamma.",
+        choices=tuple(_FOLDER),
+    )
+
+    def __post_init__(self):
+        """Checks the values."""
+        check(self)
+
+
+@dataset("gopro", GoProOptions)
+def open_gopro(request: Request, options: GoProOptions) -> FilePairs:
+    """Opens one split of GoPro; another number of pairs than published is a warning.
 
     Returns:
         Pairs named `GOPRxxxx_xx_xx/000047` or, flattened, `GOPRxxxx_xx_xx-000047`.
@@ -49,17 +52,17 @@ def open_gopro(
     Raises:
         InputError: no such form, or not every image has a partner of its size.
     """
-    root = existing_folder(data_dir, "gopro") / split
+    root = request.root / request.split
     flat = root / "GoPro" if (root / "GoPro").is_dir() else root
     if (flat / "input").is_dir() and (flat / "target").is_dir():
-        if blur != "linear":
+        if options.blur != "linear":
             raise InputError(
                 "Expected --gopro_blur=linear with the flattened form of GoPro, which "
-                f"holds one kind of blur. Received: {blur}"
+                f"holds one kind of blur. Received: {options.blur}"
             )
         kinds = find_images(flat / "input"), find_images(flat / "target")
     else:
-        folder = _FOLDER[blur]
+        folder = _FOLDER[options.blur]
         images = find_images(root)
         kinds = _of_kind(images, folder), _of_kind(images, "sharp")
         if not any(kinds):
@@ -68,8 +71,8 @@ def open_gopro(
                 f"{root}/{{input,target}}/*.png. Received: neither"
             )
     files = match_names(*kinds, str(root))
-    warn_of_count("GoPro", split, len(files), COUNTS[split])
-    return FilePairs(files, cache_bytes=cache_bytes)
+    warn_of_count("GoPro", request.split, len(files), COUNTS[request.split])
+    return FilePairs(files, cache_bytes=request.cache_bytes)
 
 
 def _of_kind(images: dict[str, Path], kind: str) -> dict[str, Path]:
@@ -79,11 +82,3 @@ def _of_kind(images: dict[str, Path], kind: str) -> dict[str, Path]:
         for name, parts in split.items()
         if len(parts) == 3 and parts[1] == kind
     }
-
-
-def warn_of_count(name: str, split: str, count: int, published: int) -> None:
-    """Says so when a dataset is not as large as its authors publish."""
-    if count != published:
-        logging.warning(
-            "%s %s: expected %d pairs. Received: %d", name, split, published, count
-        )

@@ -15,29 +15,17 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from egnet_tf.data.datasets.gopro import warn_of_count
-from egnet_tf.data.file_pairs import FilePairs
+from egnet_tf.data.file_pairs import FilePairs, warn_of_count
+from egnet_tf.data.registry import NoOptions, Request, dataset
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT
-from egnet_tf.images.find import existing_folder
 
 COUNTS = {"train": 3758, "test": 980}
 
 
-def open_realblur(
-    data_dir: str | None,
-    split: str,
-    *,
-    kind: str,
-    cache_bytes: int = DEFAULT_LIMIT,
-) -> FilePairs:
+@dataset("realblur_j")
+@dataset("realblur_r")
+def open_realblur(request: Request, _: NoOptions) -> FilePairs:
     """Opens one split; another number of pairs than published is a warning.
-
-    Args:
-        data_dir: the folder that holds the list files.
-        split: "train" or "test".
-        kind: "J" or "R".
-        cache_bytes: see `FilePairs`.
 
     Returns:
         Pairs named `scene230/blur_7`.
@@ -45,7 +33,7 @@ def open_realblur(
     Raises:
         InputError: the list is missing or no such list, or files are missing.
     """
-    root = existing_folder(data_dir, f"realblur_{kind.lower()}")
+    root, split, kind = request.root, request.split, request.dataset[-1].upper()
     path = root / f"RealBlur_{kind}_{split}_list.txt"
     if not path.is_file():
         raise InputError(f"Expected the authors' list of pairs. Received: no {path}")
@@ -71,4 +59,4 @@ def open_realblur(
             raise InputError(f"Expected each pair once in {path}. Received: {line}")
         files[name] = (root / blurry, root / sharp)
     warn_of_count(f"RealBlur-{kind}", split, len(files), COUNTS[split])
-    return FilePairs(files, cache_bytes=cache_bytes)
+    return FilePairs(files, cache_bytes=request.cache_bytes)

@@ -10,12 +10,15 @@ The two motorcycle images are a stereo pair of one scene, so both are for traini
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
-from egnet_tf.data.datasets.camera_shake import CameraShakePairs
+from egnet_tf.data.datasets.camera_shake import CameraShakeOptions, CameraShakePairs
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 
 _SKIMAGE = ("skimage", "data")
 _SKLEARN = ("sklearn", "datasets/images")
@@ -37,6 +40,17 @@ _PHOTOS = {
 }
 
 _TEST_SHAKES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplesOptions:
+    """How the sample photographs are shaken."""
+
+    extent: float = option(
+        MAX_EXTENT,
+        "The longest camera shake of --dataset=samples, in pixels.",
+        lower=0.0,
+    )
 
 
 def sample_photos(split: str) -> dict[str, Path]:
@@ -64,21 +78,20 @@ def sample_photos(split: str) -> dict[str, Path]:
     return photos
 
 
-def open_samples(
-    split: str, *, seed: int, max_extent: float = MAX_EXTENT
-) -> CameraShakePairs:
-    """The sample photographs under camera shake.
+@dataset("samples", SamplesOptions)
+def open_samples(request: Request, options: SamplesOptions) -> CameraShakePairs:
+    """Opens the sample photographs under camera shake.
 
-    Args:
-        split: "train", or "test": there each photograph is shaken in two ways, so
-            that the score hangs less on a single shake.
-        seed: of the shakes.
-        max_extent: of the trajectories, in pixels.
+    Each test photograph is shaken in two ways, so that the score hangs less on a
+    single shake.
 
     Returns:
         5 pairs for training, 6 for testing; no photograph is in both.
     """
-    shakes = _TEST_SHAKES if split == "test" else 1
     return CameraShakePairs(
-        sample_photos(split), seed=seed, shakes=shakes, max_extent=max_extent
+        sample_photos(request.split),
+        CameraShakeOptions(extent=options.extent),
+        seed=request.seed,
+        shakes=_TEST_SHAKES if request.split == "test" else 1,
+        cache_bytes=request.cache_bytes,
     )

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
+from egnet_tf.data.registry import NoOptions, Request, dataset
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import existing_folder
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -190,14 +190,7 @@ class ShardPairs(Pairs):
         return pixels
 
 
-def open_shards(data_dir: str | None, split: str) -> ShardPairs:
-    """Opens a prepared split.
-
-    Args:
-        data_dir: the output folder of `egnet_tf.prepare`.
-        split: "train" or "test".
-
-    Raises:
-        InputError: as `ShardPairs`.
-    """
-    return ShardPairs(existing_folder(data_dir, "shards") / split)
+@dataset("shards")
+def open_shards(request: Request, _: NoOptions) -> ShardPairs:
+    """Opens a split that `egnet_tf.prepare` wrote; see `ShardPairs`."""
+    return ShardPairs(request.root / request.split)

@@ -1,0 +1,42 @@
+"""What a person may say about how a model restores."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from egnet_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorerOptions:
+    """See `egnet_tf.load`, which has the same arguments but takes bytes."""
+
+    branches: tuple[str, ...] = option(
+        (),
+        "Branches of the self-ensemble: half, whole, quarters, flips (which are "
+        "flip_horizontal, flip_vertical, rotate180). By default those that the "
+        "model's trained ensemble fuses.",
+    )
+    tile: int | None = option(
+        None,
+        "Side of the tiles in pixels; 0 is for whole images, whatever memory they "
+        "take. By default an image is restored whole within the memory limit, else "
+        "in the largest tiles.",
+        lower=0,
+    )
+    overlap: int | None = option(
+        None,
+        "Pixels that neighbouring tiles share. By default a quarter of a tile, at "
+        "most 64.",
+        lower=0,
+    )
+    memory_limit: float | None = option(
+        None,
+        "GiB that an image and the network's pass over it, or over a tile, may take. "
+        "By default 8, or half of the machine's memory if that is less.",
+        lower=0.0,
+    )
+    local_pooling: bool = option(
+        False,
+        "Pool over windows of 1.5 times the training crop instead of the image.",
+    )

@@ -1,0 +1,205 @@
+"""Options: frozen dataclasses whose fields know all that a flag needs.
+
+    @dataclasses.dataclass(frozen=True)
+    class GoProOptions:
+        blur: str = option("linear", "GoPro's blur or blur_gamma.", choices=BLURS)
+
+`egnet_tf.cli.flags` makes the flags of a command from such a class; `to_text` and
+`from_text` write and read them as a flag file. A field of type `tuple[int, ...]` is
+a list with commas between. A field may hold further options: those of a dataclass
+join the outer ones under their own names, those of a mapping under its keys, so that
+{"gopro": GoProOptions()} gives --gopro_blur.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from egnet_tf.errors import InputError
+
+_Options = TypeVar("_Options")
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+) -> Any:
+    """A field of a dataclass of options.
+
+    Args:
+        default: of the annotated type.
+        help: whole sentences that are understood without their surroundings.
+        choices: the strings that are allowed.
+        lower: the smallest number that is allowed.
+        upper: the largest number that is allowed.
+    """
+    metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Option(NamedTuple):
+    """One option with its present value, by the name of its flag.
+
+    Attributes:
+        name: of the flag, without the dashes.
+        value: of type `kind`, a tuple of them for a list, or None.
+        kind: bool, int, float or str.
+        is_list: whether there may be several values.
+        help: see `option`; so are the others.
+        choices: the strings that are allowed.
+        lower: the smallest number that is allowed.
+        upper: the largest number that is allowed.
+    """
+
+    name: str
+    value: Any
+    kind: type
+    is_list: bool
+    help: str
+    choices: Sequence[str] | None
+    lower: float | None
+    upper: float | None
+
+    def parse(self, text: str) -> Any:
+        """The value that a text stands for.
+
+        Raises:
+            InputError: the text is of another type, or its value is not allowed.
+        """
+        if self.is_list:
+            value = tuple(self._parse(part.strip()) for part in text.split(",") if text)
+        else:
+            value = self._parse(text)
+        self._replace(value=value).check()
+        return value
+
+    def _parse(self, text: str) -> Any:
+        try:
+            if self.kind is bool:
+                return {"true": True, "false": False}[text.lower()]
+            return self.kind(text)
+        except (KeyError, ValueError):
+            raise InputError(
+                f"Expected {_KINDS[self.kind]} for --{self.name}. Received: {text}"
+            ) from None
+
+    def check(self) -> None:
+        """Raises an `InputError` if the value is not allowed."""
+        for value in self.value if self.is_list else [self.value]:
+            if value is None:
+                continue
+            if self.choices and value not in self.choices:
+                expected = f"one of {', '.join(self.choices)}"
+            elif self.lower is not None and not value >= self.lower:
+                expected = f"at least {self.lower:g}"
+            elif self.upper is not None and not value <= self.upper:
+                expected = f"at most {self.upper:g}"
+            else:
+                continue
+            raise InputError(
+                f"Expected {expected} for --{self.name}. Received: {value}"
+            )
+
+    @property
+    def text(self) -> str:
+        """The value as it is written after `--name=`."""
+        if self.is_list:
+            return ",".join(map(str, self.value))
+        return str(self.value).lower() if self.kind is bool else str(self.value)
+
+
+def flatten(options: object, prefix: str = "") -> Iterator[Option]:
+    """Yields every option inside a dataclass or mapping of options.
+
+    Args:
+        options: an instance.
+        prefix: of the names.
+    """
+    if isinstance(options, Mapping):
+        for name, part in options.items():
+            yield from flatten(part, f"{prefix}{name}_")
+        return
+    hints = typing.get_type_hints(type(options))
+    for field in dataclasses.fields(options):  # pyright: ignore[reportArgumentType]
+        value = getattr(options, field.name)
+        if _holds_options(value):
+            yield from flatten(value, prefix)
+            continue
+        hint = hints[field.name]
+        inner = [t for t in typing.get_args(hint) if t not in (type(None), ...)]
+        yield Option(
+            prefix + field.name,
+            value,
+            kind=inner[0] if inner else hint,
+            is_list=typing.get_origin(hint) is tuple,
+            **field.metadata,
+        )
+
+
+def unflatten(
+    options: _Options, values: Mapping[str, Any], prefix: str = ""
+) -> _Options:
+    """The same options with new values, by the names of `flatten`; others stay."""
+    if isinstance(options, Mapping):
+        return {  # pyright: ignore[reportReturnType]
+            name: unflatten(part, values, f"{prefix}{name}_")
+            for name, part in options.items()
+        }
+    changed = {}
+    for field in dataclasses.fields(options):  # pyright: ignore[reportArgumentType]
+        value = getattr(options, field.name)
+        if _holds_options(value):
+            changed[field.name] = unflatten(value, values, prefix)
+        elif prefix + field.name in values:
+            changed[field.name] = values[prefix + field.name]
+    return dataclasses.replace(options, **changed)  # pyright: ignore
+
+
+def _holds_options(value: object) -> bool:
+    return isinstance(value, Mapping) or dataclasses.is_dataclass(value)
+
+
+def check(options: object) -> None:
+    """Raises an `InputError` for the first value that is not allowed.
+
+    A dataclass of options that is also made without flags calls it in __post_init__.
+    """
+    for one in flatten(options):
+        one.check()
+
+
+def to_text(options: object) -> str:
+    """A flag file with every option, one a line."""
+    return "".join(f"--{one.name}={one.text}\n" for one in flatten(options))
+
+
+def from_text(options: _Options, text: str) -> _Options:
+    """Reads what `to_text` wrote; what the text leaves out stays as in `options`.
+
+    Raises:
+        InputError: a line is no option, or its value is not allowed.
+    """
+    known = {one.name: one for one in flatten(options)}
+    values = {}
+    for line in text.splitlines():
+        name, equals, value = line.removeprefix("--").partition("=")
+        if not equals or name not in known:
+            raise InputError(f"Expected a line --option=value. Received: {line}")
+        values[name] = known[name].parse(value)
+    return unflatten(options, values)
+
+
+def changes(before: object, after: object) -> Iterator[tuple[Option, Option]]:
+    """The options whose values differ between two objects of the same class."""
+    for old, new in zip(flatten(before), flatten(after), strict=True):
+        if old.value != new.value:
+            yield old, new
