@@ -115,7 +115,9 @@ def _through_pipeline(pairs: Pairs) -> tuple[_Reader, int]:
 def _png(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
     """Whole images, as GoPro is published."""
     write_images(pairs, folder, workers=_CPUS, progress=lambda _: None)
-    return _through_pipeline(open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0))
+    return _through_pipeline(
+        open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
+    )
 
 
 def _png_crops(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
@@ -123,7 +125,9 @@ def _png_crops(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
     for name, record in _records(pairs):
         for kind, image in zip(("blurry", "sharp"), record, strict=True):
             write_image(folder / kind / f"{name}.png", image)
-    return _through_pipeline(open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0))
+    return _through_pipeline(
+        open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
+    )
 
 
 def _shards(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
