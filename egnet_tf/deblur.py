@@ -14,6 +14,7 @@ from tqdm import tqdm
 from egnet_tf.cli import app
 from egnet_tf.cli.restorer_flags import RestorerFlags
 from egnet_tf.errors import InputError
+from egnet_tf.images.find import count_other_files
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS
 from egnet_tf.inference.photos import Job, find_jobs, restore_photos
 from egnet_tf.inference.video import is_video, restore_video, video_target
@@ -51,17 +52,21 @@ _MAX_PIXELS = flags.DEFINE_integer(
 _SKIP_EXISTING = flags.DEFINE_boolean(
     "skip_existing", False, "Leave out images whose output is there."
 )
+_OVERWRITE = flags.DEFINE_boolean(
+    "overwrite", False, "Replace outputs that exist, but never an input."
+)
 
 
 def main() -> int:
     """Restores what the flags name; 1 if an image of a folder failed."""
-    if _INPUT.value is None:
+    if not _INPUT.value:
         raise InputError("Expected --input, an image or a folder. Received: nothing")
     source = Path(_INPUT.value)
     output = Path(_OUTPUT.value) if _OUTPUT.value else None
+    overwrite = _OVERWRITE.value or _SKIP_EXISTING.value  # Skipped below.
     if is_video(source) and not source.is_dir():
-        return _restore_video(source, video_target(source, output))
-    found = find_jobs(source, output)
+        return _restore_video(source, video_target(source, output, overwrite=overwrite))
+    found = find_jobs(source, output, overwrite=overwrite)
     jobs = [job for job in found if not _skipped(job.target)]
     reasons = _restore_photos(jobs) if jobs else {}
     if reasons and source.is_file():
@@ -74,6 +79,9 @@ def main() -> int:
             f"{len(restored)} restored, {len(found) - len(jobs)} there already, "
             f"{len(reasons)} failed"
         )
+    if source.is_dir() and (others := count_other_files(source)):
+        kinds = (f"{n} {kind or 'without a suffix'}" for kind, n in others.items())
+        print(f"left out, not images: {', '.join(kinds)}", file=sys.stderr)
     for failed, reason in reasons.items():
         print(f"failed: {failed}: {reason}", file=sys.stderr)
     return 1 if reasons else 0

@@ -62,9 +62,11 @@ def test_a_photo_through_a_tflite_file(tmp_path, photo, tflite):
 
 
 def test_a_photo_through_a_run(photo, run_folder):
-    done = deblur(f"--model={run_folder}", f"--input={photo}", "--branches=whole,turn")
+    done = deblur(
+        f"--model={run_folder}", f"--input={photo}", "--branches=whole,rotate180"
+    )
     assert done.returncode == 0, done.stderr
-    restorer = egnet_tf.load(run_folder, branches=["whole", "turn"])
+    restorer = egnet_tf.load(run_folder, branches=["whole", "rotate180"])
     expected = restorer(pixels(photo)).astype(int)
     output = photo.with_name("photo_restored.png")
     assert np.abs(pixels(output) - expected).max() <= 1
@@ -99,7 +101,12 @@ def test_a_folder_with_a_damaged_photo(tmp_path, photo, tflite):
 
     (tmp_path / "out" / "a.png").write_bytes(b"kept as it is")
     (folder / "c.jpg").unlink()
+    (folder / "d.HEIC").touch()
+    refused = deblur(*flags)
+    assert refused.returncode == 1
+    assert "--overwrite or --skip_existing. Received: " in refused.stderr
     done = deblur(*flags, "--skip_existing")
+    assert "left out, not images: 1 .heic" in done.stderr
     assert done.returncode == 0, done.stderr
     assert "0 restored, 2 there already, 0 failed" in done.stdout
     assert (tmp_path / "out" / "a.png").read_bytes() == b"kept as it is"

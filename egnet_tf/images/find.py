@@ -54,12 +54,12 @@ def find_images(root: Path) -> dict[str, Path]:
     Returns:
         Name to file, in natural order (2 before 10). The name is the path below
         `root` with forward slashes and without the suffix, which stays only where
-        two files differ in nothing else.
+        two files would have one name.
     """
     found = [path for path in _files(root) if path.suffix.lower() in IMAGE_SUFFIXES]
     full = {path.relative_to(root).as_posix(): path for path in found}
     short = {name: name.rpartition(".")[0] for name in full}
-    times = collections.Counter(short.values())
+    times = collections.Counter([*short.values(), *full])
     return {
         short[name] if times[short[name]] == 1 else name: full[name]
         for name in sorted(full, key=natural_order)

@@ -1,17 +1,18 @@
-"""Which photographs to restore and where to: a file, or a folder with all below it."""
+"""Which photos to restore and where to: a file, or a folder with all below it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from egnet_tf.errors import InputError
+from egnet_tf.images.find import find_images
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, Photo, read_photo
 from egnet_tf.images.write import (
     check_fits,
@@ -22,60 +23,64 @@ from egnet_tf.images.write import (
 from egnet_tf.inference.restorer import Restorer
 
 _SMALL = 512 * 512
-"""Pixels up to which photographs are restored in batches: larger ones fill a forward
-pass on their own and would only wait in memory."""
-
-
-_FAILURES = (InputError, OSError, ArithmeticError, MemoryError)
+"""Photos of at most this many pixels are restored in batches: larger ones fill a
+forward pass on their own and would only wait in memory."""
 
 
 class Job(NamedTuple):
-    """A photograph to restore."""
+    """A photo to restore."""
 
     source: Path
     target: Path
 
 
-def find_jobs(source: Path, output: Path | None) -> list[Job]:
-    """Returns the photographs of a file or folder, in the order of their paths.
+def find_jobs(
+    source: Path, output: Path | None, *, overwrite: bool = False
+) -> list[Job]:
+    """Returns the photos of a file or folder.
 
     Args:
-        source: an image, or a folder; of a folder all images below it, by their
-            suffixes, without hidden ones.
+        source: an image, or a folder: all images below it (`find_images`).
         output: for an image, a file or an existing folder; for a folder, a folder,
             in which the sub-folders are kept. By default `<name>_restored` beside the
             source. Suffixes that are read but not written get `.png` added.
+        overwrite: whether files that exist may be replaced; never those of `source`.
 
     Raises:
-        InputError: no such source, no images in it, a suffix that is not written,
-            or an output that would overwrite its source.
+        InputError: no such source, no images in it, a suffix that is not written, or
+            an output that exists or is a source.
     """
-    source = Path(source)
     if source.is_dir():
-        output = output or source.with_name(f"{source.resolve().name}_restored")
-        if output.is_file() or output.resolve() == source.resolve():
-            raise InputError(
-                f"Expected another folder as the output of {source}. Received: {output}"
-            )
-        jobs = [
-            Job(path, _writable(output / path.relative_to(source)))
-            for path in _images(source, without=output)
-        ]
-        if not jobs:
-            raise InputError(f"Expected images in the folder. Received: {source}")
-        return jobs
-    if not source.exists():
-        raise InputError(f"Expected an image or a folder. Received: {source}")
-    if output is None:
-        target = _writable(source.with_name(f"{source.stem}_restored{source.suffix}"))
-    elif output.is_dir():
-        target = _writable(output / source.name)
+        jobs = _folder_jobs(source, output or _beside(source))
+    elif source.exists():
+        jobs = [Job(source, _file_target(source, output))]
     else:
-        target = output
-        check_suffix(target)
-    if target.resolve() == source.resolve():
-        raise InputError(f"Expected an output beside the input. Received: {target}")
-    return [Job(source, target)]
+        raise InputError(f"Expected an image or a folder. Received: {source}")
+    existing = [job.target for job in jobs if os.path.lexists(job.target)]
+    if existing:
+        sources = {job.source.resolve() for job in jobs}
+        for target in existing:
+            if target.resolve() in sources:
+                raise InputError(
+                    f"Expected an output other than the input. Received: {target}"
+                )
+    if not overwrite:
+        check_new(existing)
+    return jobs
+
+
+def check_new(targets: Iterable[Path]) -> None:
+    """Checks that writing to the targets replaces nothing.
+
+    Raises:
+        InputError: one of them exists.
+    """
+    for target in targets:
+        if os.path.lexists(target):
+            raise InputError(
+                "Expected an output that does not exist, --overwrite or "
+                f"--skip_existing. Received: {target}"
+            )
 
 
 def restore_photos(
@@ -88,16 +93,16 @@ def restore_photos(
     on_done: Callable[[int], None] = lambda count: None,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
-    """Restores photographs; one that fails does not keep the others from it.
+    """Restores photos; one that fails does not keep the others from it.
 
     Args:
         restorer: restores the pixels; opacity stays as it is.
         jobs: what to restore, in this order.
         quality: see `write_photo`.
         max_pixels: see `read_photo`.
-        batch: how many small photographs in a row are restored together if they have
-            the same size and type.
-        on_done: called with how many more photographs are through, restored or not.
+        batch: how many small photos in a row are restored together if they have the
+            same size and type.
+        on_done: called with how many more photos are done, restored or not.
         on_tile: see `Restorer`.
 
     Returns:
@@ -109,7 +114,7 @@ def restore_photos(
     def noting(*failing: Job) -> Iterator[None]:
         try:
             yield
-        except _FAILURES as error:
+        except Exception as error:  # One file never ends a folder.
             reasons.update((job.source, _reason(error)) for job in failing)
 
     def read_groups() -> Iterator[list[tuple[Job, Photo]]]:
@@ -132,8 +137,7 @@ def restore_photos(
     for group in read_groups():
         with noting(*(job for job, _ in group)):
             pixels = [photo.pixels for _, photo in group]
-            # A photo alone is not copied, and restored in its place: it may have 50
-            # megapixels.
+            # A single photo is not copied but restored in place: it may be large.
             stack = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)
             restored = restorer(stack, out=stack, on_tile=on_tile)
             for (job, photo), result in zip(group, restored, strict=True):
@@ -151,23 +155,44 @@ def _go_together(first: Photo, second: Photo) -> bool:
     return same and one.shape[0] * one.shape[1] <= _SMALL
 
 
-def _images(folder: Path, without: Path) -> list[Path]:
-    """Returns the images below a folder, but not those of an earlier run's output."""
-    Image.init()
-    suffixes = {
-        suffix
-        for suffix, kind in Image.registered_extensions().items()
-        if kind in Image.OPEN
-    }
-    without = without.resolve()
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in suffixes
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and without not in path.resolve().parents
-    ]
+def _folder_jobs(source: Path, output: Path) -> list[Job]:
+    inside, outside = output.resolve(), source.resolve()
+    if output.is_file() or inside == outside:
+        raise InputError(
+            f"Expected another folder as the output of {source}. Received: {output}"
+        )
+    photos = find_images(source).values()
+    if outside in inside.parents:  # What an earlier run wrote is not restored again.
+        photos = [path for path in photos if inside not in path.resolve().parents]
+    if not photos:
+        raise InputError(f"Expected images in the folder. Received: {source}")
+    jobs: dict[Path, Job] = {}
+    for path in photos:
+        target = _writable(output / path.relative_to(source))
+        while target in jobs:  # Of x.gif and x.gif.png, say.
+            target = target.with_name(f"{target.name}.png")
+        jobs[target] = Job(path, target)
+    return list(jobs.values())
+
+
+def _file_target(source: Path, output: Path | None) -> Path:
+    if output is None:
+        return _writable(_beside(source))
+    if output.is_dir():
+        return _writable(output / source.name)
+    check_suffix(output)
+    return output
+
+
+def _beside(source: Path) -> Path:
+    """Returns `<name>_restored` in the folder that the source lies in."""
+    if source.name in ("", ".."):  # "." and the like.
+        source = source.resolve()
+    if not source.name:
+        raise InputError(f"Expected --output for this folder. Received: {source}")
+    if source.is_dir():
+        return source.with_name(f"{source.name}_restored")
+    return source.with_name(f"{source.stem}_restored{source.suffix}")
 
 
 def _writable(target: Path) -> Path:
@@ -178,5 +203,10 @@ def _writable(target: Path) -> Path:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
-    return " ".join(str(error).split())
+        return (
+            f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        )
+    text = " ".join(str(error).split())
+    if isinstance(error, (InputError, ArithmeticError)):
+        return text
+    return f"{type(error).__name__}: {text}"

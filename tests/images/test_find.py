@@ -35,6 +35,11 @@ def test_links_are_followed(tree, tmp_path_factory):
     assert list(find_images(other)) == ["link/frame_2", "link/frame_10"]
 
 
+def test_no_image_takes_the_name_of_another(tree):
+    (tree / "twice.jpg.png").touch()
+    assert list(find_images(tree))[-3:] == ["twice.jpg", "twice.jpg.png", "twice.png"]
+
+
 def test_a_link_back_into_its_own_folder_ends(tree):
     (tree / "b" / "again").symlink_to(tree)
     (tree / "c").symlink_to(tree / "b")

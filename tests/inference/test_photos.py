@@ -72,7 +72,7 @@ def test_an_output_inside_the_input_is_not_restored_again(folder):
     inside = folder / "restored"
     before = find_jobs(folder, inside)
     save(inside / "a.jpg")
-    assert find_jobs(folder, inside) == before
+    assert find_jobs(folder, inside, overwrite=True) == before
 
 
 def test_where_a_file_goes(tmp_path):
@@ -96,7 +96,53 @@ def test_the_input_is_never_overwritten(tmp_path, folder):
     same = [(source, source), (source, tmp_path), (source, link), (folder, folder)]
     for given, output in [*same, (folder, folder / "trip" / "..")]:
         with pytest.raises(InputError, match="Received: "):
-            find_jobs(given, output)
+            find_jobs(given, output, overwrite=True)
+
+
+def test_what_the_command_did_not_write_is_not_replaced(folder, tmp_path):
+    written = save(tmp_path / "out" / "trip" / "c.tif")
+    with pytest.raises(InputError, match=rf"--overwrite.*Received: {written}"):
+        find_jobs(folder, tmp_path / "out")
+    assert len(find_jobs(folder, tmp_path / "out", overwrite=True)) == 5
+    for output in (folder / "trip", folder / "trip" / "c.tif"):
+        with pytest.raises(InputError, match=r"Received: .*c\.tif"):
+            find_jobs(folder / "trip" / "c.tif", output)
+    # Not even with --overwrite, where the output is an input.
+    save(folder / "trip" / "trip" / "a.png")
+    save(folder / "trip" / "a.png")
+    with pytest.raises(InputError, match=r"other than the input.*trip/a\.png"):
+        find_jobs(folder / "trip", folder, overwrite=True)
+
+
+def test_an_output_above_the_input(folder):
+    jobs = find_jobs(folder / "trip", folder)
+    assert [job.target.name for job in jobs] == ["c.gif.png", "c.tif", "damaged.jpg"]
+    assert jobs[1].target == folder / "c.tif"
+
+
+def test_every_photo_has_a_target_of_its_own(folder, tmp_path):
+    save(folder / "trip" / "c.gif.png")
+    targets = [job.target for job in find_jobs(folder, tmp_path / "out")]
+    assert len(set(targets)) == len(targets) == 6
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (".", "../photos_restored/a.jpg"),
+        ("..", "../../photos_restored/a.jpg"),
+        ("a.jpg", "a_restored.jpg"),
+        ("trip/..", "../photos_restored/a.jpg"),
+    ],
+)
+def test_relative_inputs(folder, monkeypatch, source, target):
+    monkeypatch.chdir(folder / "trip" if source == ".." else folder)
+    assert find_jobs(Path(source), None)[0].target.resolve() == Path(target).resolve()
+
+
+def test_the_root_folder_needs_an_output():
+    with pytest.raises(InputError, match=r"--output.*Received: /"):
+        find_jobs(Path("/"), None)
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path):
@@ -140,6 +186,20 @@ def test_a_network_that_fails_on_one_photo_is_its_failure(folder, tmp_path):
     jobs = find_jobs(folder, tmp_path / "out")[:2]
     reasons = restore_photos(Restorer(Failing()), jobs)
     assert list(reasons) == [folder / "a.jpg"]
+    assert (tmp_path / "out/b.png").exists()
+
+
+def test_an_error_of_any_library_is_the_failure_of_one_photo(folder, tmp_path):
+    class Failing(DarkeningRunner):
+        def __call__(self, batch):
+            if batch.max() < 0.5:
+                raise RuntimeError("no kernel\nfor this")
+            return batch
+
+    save(folder / "a.jpg", value=50)
+    jobs = find_jobs(folder, tmp_path / "out")[:2]
+    reasons = restore_photos(Restorer(Failing()), jobs)
+    assert reasons == {folder / "a.jpg": "RuntimeError: no kernel for this"}
     assert (tmp_path / "out/b.png").exists()
 
 

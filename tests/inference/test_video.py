@@ -100,14 +100,14 @@ def test_colours_do_not_shift(tmp_path):
     assert abs(yuv[0] - luma) < 2
 
 
-def test_turned_and_odd_sized_videos(tmp_path, clip):
-    turned, odd = tmp_path / "turned.mp4", tmp_path / "odd.mkv"
-    ffmpeg("-display_rotation", "90", "-i", clip, "-c", "copy", turned)
+def test_rotated_and_odd_sized_videos(tmp_path, clip):
+    rotated, odd = tmp_path / "rotated.mp4", tmp_path / "odd.mkv"
+    ffmpeg("-display_rotation", "90", "-i", clip, "-c", "copy", rotated)
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=size=66x34:rate=5:duration=0.4"),
         *("-vf", "scale=33:17,format=yuv444p", "-c:v", "ffv1", odd),
     )
-    for source, size in ((turned, (32, 48)), (odd, (33, 17))):
+    for source, size in ((rotated, (32, 48)), (odd, (33, 17))):
         target = tmp_path / "out.mkv"
         restore_video(Restorer(DarkeningRunner()), source, target)
         about, after = read(target)
@@ -125,16 +125,29 @@ def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_where_a_video_goes(tmp_path):
+def test_where_a_video_goes(tmp_path, clip):
     assert is_video(tmp_path / "clip.MP4")
     assert not is_video(tmp_path / "clip.png")
-    clip = tmp_path / "clip.webm"
-    assert video_target(clip, None) == tmp_path / "clip_restored.mkv"
-    assert video_target(clip.with_suffix(".mov"), None).name == "clip_restored.mov"
-    assert video_target(clip, tmp_path) == tmp_path / "clip.mkv"
-    for source, output in (
-        (clip, tmp_path / "out.gif"),
-        (clip.with_suffix(".mp4"), clip.with_suffix(".mp4")),
-    ):
+    webm = clip.with_suffix(".webm")
+    webm.write_bytes(clip.read_bytes())
+    (tmp_path / "out").mkdir()
+    assert video_target(webm, None) == tmp_path / "clip_restored.mkv"
+    assert video_target(clip, None).name == "clip_restored.mp4"
+    assert video_target(webm, tmp_path / "out") == tmp_path / "out" / "clip.mkv"
+    for source, output in ((webm, tmp_path / "out.gif"), (clip, clip)):
         with pytest.raises(InputError, match="Received: "):
-            video_target(source, output)
+            video_target(source, output, overwrite=True)
+    written = tmp_path / "clip_restored.mp4"
+    written.touch()
+    with pytest.raises(InputError, match=rf"--overwrite.*Received: {written}"):
+        video_target(clip, None)
+    assert video_target(clip, None, overwrite=True) == written
+
+
+def test_a_broken_video_is_refused_before_the_model_is_loaded(tmp_path):
+    source = tmp_path / "text.mp4"
+    source.write_text("no video")
+    with pytest.raises(InputError, match=r"Expected a video.*text\.mp4"):
+        video_target(source, None)
+    with pytest.raises(FileNotFoundError):
+        video_target(tmp_path / "none.mp4", None)
