@@ -64,7 +64,7 @@ describe("a photo", () => {
     assert.ok(mean < 2, `${mean} of 255`);
   });
 
-  test("smaller than a tile is padded as by egnet_tf", async () => {
+  test("smaller than a tile is padded as in egnet_tf", async () => {
     await browser.restore(photo("small.png"));
     const { width, height, rgb } = await browser.decode((await browser.save("PNG")).file);
     assert.deepEqual([width, height], [60, 90]);
@@ -159,14 +159,14 @@ describe("a photo", () => {
     assert.equal(await alert.isVisible(), false);
   });
 
-  test("that is too large gets a clear answer", async () => {
+  test("that is too large gets a clear message", async () => {
     await browser.choose(photo("huge.gif"));
     const alert = browser.page.getByRole("alert");
     await alert.getByText("This photo is too large for this device.").waitFor();
-    assert.match((await alert.textContent())!, /72 megapixels \(9000 × 8000\), and about \d+ fit/);
+    assert.match((await alert.textContent())!, /72 megapixels \(9000 × 8000\), and this device can hold about \d+\./);
   });
 
-  test("after photo leaves no memory behind", async (t) => {
+  test("leaves no memory behind, thirty times in a row", async (t) => {
     await browser.ready();
     const run = async (times: number) => {
       for (let i = 0; i < times; i++) {
@@ -192,7 +192,7 @@ describe("a photo", () => {
     await browser.stage("restored");
   });
 
-  test("made the page complain about nothing", () => {
+  test("causes no error in the console", () => {
     assert.deepEqual(browser.complaints, []);
   });
 });

@@ -21,7 +21,7 @@ class PixelsTest {
     }
 
     @Test
-    fun `what is transparent becomes white`() {
+    fun `transparent pixels become white`() {
         val packed = FloatArray(3)
         packTile(intArrayOf(0x00123456), 1, 1, 1, packed)
         assertArrayEquals(floatArrayOf(1f, 1f, 1f), packed)
@@ -30,7 +30,7 @@ class PixelsTest {
     }
 
     @Test
-    fun `values are clipped, and halves rounded to even`() {
+    fun `values are clipped and rounded half to even`() {
         val rgb = floatArrayOf(-0.1f, 1.1f, 0.5f, 2.5f / 255f, 3.5f / 255f, 1f)
         // 0.5 x 255 = 127.5.
         val expected = intArrayOf(0xff00ff80.toInt(), 0xff0204ff.toInt())
@@ -38,7 +38,7 @@ class PixelsTest {
     }
 
     @Test
-    fun `padding is left out`() {
+    fun `padding is cropped`() {
         val rgb = FloatArray(2 * 3 * 3) { (it / 3) / 255f }
         val pixels = unpackRows(rgb, 2, 1, 3).map { it and 0xff }
         assertEquals(listOf(0, 3), pixels)

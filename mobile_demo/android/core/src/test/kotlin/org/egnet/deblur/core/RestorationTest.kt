@@ -10,7 +10,7 @@ class RestorationTest {
     private class Cancelled : Exception()
 
     @Test
-    fun `photos are restored as by egnet_tf`() {
+    fun `photos are restored exactly as by egnet_tf`() {
         for (name in listOf("tiles", "one", "flat", "dot")) {
             val photo = Golden.photo(name)
             val restored = MemoryPhoto(photo.height, photo.width)
@@ -27,7 +27,7 @@ class RestorationTest {
     }
 
     @Test
-    fun `every tile is told of`() {
+    fun `every tile is reported`() {
         val told = mutableListOf<Pair<Int, Int>>()
         // 40 x 53 pixels in tiles of 16 that share 4: 3 x 5 of them.
         val photo = Golden.photo("tiles")
@@ -36,7 +36,7 @@ class RestorationTest {
     }
 
     @Test
-    fun `what the listener throws ends it at once`() {
+    fun `an exception of the listener stops at once`() {
         var tiles = 0
         val network = object : StandIn() {
             override fun restore(image: FloatArray) = super.restore(image).also { tiles++ }

@@ -19,14 +19,14 @@ class TrustedNetworkTest {
     }
 
     @Test
-    fun `one that computes wrongly is not`() {
+    fun `a network that computes wrongly is not used`() {
         for (error in listOf(0.03f, Float.NaN, Float.POSITIVE_INFINITY)) {
             assertSame(safe, TrustedNetwork(safe) { StandIn(error) }.current)
         }
     }
 
     @Test
-    fun `what is left is closed`() {
+    fun `a network that is abandoned is closed`() {
         val closed = mutableListOf<String>()
         class Closing(val name: String, error: Float) : StandIn(error) {
             override fun close() {
@@ -40,13 +40,13 @@ class TrustedNetworkTest {
     }
 
     @Test
-    fun `one that cannot be opened is not`() {
+    fun `a network that cannot be opened is not used`() {
         val trusted = TrustedNetwork(safe) { throw IllegalStateException("no GPU") }
         assertSame(safe, trusted.current)
     }
 
     @Test
-    fun `one that fails on the way is left, and its tile restored`() {
+    fun `a network that fails later is abandoned, and its tile is restored`() {
         var calls = 0
         val failing = object : StandIn() {
             override fun restore(image: FloatArray) =
