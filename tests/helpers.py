@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 import os
@@ -69,3 +70,20 @@ def random_image(shape: tuple[int, ...], seed: int = 0, dtype=np.uint8) -> np.nd
     if np.issubdtype(dtype, np.floating):
         return rng.random(shape, dtype=dtype)
     return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def saved_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of all .h5 files in a folder, by file and name."""
+    import h5py
+
+    arrays = {}
+
+    def add(file, name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[f"{file}/{name}"] = item[()]
+
+    for path in sorted(folder.glob("*.h5")):
+        with h5py.File(path) as file:
+            file.visititems(functools.partial(add, path.name))
+    assert len(arrays) > 20
+    return arrays

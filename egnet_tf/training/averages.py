@@ -19,7 +19,8 @@ class WeightAverages:
 
     Args:
         weights: the variables; make this inside the strategy's scope.
-        decay: in (0, 1).
+        decay: in (0, 1); or 0 to follow nothing: the weights are then used as they
+            are.
         strategy: of the run.
     """
 
@@ -29,8 +30,9 @@ class WeightAverages:
         decay: float,
         strategy: tf.distribute.Strategy,
     ):
-        self._weights, self._decay, self._strategy = weights, decay, strategy
-        self.values = [tf.Variable(weight, trainable=False) for weight in weights]
+        self._weights = weights if decay else ()
+        self._decay, self._strategy = decay, strategy
+        self.values = [tf.Variable(w, trainable=False) for w in self._weights]
 
     def update(self, updates: tf.Tensor) -> None:
         """Takes in the weights as they are now; in cross-replica context.
@@ -48,13 +50,13 @@ class WeightAverages:
             )
 
     def adopt(self) -> None:
-        """Puts the averages in the place of the weights."""
+        """Replaces the weights by their averages."""
         for average, weight in zip(self.values, self._weights, strict=True):
             weight.assign(average.read_value())
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, the networks have the averages; afterwards their weights again."""
+        """Inside, the weights are their averages; afterwards themselves again."""
         trained = [weight.numpy() for weight in self._weights]
         self.adopt()
         try:

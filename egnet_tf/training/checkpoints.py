@@ -11,8 +11,7 @@ import tensorflow as tf
 from absl import logging
 
 from egnet_tf.errors import InputError
-from egnet_tf.training.averages import WeightAverages
-from egnet_tf.training.phases import Phase
+from egnet_tf.training.state import TrainState
 
 _KEPT = 3
 
@@ -22,29 +21,26 @@ class Checkpoints:
 
     Args:
         folder: of this phase's checkpoints.
-        phase: whose networks are saved.
-        optimizer: built, so that its state exists.
-        averages: of the weights, if the run has them.
+        state: of the phase, with the optimizer built.
+        saves: whether this process saves; of several workers only the chief does.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        phase: Phase,
-        optimizer,
-        averages: WeightAverages | None = None,
-    ):
-        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        parts = {"network": phase.network, "optimizer": optimizer, "step": self.step}
-        if phase.ensemble is not None:
-            parts["ensemble"] = phase.ensemble
-        if averages is not None:
-            parts["averages"] = averages.values
+    def __init__(self, folder: Path, state: TrainState, saves: bool = True):
+        self._step, self._saves = state.step, saves
+        parts = {
+            "network": state.phase.network,
+            "optimizer": state.optimizer,
+            "step": state.step,
+        }
+        if state.phase.ensemble is not None:
+            parts["ensemble"] = state.phase.ensemble
+        if state.averages.values:
+            parts["averages"] = state.averages.values
         self._manager = tf.train.CheckpointManager(
             tf.train.Checkpoint(**parts),
             str(folder),
             max_to_keep=_KEPT,
-            step_counter=self.step,
+            step_counter=state.step,
         )
         self._clock = folder / "seconds"
         self._spent, self._began = 0.0, time.monotonic()
@@ -73,7 +69,7 @@ class Checkpoints:
                 continue
             with contextlib.suppress(OSError, ValueError):
                 self._spent = float(self._clock.read_text())
-            return int(self.step)
+            return int(self._step)
         if paths:
             raise InputError(
                 "Expected a whole checkpoint to go on from; delete the folder to "
@@ -87,8 +83,10 @@ class Checkpoints:
         Raises:
             OSError: the disk is full or cannot be written; earlier checkpoints stay.
         """
+        if not self._saves:
+            return
         try:
-            self._manager.save(checkpoint_number=self.step)
+            self._manager.save(checkpoint_number=self._step)
         except tf.errors.OpError as error:
             reason = error.message.strip().split("\n", 1)[0]
             raise OSError(f"Cannot save a checkpoint: {reason}") from error

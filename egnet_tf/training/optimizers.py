@@ -3,57 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
-from egnet_tf.training.recipe import Recipe
+
+Optimizer = Any
+"""A keras.optimizers.Optimizer, or a legacy one: tensorflow-addons' are."""
+
+Schedule = Any
+"""A keras.optimizers.schedules.LearningRateSchedule."""
 
 _SWA_SHARE = 0.75
 """Share of a phase after which SWA begins to average (Izmailov et al. 2018)."""
 _SWA_EVERY = 10
 
 
-def cosine_schedule(recipe: Recipe, steps: int):
-    """The learning rate of a phase by update: warm-up, then half a cosine."""
+def cosine_schedule(
+    steps: int, learning_rate: float, final_learning_rate: float, warmup_steps: int = 0
+) -> Schedule:
+    """Makes the learning rate of a phase: linear warm-up, then half a cosine.
+
+    Args:
+        steps: of the phase.
+        learning_rate: after the warm-up.
+        final_learning_rate: after the last step.
+        warmup_steps: from 0 to `learning_rate`.
+    """
     return keras.optimizers.schedules.CosineDecay(
-        0.0 if recipe.warmup_steps else recipe.learning_rate,
-        max(1, steps - recipe.warmup_steps),
-        alpha=recipe.final_learning_rate / recipe.learning_rate,
-        warmup_target=recipe.learning_rate if recipe.warmup_steps else None,
-        warmup_steps=recipe.warmup_steps,
+        0.0 if warmup_steps else learning_rate,
+        max(1, steps - warmup_steps),
+        alpha=final_learning_rate / learning_rate,
+        warmup_target=learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
     )
 
 
-def make_optimizer(recipe: Recipe, schedule, steps: int, variables: Sequence):
-    """Makes a recipe's optimizer with its state; inside the strategy's scope.
+def make_optimizer(
+    name: str,
+    schedule: Schedule,
+    variables: Sequence[Any],
+    *,
+    steps: int,
+    weight_decay: float = 0.0,
+) -> Optimizer:
+    """Makes an optimizer with its state; inside the strategy's scope.
 
     Args:
-        recipe: names it.
+        name: "adam", "adamw", or one of tensorflow-addons': "radam", "lookahead",
+            "lamb", "swa".
         schedule: of the learning rate.
-        steps: of the phase.
         variables: to train. Those with fewer than two axes (biases, PReLU's slope)
             do not decay.
+        steps: of the phase.
+        weight_decay: decoupled from the gradient; of "adamw" only.
 
     Raises:
         InputError: one of tensorflow-addons' where that is not installed, or a weight
             decay for an optimizer without.
     """
-    name = recipe.optimizer
     if name == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
         kept = [v for v in variables if len(v.shape) < 2]
         optimizer.exclude_from_weight_decay(kept)
-    elif recipe.weight_decay:
+    elif weight_decay:
         raise InputError(
             "Expected --optimizer=adamw with a weight decay. "
-            f"Received: --optimizer={name} --weight_decay={recipe.weight_decay}"
+            f"Received: --optimizer={name} --weight_decay={weight_decay}"
         )
     elif name == "adam":
         optimizer = keras.optimizers.Adam(schedule)
     else:
-        optimizer = _of_addons(name, schedule, steps)
+        optimizer = _addons_optimizer(name, schedule, steps)
         # A legacy optimizer of Keras: it has no build().
         optimizer._create_all_weights(variables)
         return optimizer
@@ -61,18 +84,18 @@ def make_optimizer(recipe: Recipe, schedule, steps: int, variables: Sequence):
     return optimizer
 
 
-def adopt_final_weights(optimizer, variables: Sequence) -> None:
-    """After the last step: SWA puts its averages in the place of the weights."""
+def adopt_final_weights(optimizer: Optimizer, variables: Sequence[Any]) -> None:
+    """Replaces the weights by SWA's averages, after the last step; others keep them."""
     if hasattr(optimizer, "assign_average_vars"):
         optimizer.assign_average_vars(variables)
 
 
-def _of_addons(name: str, schedule, steps: int):
+def _addons_optimizer(name: str, schedule: Schedule, steps: int) -> Optimizer:
     try:
-        import tensorflow_addons.optimizers as addons
+        import tensorflow_addons.optimizers as addons  # pyright: ignore
     except ImportError:
         raise InputError(
-            f"Expected the extra `addons` for --optimizer={name}: in a Python 3.9 to "
+            f"Expected the extra `addons` for --optimizer={name}: in Python 3.10 or "
             "3.11, pip install 'egnet-tf[addons]' (TensorFlow 2.15.1). "
             f"Received: TensorFlow {tf.__version__} without tensorflow-addons"
         ) from None

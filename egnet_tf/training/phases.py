@@ -2,8 +2,9 @@
 
 backbone   the plain backbone, all of it
 egn        the network with EGN; only EGN, the backbone is frozen
-joint      the network with EGN, all of it: ours, for networks as small as a phone's
-ensemble   the self-ensemble network, on what the frozen network makes of each
+joint      the network with EGN, all of it: not in the paper, for networks small enough
+           for a phone
+ensemble   the self-ensemble network, on the outputs of the frozen network for each
            branch
 """
 
@@ -11,12 +12,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
-from egnet_tf.inference.branches import branch_images, checked_branches, shrinkage
+from egnet_tf.inference.branches import (
+    PAPER_BRANCHES,
+    branch_images,
+    checked_branches,
+    shrinkage,
+)
 from egnet_tf.models import (
     Variant,
     build,
@@ -26,7 +33,6 @@ from egnet_tf.models import (
     load,
     transfer_weights,
 )
-from egnet_tf.training.recipe import Recipe
 
 TITLES = {
     "backbone": "backbone",
@@ -55,72 +61,93 @@ class Phase:
     branches: tuple[str, ...] = ()
 
     @classmethod
-    def initial(cls, recipe: Recipe) -> Phase | None:
-        """What stands in the place of a phase before the first: the initial weights.
+    def initial(cls, init_weights: str, *, recompute: bool = False) -> Phase | None:
+        """Returns what precedes the first phase: the initial weights, if any.
+
+        Args:
+            init_weights: a run's folder; "" for none.
+            recompute: see `egnet_tf.models.build`.
 
         Raises:
             InputError: they cannot be read.
         """
-        if not recipe.init_weights:
+        if not init_weights:
             return None
-        weights = find_weights(recipe.init_weights)
-        loaded = load(weights, recompute=recipe.recompute)
+        loaded = load(find_weights(init_weights), recompute=recompute)
         return cls("initial", loaded.variant, loaded.network)
 
     @classmethod
-    def begin(cls, name: str, recipe: Recipe, earlier: Phase | None) -> Phase:
+    def begin(
+        cls,
+        name: str,
+        variant: Variant,
+        earlier: Phase | None,
+        *,
+        branches: Sequence[str] = PAPER_BRANCHES,
+        recompute: bool = False,
+    ) -> Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         Args:
             name: of the phase.
-            recipe: of the run.
+            variant: to train; the backbone phase leaves out its EGN.
             earlier: the phase before; for the first one see `initial`.
+            branches: what the ensemble phase fuses.
+            recompute: see `egnet_tf.models.build`.
 
         Raises:
-            InputError: the initial weights have an EGN that this phase has not.
+            InputError: the initial weights have an EGN that this phase has not, or
+                there is no such branch.
         """
-        variant = recipe.network_variant()
         if name == "backbone":
             variant = dataclasses.replace(variant, egn=None)
-        ensemble, branches = None, ()
+        ensemble, fused = None, ()
         if name == "ensemble":
-            branches = checked_branches(recipe.branches.split(","))
-            ensemble = build_ensemble(variant, len(branches))
+            fused = checked_branches(branches)
+            ensemble = build_ensemble(variant, len(fused))
         if earlier and earlier.variant == variant:
-            return cls(name, variant, earlier.network, ensemble, branches)
+            return cls(name, variant, earlier.network, ensemble, fused)
         if earlier and earlier.variant.egn not in (None, variant.egn):
             raise InputError(
                 f"Expected --init_weights without EGN, or with that of the {name} "
-                f"phase. Received: {recipe.init_weights}, with another EGN"
+                "phase. Received: weights with another EGN"
             )
-        network = build(variant, recompute=recipe.recompute)
+        network = build(variant, recompute=recompute)
         if earlier:
             transfer_weights(earlier.network, network)
-        return cls(name, variant, network, ensemble, branches)
+        return cls(name, variant, network, ensemble, fused)
 
     @property
     def trained(self) -> Sequence[tf.Variable]:
         """The variables that this phase changes."""
-        if self.name == "ensemble":
+        if self.ensemble is not None:
             return self.ensemble.trainable_variables
         if self.name == "egn":
             layers = [x for x in self.network.layers if x.name.startswith("egn_")]
             return [v for layer in layers for v in layer.trainable_variables]
         return self.network.trainable_variables
 
-    @property
-    def size_multiple(self) -> int:
-        """What the side of this phase's crops must be a multiple of."""
+    def check_crop(self, size: int) -> None:
+        """Checks the side of the training crops.
+
+        Raises:
+            InputError: this phase's networks do not take it.
+        """
         shrink = shrinkage(self.branches) if self.branches else 1
-        return shrink * self.variant.size_multiple
+        multiple = shrink * self.variant.size_multiple
+        if size % multiple:
+            raise InputError(
+                f"Expected --crop to be a multiple of {multiple} in the {self.name} "
+                f"phase. Received: {size}"
+            )
 
     def restore(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The images by stage that this phase's loss is summed over.
+        """Returns the images by stage that this phase's loss is summed over.
 
         Args:
             blurry: (B, H, W, 3) in [0, 1].
         """
-        if self.name != "ensemble":
+        if self.ensemble is None:
             return self.network(blurry, training=True)
         images = branch_images(
             lambda image: finest(self.network(image, training=False)),
@@ -128,3 +155,8 @@ class Phase:
             self.branches,
         )
         return {"restored": self.ensemble([tf.stop_gradient(i) for i in images])}
+
+
+def tensorflow_variables(variables: Sequence[Any]) -> list[tf.Variable]:
+    """Returns variables as TensorFlow knows them: Keras 3 wraps them, Keras 2 not."""
+    return [v if isinstance(v, tf.Variable) else v.value for v in variables]

@@ -13,10 +13,10 @@ compare.png     blurry, restored and sharp
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 from egnet_tf.errors import InputError
+from egnet_tf.files import replacing, write_text
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 
@@ -56,10 +56,7 @@ class RunFolder:
             )
         if not begins:
             return
-        path.mkdir(parents=True, exist_ok=True)
-        temporary = path / ".recipe.flags"
-        temporary.write_text(recipe.to_flags())
-        os.replace(temporary, written)
+        write_text(written, recipe.to_flags())
 
     @property
     def weights(self) -> Path:
@@ -86,14 +83,15 @@ class RunFolder:
         return all(psnr > float(row["psnr"]) for row in others)
 
     def add_metrics(self, **row) -> None:
-        """Adds a row to metrics.csv, in the place of one of the same phase and step."""
+        """Adds a row to metrics.csv; it replaces one of the same phase and step."""
         rows = self._metrics_but(row["phase"], row["step"])
-        temporary = self.path / ".metrics.csv"
-        with temporary.open("w", newline="") as file:
+        with (
+            replacing(self.path / "metrics.csv") as unfinished,
+            unfinished.open("w", newline="") as file,
+        ):
             writer = csv.DictWriter(file, _COLUMNS)
             writer.writeheader()
             writer.writerows([*rows, row])
-        os.replace(temporary, self.path / "metrics.csv")
 
     def metrics(self) -> list[dict[str, str]]:
         """The rows of metrics.csv, in the order in which they were added."""

@@ -1,4 +1,4 @@
-"""On which devices a run trains, and what the processes of one run owe each other."""
+"""Distribution strategy and coordination of workers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -21,7 +22,7 @@ def device_strategy(name: str) -> tf.distribute.Strategy:
         name: "one_device", the first GPU or the CPU; "mirrored", all GPUs of this
             machine in synchrony, or its CPU; "multi_worker", the same over several
             processes, of which each finds its place in the environment variable
-            TF_CONFIG. The last one waits until all processes are there.
+            TF_CONFIG. The last one waits until all processes have joined.
 
     Raises:
         InputError: TF_CONFIG is missing or unreadable.
@@ -48,19 +49,19 @@ def device_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
-    """How many processes train together."""
+    """Returns the number of processes that train together."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     return len(strategy.cluster_resolver.cluster_spec().job_tasks("worker"))
 
 
 def worker_index(strategy: tf.distribute.Strategy) -> int:
-    """Which of them this is; 0 is the chief, the only one that writes."""
+    """Returns the index of this process; 0 is the chief, the only one that writes."""
     return 0 if num_workers(strategy) == 1 else strategy.cluster_resolver.task_id
 
 
 def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
-    """Whether all processes have the same number; none returns before all asked.
+    """Returns whether all processes have the same number, once all have asked.
 
     Args:
         strategy: of the run.
@@ -83,9 +84,29 @@ def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
     return len({tuple(row) for row in numbers}) == 1
 
 
+def check_same_checkpoint(
+    strategy: tf.distribute.Strategy, step: int, run: Path
+) -> None:
+    """Checks that all workers resume from one checkpoint.
+
+    Args:
+        strategy: of the run.
+        step: at which this process resumes.
+        run: the run's folder.
+
+    Raises:
+        InputError: another worker resumes at another step.
+    """
+    if not all_workers_agree(strategy, step):
+        raise InputError(
+            "Expected all workers to resume from one checkpoint: is --run on a disk "
+            f"that all of them share? Received: step {step} in {run}"
+        )
+
+
 @contextlib.contextmanager
-def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Turns the many errors of a worker that is gone into one line.
+def lost_worker_errors(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns the many errors about a worker that is gone into one line.
 
     Raises:
         InputError: another worker of this run ended or cannot be reached.
@@ -105,5 +126,6 @@ def lost_workers_named(strategy: tf.distribute.Strategy) -> Iterator[None]:
         reason = error.message.strip().split("\n", 1)[0]
         raise InputError(
             "Expected all workers to stay: start all of them again with the same "
-            f"command, and the run goes on from its last checkpoint. Received: {reason}"
+            "command, and the run resumes from its last checkpoint. "
+            f"Received: {reason}"
         ) from error

@@ -6,9 +6,11 @@ import tensorflow as tf
 
 
 class OneConvolution(NamedTuple):
-    """In the place of a phase: the smallest network that can be trained."""
+    """The smallest network that can be trained, in place of a `Phase`."""
 
     network: keras.Model
+    name: str = "backbone"
+    ensemble: None = None
 
     @property
     def trained(self):

@@ -1,9 +1,9 @@
 """Runs of the smallest network, for tests that need processes of their own.
 
 python small_runs.py devices FOLDER   the same step and run on one device and on two
-python small_runs.py kills FOLDER     a run left alone, and one killed ten times
+python small_runs.py kills FOLDER     an uninterrupted run, and one killed ten times
 python small_runs.py addons FOLDER    runs with optimizers that hold others, and the
-                                      same gone on from the middle
+                                      same resumed in the middle
 """
 
 import os
@@ -23,9 +23,12 @@ from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.models import VARIANTS, Variant
 from egnet_tf.models.egn import EGNConfig
 from egnet_tf.training import Recipe, RunFolder, train
-from egnet_tf.training.train_step import TrainStep
+from egnet_tf.training.averages import WeightAverages
+from egnet_tf.training.log import PhaseLog
+from egnet_tf.training.loop import train_step
+from egnet_tf.training.state import StepOptions, TrainState
 
-# In the place of the tests' network, half as large and a third of its layers.
+# Replaces the tests' network: half as large, with a third of its layers.
 VARIANTS["egnet_testing"] = Variant(
     "mimo_unet",
     options={"num_features": 2, "num_blocks": 1},
@@ -94,7 +97,14 @@ def descended(strategy):
         phase = OneConvolution(keras.Model(image, output))
         optimizer = keras.optimizers.SGD(1.0)
         optimizer.build(phase.trained)
-    step = TrainStep(phase, recipe, optimizer, None, strategy)
+    averages = WeightAverages([], 0.0, strategy)
+    state = TrainState(phase, optimizer, None, averages, tf.Variable(0))
+
+    @tf.function(autograph=False)
+    def step(batch):
+        options = StepOptions.of(recipe)
+        return train_step(state, options, strategy, batch, tf.constant(0.0))
+
     share = 4 // strategy.num_replicas_in_sync
     for blurry, sharp in images:
 
@@ -107,7 +117,7 @@ def descended(strategy):
             }
 
         batch = strategy.experimental_distribute_values_from_function(of_device)
-        values = step(batch, stop=False)
+        values = step(batch)
         assert values["gradient_norm"] > 0.02, "nothing to clip"
     return np.concatenate([np.ravel(v.numpy()) for v in phase.trained])
 
@@ -159,14 +169,13 @@ def attempt(folder, moment):
 
 
 def one_run(folder, done):
-    step = TrainStep.__call__
+    log_step = PhaseLog.train_step
 
-    def reported(self, *args, **kwargs):
-        values = step(self, *args, **kwargs)
+    def reported(self, *args):
+        log_step(self, *args)
         os.write(done, b".")
-        return values
 
-    TrainStep.__call__ = reported
+    PhaseLog.train_step = reported
     run(
         folder,
         tf.distribute.OneDeviceStrategy("/CPU:0"),

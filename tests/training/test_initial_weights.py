@@ -37,7 +37,8 @@ def recipe(init_weights, **options):
 
 
 def begin(name, chosen):
-    return Phase.begin(name, chosen, Phase.initial(chosen))
+    initial = Phase.initial(chosen.init_weights)
+    return Phase.begin(name, chosen.network_variant(), initial)
 
 
 def test_egn_begins_in_the_backbone_of_the_initial_weights(run):

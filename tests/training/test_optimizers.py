@@ -10,15 +10,13 @@ from egnet_tf.training.optimizers import (
     cosine_schedule,
     make_optimizer,
 )
-from egnet_tf.training.recipe import Recipe
 
 
-def run(variables, gradients, **options):
+def run(variables, gradients, optimizer="adam", **options):
     """Trains variables on one gradient each, a few steps; gives their last values."""
-    recipe = Recipe(**{"learning_rate": 0.1, "final_learning_rate": 0.1} | options)
     steps = 4
-    schedule = cosine_schedule(recipe, steps)
-    optimizer = make_optimizer(recipe, schedule, steps, variables)
+    schedule = cosine_schedule(steps, learning_rate=0.1, final_learning_rate=0.1)
+    optimizer = make_optimizer(optimizer, schedule, variables, steps=steps, **options)
     for _ in range(steps):
         optimizer.apply_gradients(
             [(tf.constant(g), v) for g, v in zip(gradients, variables, strict=True)]
@@ -32,8 +30,7 @@ def kernel_and_bias():
 
 
 def test_the_learning_rate_warms_up_and_falls_by_half_a_cosine():
-    recipe = Recipe(learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=10)
-    schedule = cosine_schedule(recipe, 110)
+    schedule = cosine_schedule(110, 1e-3, 1e-5, warmup_steps=10)
     for step, part in ((0, 0), (60, 0.5), (110, 1)):
         expected = 1e-5 + (1e-3 - 1e-5) * (1 + math.cos(math.pi * part)) / 2
         if step == 0:

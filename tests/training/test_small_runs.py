@@ -5,33 +5,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
+
+from helpers import environment, saved_arrays
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 SMALL_RUNS = Path(__file__).with_name("small_runs.py")
 
 
 def small_runs(what, folder):
     done = subprocess.run(
-        [sys.executable, SMALL_RUNS, what, folder], capture_output=True, text=True
+        [sys.executable, SMALL_RUNS, what, folder],
+        capture_output=True,
+        text=True,
+        env=environment(),
     )
     assert done.returncode == 0, done.stderr
 
 
 def weights(run):
-    """The arrays of a run's weights, by name."""
-    arrays = {}
-
-    def add(name, item):
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    for path in sorted((run / "weights").glob("*.h5")):
-        with h5py.File(path) as file:
-            file.visititems(lambda name, x, path=path: add(f"{path.name}/{name}", x))
-    assert len(arrays) > 20
-    return arrays
+    return saved_arrays(run / "weights")
 
 
 def test_two_devices_train_the_weights_of_one(tmp_path):
@@ -45,7 +40,7 @@ def test_two_devices_train_the_weights_of_one(tmp_path):
         np.testing.assert_allclose(two[key], array, atol=1e-5, err_msg=key)
 
 
-def test_killed_ten_times_a_run_ends_bit_for_bit_as_one_left_alone(tmp_path):
+def test_a_run_killed_ten_times_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path):
     small_runs("kills", tmp_path)
     alone, killed = weights(tmp_path / "alone"), weights(tmp_path / "killed")
     assert alone.keys() == killed.keys()
@@ -67,7 +62,7 @@ def test_killed_ten_times_a_run_ends_bit_for_bit_as_one_left_alone(tmp_path):
     importlib.util.find_spec("tensorflow_addons") is None,
     reason="the extra `addons` is not installed",
 )
-def test_runs_with_the_optimizers_of_addons_go_on_bit_for_bit(tmp_path):
+def test_runs_with_the_optimizers_of_addons_resume_bit_for_bit(tmp_path):
     small_runs("addons", tmp_path)
     for name in ("lookahead", "swa"):
         whole, again = weights(tmp_path / name), weights(tmp_path / f"{name}_again")

@@ -6,8 +6,11 @@ import tensorflow as tf
 from egnet_tf.errors import InputError
 from egnet_tf.losses import stage_losses
 from egnet_tf.training.averages import WeightAverages
+from egnet_tf.training.input import device_batch_size
+from egnet_tf.training.loop import train_step
+from egnet_tf.training.phases import tensorflow_variables
 from egnet_tf.training.recipe import Recipe
-from egnet_tf.training.train_step import TrainStep
+from egnet_tf.training.state import StepOptions, TrainState
 
 RATE = 0.1
 
@@ -24,12 +27,23 @@ def values_of(variables):
     return np.concatenate([np.ravel(v.numpy()) for v in variables])
 
 
-def step_with(phase, strategy, averages=None, **options):
+def step_with(phase, strategy, ema_decay=0.0, **options):
     """A step of plain gradient descent: its update is the gradient times the rate."""
     recipe = Recipe(**{"batch": 4, "loss": "mprnet"} | options)
     optimizer = keras.optimizers.SGD(RATE)
     optimizer.build(phase.trained)
-    return TrainStep(phase, recipe, optimizer, averages, strategy)
+    averages = WeightAverages(tensorflow_variables(phase.trained), ema_decay, strategy)
+    state = TrainState(phase, optimizer, None, averages, tf.Variable(0))
+
+    @tf.function(autograph=False)
+    def compiled(data, stop):
+        return train_step(state, StepOptions.of(recipe), strategy, data, stop)
+
+    def step(data, stop=False):
+        values = compiled(data, tf.constant(float(stop)))
+        return {name: float(value) for name, value in values.items()}
+
+    return step, averages
 
 
 def gradient_of(phase, data, recipe):
@@ -56,7 +70,8 @@ def test_the_update_is_that_of_the_whole_batch(make_phase, one_device, options):
     recipe = Recipe(**{"loss": "mprnet"} | options)
     gradient, loss = gradient_of(phase, data, recipe)
     before = values_of(phase.trained)
-    values = step_with(phase, one_device, **options)(data, stop=False)
+    step, _ = step_with(phase, one_device, **options)
+    values = step(data)
     change = values_of(phase.trained) - before
     np.testing.assert_allclose(change, -RATE * gradient, atol=1e-6)
     assert values["loss"] == pytest.approx(loss, rel=1e-5)
@@ -69,7 +84,7 @@ def test_clipping_bounds_the_norm_of_the_whole_gradient(make_phase, one_device):
     gradient, _ = gradient_of(phase, data, Recipe(loss="mprnet"))
     limit = np.linalg.norm(gradient) / 3
     before = values_of(phase.trained)
-    step = step_with(phase, one_device, clip_norm=float(limit), accumulate=2)
+    step, _ = step_with(phase, one_device, clip_norm=float(limit), accumulate=2)
     values = step(data, stop=True)
     change = values_of(phase.trained) - before
     np.testing.assert_allclose(change, -RATE * gradient / 3, atol=1e-6)
@@ -79,32 +94,31 @@ def test_clipping_bounds_the_norm_of_the_whole_gradient(make_phase, one_device):
 
 def test_an_update_that_is_not_finite_is_skipped_if_asked(make_phase, one_device):
     phase = make_phase()
-    averages = WeightAverages(phase.trained, 0.9, one_device)
-    step = step_with(phase, one_device, averages, skip_non_finite=True)
+    step, averages = step_with(phase, one_device, ema_decay=0.9, skip_non_finite=True)
     before = values_of(phase.trained)
-    assert step(batch(bad=2), stop=False)["finite"] == 0
+    assert step(batch(bad=2))["finite"] == 0
     np.testing.assert_array_equal(values_of(phase.trained), before)
     np.testing.assert_array_equal(values_of(averages.values), before)
-    assert step(batch(), stop=False)["finite"] == 1
+    assert step(batch())["finite"] == 1
     assert (values_of(phase.trained) != before).any()
 
-    step = step_with(phase, one_device)
-    assert step(batch(bad=2), stop=False)["finite"] == 0
+    step, _ = step_with(phase, one_device)
+    assert step(batch(bad=2))["finite"] == 0
     assert np.isnan(values_of(phase.trained)).any()
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(make_phase, one_device):
+def test_a_batch_that_cannot_be_divided_is_refused(one_device):
+    assert device_batch_size(4, 2, one_device) == 4
     with pytest.raises(InputError, match=r"multiple of 3, .* Received: 4"):
-        step_with(make_phase(), one_device, accumulate=3)
+        device_batch_size(4, 3, one_device)
 
 
 def test_averages_follow_the_weights(make_phase, one_device):
     phase = make_phase()
-    averages = WeightAverages(phase.trained, 0.25, one_device)
-    step = step_with(phase, one_device, averages)
+    step, averages = step_with(phase, one_device, ema_decay=0.25)
     expected = values_of(phase.trained)
     for updates in range(1, 5):
-        step(batch(), stop=False)
+        step(batch())
         kept = min(0.25, (1 + updates) / (10 + updates))
         expected = kept * expected + (1 - kept) * values_of(phase.trained)
     np.testing.assert_allclose(values_of(averages.values), expected, atol=1e-6)
@@ -115,3 +129,15 @@ def test_averages_follow_the_weights(make_phase, one_device):
     np.testing.assert_array_equal(values_of(phase.trained), trained)
     averages.adopt()
     np.testing.assert_allclose(values_of(phase.trained), expected, atol=1e-6)
+
+
+def test_averages_without_decay_leave_the_weights_alone(make_phase, one_device):
+    phase = make_phase()
+    step, averages = step_with(phase, one_device)
+    step(batch())
+    trained = values_of(phase.trained)
+    with averages.in_use():
+        np.testing.assert_array_equal(values_of(phase.trained), trained)
+    averages.adopt()
+    np.testing.assert_array_equal(values_of(phase.trained), trained)
+    assert averages.values == []

@@ -1,0 +1,237 @@
+"""Training as in section 4.2 of the paper: from the loss of a batch to all phases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from egnet_tf.data import Pairs
+from egnet_tf.data.pipeline import readable_errors
+from egnet_tf.inference import Restorer
+from egnet_tf.losses import stage_losses
+from egnet_tf.models import finest
+from egnet_tf.training.accumulation import Gradients, accumulated
+from egnet_tf.training.checkpoints import Checkpoints
+from egnet_tf.training.input import distributed_batches
+from egnet_tf.training.interruption import Interrupted, stop_signals
+from egnet_tf.training.log import PhaseLog, WorkerLog
+from egnet_tf.training.non_finite import NonFiniteReport
+from egnet_tf.training.optimizers import adopt_final_weights
+from egnet_tf.training.phases import Phase, tensorflow_variables
+from egnet_tf.training.process_settings import process_settings
+from egnet_tf.training.recipe import Recipe
+from egnet_tf.training.run_folder import RunFolder
+from egnet_tf.training.state import StepOptions, TrainState
+from egnet_tf.training.strategy import (
+    check_same_checkpoint,
+    lost_worker_errors,
+    worker_index,
+)
+from egnet_tf.training.validation import Validator
+
+_SUM = tf.distribute.ReduceOp.SUM
+
+
+def loss_and_gradients(
+    phase: Phase, options: StepOptions, blurry: tf.Tensor, sharp: tf.Tensor
+) -> Gradients:
+    """Eq. 17 for some images of a batch, and its gradient.
+
+    Both are shares: summed over all devices and micro-batches they are the means over
+    the global batch, however that is divided.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(tensorflow_variables(phase.trained))
+        stages = phase.restore(blurry)
+        values = stage_losses(stages, sharp, options.loss_terms)
+        restored = tf.clip_by_value(finest(stages), 0.0, 1.0)
+        values["psnr"] = tf.image.psnr(restored, sharp, max_val=1.0)
+        values = {k: tf.reduce_sum(v) / options.batch_size for k, v in values.items()}
+    return values, tape.gradient(values["loss"], phase.trained)
+
+
+def train_step(
+    state: TrainState,
+    options: StepOptions,
+    strategy: tf.distribute.Strategy,
+    batch: Mapping[str, Any],
+    stop: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    """Updates the weights by the clipped gradient of a global batch.
+
+    Args:
+        state: of the phase.
+        options: of the step.
+        strategy: of the run.
+        batch: `blurry` and `sharp`, each device's share (B, H, W, 3) in [0, 1].
+        stop: above 0 if this process wants to stop.
+
+    Returns:
+        Means over the global batch: the "loss", its unweighted terms by name, "psnr"
+        of the finest stage in dB; the "gradient_norm" before clipping; "finite", 1 or
+        0: whether loss and gradient are; "stop", above 0 if any process wants to.
+    """
+    phase, optimizer = state.phase, state.optimizer
+
+    def gradients_of(blurry, sharp):
+        return loss_and_gradients(phase, options, blurry, sharp)
+
+    if options.jit_compile:
+        gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
+
+    def reduced_gradients(batch, stop):
+        names = ("loss", *options.loss_terms, "psnr")
+        values, gradients = accumulated(
+            *(gradients_of, batch["blurry"], batch["sharp"], options.accumulate),
+            *(names, phase.trained),
+        )
+        gradients = tf.distribute.get_replica_context().all_reduce(_SUM, gradients)
+        norm = tf.linalg.global_norm(gradients)
+        if options.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
+        # Each device's own tensor, or it could not be summed.
+        return {**values, "stop": tf.identity(stop)}, gradients, norm
+
+    def apply(gradients):
+        # The optimizer sums over the devices once more.
+        shares = [g / strategy.num_replicas_in_sync for g in gradients]
+        optimizer.apply_gradients(zip(shares, phase.trained, strict=True))
+
+    def update():
+        strategy.run(apply, (gradients,))
+        state.averages.update(optimizer.iterations)
+        return tf.constant(True)
+
+    values, gradients, norm = strategy.run(reduced_gradients, (batch, stop))
+    values = {k: strategy.reduce(_SUM, v, axis=None) for k, v in values.items()}
+    norm = strategy.experimental_local_results(norm)[0]  # The same on all devices.
+    finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
+    if options.skip_non_finite:
+        tf.cond(finite, update, lambda: tf.constant(False))
+    else:
+        update()
+    return {**values, "gradient_norm": norm, "finite": tf.cast(finite, tf.float32)}
+
+
+def train_phase(
+    state: TrainState,
+    options: StepOptions,
+    strategy: tf.distribute.Strategy,
+    batches: Iterator[Mapping[str, Any]],
+    log: WorkerLog,
+    checkpoints: Checkpoints,
+    stopped: Callable[[], bool],
+    *,
+    steps: int,
+    validate_every: int,
+    checkpoint_every: int,
+) -> None:
+    """Trains a phase from where its state is to its last step.
+
+    `batches` has one batch for each step still to do; `stopped` says whether to save
+    and stop. The log and the checkpoints do what is this process's part.
+
+    Raises:
+        Interrupted: this or another process wanted to stop; all is saved.
+    """
+    # Without autograph an InputError of the loss arrives as it is.
+    compiled_step = tf.function(
+        lambda batch, stop: train_step(state, options, strategy, batch, stop),
+        autograph=False,
+    )
+    done = int(state.step)
+    if done == 0:
+        log.validate(0, math.nan, checkpoints.seconds)
+    for step in range(done + 1, steps + 1):
+        with log.waiting_for_input():
+            batch = next(batches)
+        values = compiled_step(batch, tf.constant(float(stopped())))
+        values = {name: float(value) for name, value in values.items()}
+        state.step.assign(step)
+        last, stop = step == steps, values["stop"] > 0
+        if last:
+            adopt_final_weights(state.optimizer, state.phase.trained)
+        log.train_step(step, values, batch)
+        if last or (validate_every > 0 and step % validate_every == 0):
+            log.validate(step, values["loss"], checkpoints.seconds)
+        if last or stop or step % checkpoint_every == 0:
+            checkpoints.save()
+        if stop and not last:
+            raise Interrupted
+
+
+def train(
+    recipe: Recipe,
+    run: RunFolder,
+    strategy: tf.distribute.Strategy,
+    pairs: Pairs,
+    held_out: Pairs,
+) -> Restorer:
+    """Trains the phases of a recipe, resuming from the run's latest checkpoint.
+
+    Args:
+        recipe: what to train.
+        run: the folder for everything that is written.
+        strategy: on which devices; of several workers only the chief writes.
+        pairs: to train on.
+        held_out: to validate on.
+
+    Returns:
+        The trained networks of the last phase, ready to restore.
+
+    Raises:
+        InputError: a crop or a batch that cannot be trained with, a file that cannot
+            be read, a loss that is not finite, or another worker that is gone.
+        Interrupted: SIGTERM or Ctrl-C; everything is saved.
+        OSError: the disk is full or cannot be written.
+    """
+    options, phases, first_step = StepOptions.of(recipe), recipe.phase_steps(), 0
+    chief = worker_index(strategy) == 0
+    with (
+        process_settings(recipe.seed, recipe.precision),
+        stop_signals() as stopped,
+        lost_worker_errors(strategy),
+        readable_errors(),
+    ):
+        with strategy.scope():
+            phase = Phase.initial(recipe.init_weights, recompute=recipe.recompute)
+        for name, steps in phases.items():
+            with strategy.scope():
+                phase = Phase.begin(
+                    name,
+                    recipe.network_variant(),
+                    phase,
+                    branches=recipe.branches.split(","),
+                    recompute=recipe.recompute,
+                )
+            phase.check_crop(recipe.crop)
+            validator = Validator(phase, held_out, recipe.validation_pairs)
+            state = TrainState.begin(phase, steps, recipe, strategy)
+            checkpoints = Checkpoints(run.checkpoints(name), state, saves=chief)
+            done = checkpoints.restore()
+            check_same_checkpoint(strategy, done, run.path)
+            if done < steps:
+                first, left = first_step + done, steps - done
+                batches = distributed_batches(pairs, recipe, strategy, first, left)
+                report = NonFiniteReport(pairs.names, strategy, recipe.skip_non_finite)
+                log = WorkerLog(state, report)
+                if chief:
+                    log = PhaseLog(
+                        *(state, report, run, validator, steps),
+                        batch_size=recipe.batch,
+                        crop=recipe.crop,
+                        hsic=recipe.hsic,
+                    )
+                with log:
+                    train_phase(
+                        *(state, options, strategy, batches, log, checkpoints, stopped),
+                        steps=steps,
+                        validate_every=recipe.validate_every,
+                        checkpoint_every=recipe.checkpoint_every,
+                    )
+            state.averages.adopt()
+            first_step += steps
+    return validator.restorer

@@ -1,0 +1,108 @@
+"""What a training step changes and checkpoints keep, and the numbers it goes by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from egnet_tf.training.averages import WeightAverages
+from egnet_tf.training.optimizers import (
+    Optimizer,
+    Schedule,
+    cosine_schedule,
+    make_optimizer,
+)
+from egnet_tf.training.phases import Phase, tensorflow_variables
+from egnet_tf.training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """The state of a phase.
+
+    Attributes:
+        phase: its networks.
+        optimizer: built for `phase.trained`.
+        schedule: the learning rate by update.
+        averages: of `phase.trained`.
+        step: the training steps done.
+    """
+
+    phase: Phase
+    optimizer: Optimizer
+    schedule: Schedule
+    averages: WeightAverages
+    step: tf.Variable
+
+    @classmethod
+    def begin(
+        cls, phase: Phase, steps: int, recipe: Recipe, strategy: tf.distribute.Strategy
+    ) -> TrainState:
+        """Returns the state before the first step.
+
+        Args:
+            phase: its networks.
+            steps: of the phase.
+            recipe: says which optimizer, schedule and average.
+            strategy: of the run.
+
+        Raises:
+            InputError: see `make_optimizer`.
+        """
+        schedule = cosine_schedule(
+            steps,
+            recipe.learning_rate,
+            recipe.final_learning_rate,
+            recipe.warmup_steps,
+        )
+        with strategy.scope():
+            optimizer = make_optimizer(
+                recipe.optimizer,
+                schedule,
+                phase.trained,
+                steps=steps,
+                weight_decay=recipe.weight_decay,
+            )
+            averages = WeightAverages(
+                tensorflow_variables(phase.trained), recipe.ema_decay, strategy
+            )
+        # Outside the scope: one of the process, not of each device.
+        step = tf.Variable(tf.zeros((), tf.int64), trainable=False, name="step")
+        return cls(phase, optimizer, schedule, averages, step)
+
+    @property
+    def updates(self) -> int:
+        """How often the weights have been updated: the steps that were not skipped."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next update."""
+        return float(self.schedule(self.updates))
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOptions:
+    """The numbers of a training step; see the fields of `Recipe`."""
+
+    batch_size: int
+    loss_terms: Mapping[str, Any]
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    skip_non_finite: bool = False
+    jit_compile: bool = False
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> StepOptions:
+        """Returns those of a recipe."""
+        return cls(
+            recipe.batch,
+            recipe.loss_terms(),
+            recipe.accumulate,
+            recipe.clip_norm,
+            recipe.skip_non_finite,
+            recipe.jit_compile,
+        )
