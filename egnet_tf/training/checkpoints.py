@@ -1,9 +1,9 @@
-"""The latest checkpoints of one phase, and going on from the last sound one."""
+"""The latest checkpoints of a phase, and resuming from the last whole one."""
 
 from __future__ import annotations
 
 import contextlib
-import os
+import shutil
 import time
 from pathlib import Path
 
@@ -11,13 +11,26 @@ import tensorflow as tf
 from absl import logging
 
 from egnet_tf.errors import InputError
+from egnet_tf.files import replacing
 from egnet_tf.training.state import TrainState
 
 _KEPT = 3
 
+_DAMAGED = (
+    tf.errors.OpError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What TensorFlow raises for files that are damaged in one way or another."""
+
 
 class Checkpoints:
-    """Saves and restores the step, the networks and the optimizer of a phase.
+    """Saves and restores the state of a phase, in files ckpt-STEP.*.
+
+    The files themselves say which checkpoints there are; no list of them is kept.
 
     Args:
         folder: of this phase's checkpoints.
@@ -26,7 +39,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, state: TrainState, saves: bool = True):
-        self._step, self._saves = state.step, saves
+        self._folder, self._step, self._saves = folder, state.step, saves
         parts = {
             "network": state.phase.network,
             "optimizer": state.optimizer,
@@ -36,18 +49,13 @@ class Checkpoints:
             parts["ensemble"] = state.phase.ensemble
         if state.averages.values:
             parts["averages"] = state.averages.values
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(**parts),
-            str(folder),
-            max_to_keep=_KEPT,
-            step_counter=state.step,
-        )
+        self._checkpoint = tf.train.Checkpoint(**parts)
         self._clock = folder / "seconds"
         self._spent, self._began = 0.0, time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Time that led to the present step, over all processes that went on here."""
+        """Time that led to the present step, summed over all processes of the run."""
         return self._spent + time.monotonic() - self._began
 
     def restore(self) -> int:
@@ -59,37 +67,56 @@ class Checkpoints:
         Raises:
             InputError: there are checkpoints, but none is whole.
         """
-        paths = self._manager.checkpoints
+        paths = self._paths()
         for path in reversed(paths):
             try:
-                self._manager.checkpoint.restore(path).assert_consumed()
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+                self._checkpoint.restore(str(path)).assert_consumed()
+            except _DAMAGED as error:
                 reason = str(error).strip().split("\n", 1)[0]
-                logging.warning("Damaged checkpoint %s left out (%s)", path, reason)
+                logging.warning("Skipped damaged checkpoint %s (%s)", path, reason)
                 continue
             with contextlib.suppress(OSError, ValueError):
                 self._spent = float(self._clock.read_text())
             return int(self._step)
         if paths:
             raise InputError(
-                "Expected a whole checkpoint to go on from; delete the folder to "
-                f"begin this phase again. Received: {Path(paths[0]).parent}"
+                "Expected an undamaged checkpoint to resume from; delete the folder "
+                f"to begin this phase again. Received: {self._folder}"
             )
         return 0
 
     def save(self) -> None:
-        """Saves everything as it is now.
+        """Saves the state as it is now, and deletes all but the latest checkpoints.
 
         Raises:
             OSError: the disk is full or cannot be written; earlier checkpoints stay.
         """
         if not self._saves:
             return
+        path = self._folder / f"ckpt-{int(self._step)}"
+        self._checkpoint.save_counter.assign_add(1)  # `restore` expects it.
         try:
-            self._manager.save(checkpoint_number=self._step)
+            self._checkpoint.write(str(path))
         except tf.errors.OpError as error:
+            _remove(path)
             reason = error.message.strip().split("\n", 1)[0]
             raise OSError(f"Cannot save a checkpoint: {reason}") from error
-        temporary = self._clock.with_name(".seconds")
-        temporary.write_text(f"{self.seconds:.1f}\n")
-        os.replace(temporary, self._clock)
+        with replacing(self._clock) as unfinished:
+            unfinished.write_text(f"{self.seconds:.1f}\n")
+        for path in self._paths()[:-_KEPT]:
+            _remove(path)
+
+    def _paths(self) -> list[Path]:
+        """The checkpoints without their suffixes, in the order of their steps."""
+        names = (path.stem for path in self._folder.glob("ckpt-*.index"))
+        steps = (name.removeprefix("ckpt-") for name in names)
+        ordered = sorted(int(step) for step in steps if step.isdecimal())
+        return [self._folder / f"ckpt-{step}" for step in ordered]
+
+
+def _remove(path: Path) -> None:
+    """Deletes what there is of a checkpoint, its index first: that makes it one."""
+    path.with_name(f"{path.name}.index").unlink(missing_ok=True)
+    for part in path.parent.glob(f"{path.name}.data-*"):
+        part.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)

@@ -44,4 +44,4 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(photos, tmp_path, mode, rea
     assert seen["again_code"] == 0, seen["again_stderr"]
     assert seen["again_saved"] > seen["saved"]
     assert "Stopped; all is saved." in seen["again_stdout"]
-    assert "Damaged" not in seen["again_stderr"]
+    assert "damaged" not in seen["again_stderr"]
