@@ -13,54 +13,75 @@ The weights stay under the licence they came with.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf import models
-from egnet_tf.cli import app
+from egnet_tf.cli import app, flags
 from egnet_tf.errors import InputError
-from egnet_tf.models.torch_weights import (
-    BACKBONES,
-    DMPHN_FILES,
-    network_from_torch,
-    state_dict_in,
-)
-
-_BACKBONE = flags.DEFINE_enum("backbone", None, BACKBONES, "What it is.", required=True)
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "The file; for dmphn the folder of its files.", required=True
-)
-_RUN = flags.DEFINE_string("run", None, "Folder of the new run.", required=True)
-_CROP = flags.DEFINE_integer(
-    "crop",
-    256,
-    "Side in pixels of the crops it was trained on, for local pooling; 256 in all "
-    "three publications.",
-    lower_bound=1,
-)
+from egnet_tf.options import option
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to import, and where to."""
+
+    backbone: str = option(
+        "mprnet",
+        "The network that the checkpoint is of.",
+        choices=("mprnet", "dmphn", "mimo_unet"),
+    )
+    checkpoint: str = option(
+        "", "The checkpoint file; for dmphn the folder of its eight files."
+    )
+    run: str = option("", "Folder of the new run.")
+    crop: int = option(
+        256,
+        "Side in pixels of the crops that it was trained on, for local pooling; 256 "
+        "in all three publications.",
+        lower=1,
+    )
+
+
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Reads the checkpoint, builds the network it belongs to and writes the run."""
-    run, source = Path(_RUN.value), Path(_CHECKPOINT.value)
+    options = flags.read(Options, values)
+    if not options.checkpoint or not options.run:
+        raise InputError("Expected --checkpoint and --run. Received: not both")
+    run, source = Path(options.run), Path(options.checkpoint)
     if run.exists():
         raise InputError(f"Expected a --run that is not there yet. Received: {run}")
-    state = _read_dmphn(source) if _BACKBONE.value == "dmphn" else _read(source)
-    variant, network = network_from_torch(_BACKBONE.value, state)
+    if not source.exists():
+        raise InputError(f"Expected a checkpoint. Received: {source}, which is missing")
+    state = _read_dmphn(source) if options.backbone == "dmphn" else _read(source)
+
+    # Imported here, so that whatever is wrong with the above is said at once.
+    from egnet_tf import models
+    from egnet_tf.models.torch_weights import network_from_torch
+
+    variant, network = network_from_torch(options.backbone, state)
     model = models.LoadedModel(
-        variant, network, ensemble=None, branches=(), crop=_CROP.value
+        variant, network, ensemble=None, branches=(), crop=options.crop
     )
     models.save(run / "weights", model)
     sizes = ", ".join(f"{name} {value}" for name, value in variant.options.items())
     print(
-        f"{run}: {variant.backbone} of {network.count_params():,} parameters ({sizes})"
+        f"{app.shown(run)}: {variant.backbone} of {network.count_params():,} "
+        f"parameters ({sizes})"
     )
 
 
 def _read_dmphn(folder: Path) -> dict[str, np.ndarray]:
     """Names of the eight files before the names inside: encoder_lv1.layer1.weight."""
+    from egnet_tf.models.torch_weights import DMPHN_FILES
+
     missing = [x for x in DMPHN_FILES if not (folder / f"{x}.pkl").is_file()]
     if missing:
         raise InputError(
@@ -90,6 +111,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 "Expected a checkpoint of weights, not damaged "
                 f"({type(error).__name__}). Received: {path}"
             ) from error
+    from egnet_tf.models.torch_weights import state_dict_in
+
     try:
         # float() also takes bfloat16, which NumPy does not know.
         return {
@@ -104,4 +127,4 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

@@ -1,74 +1,91 @@
 """Trains a network: python -m egnet_tf.train --flagfile=configs/quickstart.flags.
 
-The flags are the fields of `egnet_tf.training.Recipe`. The same command goes on from
-the last checkpoint of a run that was stopped.
+The same command resumes a run that was stopped from its last checkpoint.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from absl import flags
+import numpy as np
+from absl.flags import FlagValues
 
-from egnet_tf.cli import app
+from egnet_tf.cli import app, flags
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
+from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
-from egnet_tf.inference import Restorer
 from egnet_tf.metrics import protocol_named
-from egnet_tf.training import Interrupted, RunFolder, recipe, train
-from egnet_tf.training.phases import TITLES
-from egnet_tf.training.strategy import (
-    STRATEGIES,
-    all_workers_agree,
-    device_strategy,
-    worker_index,
-)
-from egnet_tf.visualization import column, comparison_sheet
+from egnet_tf.options import option
+from egnet_tf.training.recipe import Recipe
 
-_RUN = flags.DEFINE_string("run", None, "folder of the run, e.g. runs/gopro")
-flags.mark_flag_as_required("run")
-_STRATEGY = flags.DEFINE_enum(
-    "strategy",
-    "mirrored",
-    STRATEGIES,
-    "one_device: the first GPU or the CPU; mirrored: all GPUs; multi_worker: several "
-    "machines, by TF_CONFIG (docs/training.md)",
-)
-recipe.define_flags(flags.FLAGS)
-flags.adopt_module_key_flags(recipe)  # --help shows them, not only --helpfull.
+if TYPE_CHECKING:
+    from egnet_tf.inference import Restorer
+    from egnet_tf.training import RunFolder
 
 
-def main() -> None:
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Where a run is written, and on what it is trained."""
+
+    run: str = option("", "Folder of the run, such as runs/gopro.")
+    strategy: str = option(
+        "mirrored",
+        "The devices: one_device is the first GPU or the CPU, mirrored all GPUs, "
+        "multi_worker several machines that TF_CONFIG names (docs/training.md).",
+        choices=("one_device", "mirrored", "multi_worker"),
+    )
+
+
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.define(Options, values)
+    flags.define(Recipe, values)
+
+
+def main(values: FlagValues) -> None:
     """Trains, then prints the table of the phases and draws the comparison."""
-    chosen = recipe.from_flags(flags.FLAGS)
-    chosen.phase_steps()
-    # Before TensorFlow computes anything: workers must meet first.
-    strategy = device_strategy(_STRATEGY.value)
-    chief = worker_index(strategy) == 0
-    data = {"data_dir": chosen.data_dir or None, "options": chosen.data}
-    pairs = open_pairs(chosen.dataset, split="train", seed=chosen.seed, **data)
+    options, recipe = flags.read(Options, values), flags.read(Recipe, values)
+    if not options.run:
+        raise InputError("Expected --run, the folder of the run. Received: none")
+    recipe.phase_steps()
+    data = {"data_dir": recipe.data_dir or None, "options": recipe.data}
+    pairs = open_pairs(recipe.dataset, split="train", seed=recipe.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
-    validation = chosen.validation or chosen.dataset
+    validation = recipe.validation or recipe.dataset
     held_out = open_pairs(validation, split="test", seed=0, **data)
-    run = RunFolder(Path(_RUN.value), chosen, begins=chief)
+
+    # Imported here, so that whatever is wrong with the above is said at once.
+    from egnet_tf.training import Interrupted, RunFolder, train
+    from egnet_tf.training.strategy import (
+        all_workers_agree,
+        device_strategy,
+        worker_index,
+    )
+
+    # Before TensorFlow computes anything: workers must meet first.
+    strategy = device_strategy(options.strategy)
+    chief = worker_index(strategy) == 0
+    run = RunFolder(Path(options.run), recipe, begins=chief)
+    name = app.shown(run.path)
     if chief:
         print(
-            f"{chosen.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "
-            f"{strategy.num_replicas_in_sync} device(s), run {run.path}",
+            f"{recipe.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "
+            f"{strategy.num_replicas_in_sync} device(s), run {name}",
             flush=True,
         )
     try:
-        restorer = train(chosen, run, strategy, pairs, held_out)
+        restorer = train(recipe, run, strategy, pairs, held_out)
     except Interrupted:
-        print(f"Stopped; all is saved. The same command goes on with {run.path}.")
+        print(f"Stopped; all is saved. The same command resumes {name}.")
         return
     if chief:
         image = run.path / "compare.png"
         write_image(image, _comparison(restorer, held_out))
-        print(f"\n{_table(run)}\n{image}: blurry, restored, sharp")
+        print(f"\n{_table(run)}\n{app.shown(image)}: blurry, restored, sharp")
     # A worker that leaves before the chief has written all looks lost to it.
     all_workers_agree(strategy, 0)
 
@@ -86,6 +103,8 @@ class EndOfPhase(NamedTuple):
 
 def _table(run: RunFolder) -> str:
     """The end of each phase, below the blurry images it started from."""
+    from egnet_tf.training.phases import TITLES
+
     rows = run.metrics()
     ends = {row["phase"]: row for row in rows}
     blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
@@ -99,13 +118,15 @@ def _table(run: RunFolder) -> str:
         table.append(EndOfPhase(TITLES[name], *scores, steps, parameters, str(time)))
     best = max(rows, key=lambda row: float(row["psnr"]))
     return (
-        f"{aligned(table)}\n\n{run.best}: the best validation, "
+        f"{aligned(table)}\n\n{app.shown(run.best)}: the best validation, "
         f"{float(best['psnr']):.2f} dB ({TITLES[best['phase']]}, step {best['step']})"
     )
 
 
-def _comparison(restorer: Restorer, held_out: Pairs):
+def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:
     """A sheet of the first held-out pair and one from the middle."""
+    from egnet_tf.visualization import column, comparison_sheet
+
     score, sheets = protocol_named("plain").score, []
     for index in sorted({0, len(held_out) // 2}):
         blurry, sharp = held_out.read(index)
@@ -119,4 +140,4 @@ def _comparison(restorer: Restorer, held_out: Pairs):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

@@ -1,8 +1,9 @@
 """Keeps TensorFlow's start-up notices out of a command's own output.
 
 Which instructions the CPU has and that there is no GPU is of no interest to somebody
-who deblurs a photo. Part of it is written before TensorFlow's log level counts, so its
-import is muted, whenever and by whomever it happens.
+who deblurs a photo. TensorFlow 2.21 writes part of it before its log level counts, so
+its import is muted, whenever and by whomever it happens. Set TF_CPP_MIN_LOG_LEVEL to
+see everything from that level on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 
 @contextlib.contextmanager
@@ -31,23 +33,23 @@ def muted_stderr() -> Iterator[None]:
 
 def install() -> None:
     """Makes the first import of TensorFlow in this process a quiet one."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.meta_path.insert(0, _QuietTensorFlow())
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        sys.meta_path.insert(0, _Finder())
 
 
-class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name != "tensorflow":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        if spec is not None:
+        if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
-            def execute_muted(module):
+            def execute_muted(module: ModuleType) -> None:
                 with muted_stderr():
                     execute(module)
-                module.get_logger().setLevel("WARNING")
 
-            spec.loader.exec_module = execute_muted
+            spec.loader.exec_module = execute_muted  # pyright: ignore
         return spec

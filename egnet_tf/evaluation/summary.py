@@ -120,6 +120,26 @@ def markdown_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([markdown(score_rows(summaries)), "", *notes])
 
 
+def left_out(summary: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is not in the means: a title for each kind to its images, with reasons."""
+    kinds = {
+        "not scored": _reasons(summary["unscored"]),
+        "restored without a sharp image, not scored": summary.get("only_restored"),
+        "sharp without a restored image, not scored": summary.get("only_sharp"),
+    }
+    for name in ("blurry", "restored"):
+        mean = summary[name] or {"failed": {}, "identical": []}
+        kinds |= {
+            f"{name}, not compared and not in the means": _reasons(mean["failed"]),
+            f"{name}, identical to sharp and not in the mean PSNR": mean["identical"],
+        }
+    return {title: list(items) for title, items in kinds.items() if items}
+
+
+def _reasons(failed: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {reason}" for name, reason in failed.items()]
+
+
 def images_compared(summary: Mapping[str, Any], mean: Mapping[str, Any]) -> str:
     """The number of images in a mean: "6", or "5 of 6" if some were not compared."""
     if mean["compared"] == summary["images"]:

@@ -124,6 +124,8 @@ def _frames(
     source: str | os.PathLike[str],
 ) -> Iterator[tuple[dict[str, Any], Iterator[bytes]]]:
     """Yields what FFmpeg says about a video, and its frames as RGB bytes."""
+    with open(source, "rb"):  # The system's message is better than FFmpeg's.
+        pass
     try:
         import imageio_ffmpeg
     except ImportError as error:
@@ -131,8 +133,6 @@ def _frames(
             "Expected imageio-ffmpeg for videos: pip install 'egnet-tf[video]'. "
             f"Received: {error}"
         ) from error
-    with open(source, "rb"):  # The system's message is better than FFmpeg's.
-        pass
     with contextlib.closing(imageio_ffmpeg.read_frames(os.fspath(source))) as frames:
         try:
             about = next(frames)
