@@ -2,8 +2,8 @@
 
 Which instructions the CPU has and that there is no GPU is of no interest to somebody
 who deblurs a photo. TensorFlow 2.21 writes part of it before its log level counts, so
-its import is muted, whenever and by whomever it happens. Set TF_CPP_MIN_LOG_LEVEL to
-see everything from that level on.
+its import is muted, whenever and by whomever it happens. TF_CPP_MIN_LOG_LEVEL=0 in the
+environment lets everything through.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def muted_stderr() -> Iterator[None]:
 
 def install() -> None:
     """Makes the first import of TensorFlow in this process a quiet one."""
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "0":
         sys.meta_path.insert(0, _Finder())
 
 

@@ -1,76 +1,138 @@
+import logging
+import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
-
-SCRIPT = """
 from absl import flags
+
 from egnet_tf.cli import app
 from egnet_tf.errors import InputError
-
-NAME = flags.DEFINE_string("name", None, "a name")
-FAIL = flags.DEFINE_enum("fail", "", ["", "input", "system", "bug"], "how to fail")
-
-def main():
-    if FAIL.value == "input":
-        raise InputError("Expected a,\\nb. Received: c")
-    if FAIL.value == "system":
-        open("/nowhere/at/all")
-    if FAIL.value == "bug":
-        raise ZeroDivisionError
-    print(NAME.value)
-
-app.run(main, subject="name")
-"""
+from tests.helpers import environment
 
 
-def run(*words, cwd=None):
-    command = [sys.executable, "-c", SCRIPT, *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+def define_flags(values):
+    flags.DEFINE_string("name", None, "The name.", flag_values=values)
+    flags.DEFINE_list("words", [], "Some words.", flag_values=values)
 
 
-def test_the_subject_needs_no_name():
-    assert run("photo.jpg").stdout == "photo.jpg\n"
-    assert run("--name=photo.jpg").stdout == "photo.jpg\n"
+def call(*words, main=lambda values: print(values.name), positional="name"):
+    return app.call(define_flags, main, words, positional)
+
+
+def run(program, *words, **options):
+    command = [sys.executable, "-c", textwrap.dedent(program), *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment(), **options
+    )
+
+
+def test_the_positional_flag_needs_no_name(capsys):
+    for words in (["photo.jpg"], ["--name=photo.jpg"], ["--words=a", "photo.jpg"]):
+        assert call(*words) == 0
+        assert capsys.readouterr().out == "photo.jpg\n"
+    show = lambda values: print(*values.words)  # noqa: E731
+    assert call("a,b", "c", main=show, positional="words") == 0
+    assert capsys.readouterr().out == "a,b c\n"
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--fail=input"], "error: Expected a, b. Received: c\n"),
-        (["--fail=system"], "error: No such file or directory: /nowhere/at/all\n"),
         (["a", "b"], "error: Expected flags (--name=value). Received: a b"),
-        (["--nmae=x"], "error: Unknown command line flag 'nmae'"),
-        (["--flagfile=none.flags"], "error: No such file or directory: none.flags\n"),
+        (["--nmae=x"], "error: Unknown command line flag 'nmae'. Did you mean: name"),
+        (["--flagfile=none.flags"], "error: No such file or directory: none.flags"),
+        (["--flagfile"], "error: Expected --flagfile=FILE. Received: no file"),
     ],
 )
-def test_a_users_mistake_is_one_line(words, line):
-    done = run(*words)
-    assert done.returncode == 1
-    assert done.stderr.startswith(line) and done.stderr.count("\n") == 1
+def test_wrong_flags_are_one_line(words, line, capsys):
+    assert call(*words) == 1
+    assert capsys.readouterr().err.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("Expected a,\nb. Received: c"), 1, "Expected a, b. Received: c"),
+        (InputError("no \x1b[31mred\udce4"), 1, "no \\x1b[31mred\\udce4"),
+        (FileNotFoundError(2, "No such file", "x"), 1, "No such file: x"),
+        (OSError(28, "No space left"), 1, "No space left"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_a_users_mistake_is_one_line(error, code, line, capsys):
+    def main(values):
+        raise error
+
+    assert call(main=main) == code
+    assert capsys.readouterr().err == f"error: {line}\n"
 
 
 def test_a_bug_keeps_its_traceback():
-    done = run("--fail=bug")
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr and "ZeroDivisionError" in done.stderr
+    with pytest.raises(ZeroDivisionError):
+        call(main=lambda values: 1 // 0)
 
 
-def test_flag_files_include_others_relative_to_themselves(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a" / "one.flags").write_text("# first\n--flagfile=../b/two.flags\n")
-    (tmp_path / "b" / "two.flags").write_text("--name=two\n")
-    assert run("--flagfile=a/one.flags", cwd=tmp_path).stdout == "two\n"
-    assert run("--flagfile=a/one.flags", "--name=x", cwd=tmp_path).stdout == "x\n"
+def test_warnings_have_the_voice_of_errors(capsys):
+    def main(values):
+        logging.getLogger("egnet_tf.data").warning("expected %d\npairs", 3)
+        logging.getLogger("egnet_tf.data").info("nothing to report")
+
+    assert call(main=main) == 0
+    assert capsys.readouterr().err == "warning: expected 3 pairs\n"
+
+
+def test_help_prints_every_flag_and_the_docstring(capsys):
+    assert call("--nmae", "--help") == 0
+    out = capsys.readouterr().out
+    assert "  --name\n      The name.\n" in out
+    assert "--flagfile" in out and "--help" in out
+
+
+PROGRAM = """
+    from absl import flags
+    from egnet_tf.cli import app
+
+    def define_flags(values):
+        flags.DEFINE_string("name", None, "The name.", flag_values=values)
+
+    def main(values):
+        print(values.name * 100_000 if values.name else "")
+
+    app.run(define_flags, main)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no bash")
+@pytest.mark.parametrize("word", ["--help", "--name=long"])
+def test_a_reader_that_goes_away_is_no_error(word):
+    pipe = f'"$0" -c "$1" {word} | head -c 1 >/dev/null'
+    command = ["bash", "-c", pipe, sys.executable, textwrap.dedent(PROGRAM)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert done.stderr == ""
+
+
+def test_names_that_the_terminal_cannot_show_are_no_error():
+    program = PROGRAM.replace("print(", "print('\\udce4 \\U0001f642'); print(")
+    done = run(program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("\\udce4 ")
 
 
 def test_importing_commands_is_light_and_tensorflow_comes_quietly():
-    code = (
-        "import sys; from egnet_tf import commands; "
-        "print('tensorflow' in sys.modules); import tensorflow as tf; "
-        "print(int(tf.constant(2) + 1))"
+    done = run(
+        """
+        import sys
+        from egnet_tf.cli import app
+
+        def main(values):
+            print("tensorflow" in sys.modules)
+            import tensorflow as tf
+            print(int(tf.constant(2) + 1))
+
+        app.run(lambda values: None, main)
+        """
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n3\n"
     assert done.stderr == ""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from egnet_tf.data import open_pairs
+from egnet_tf.data.datasets.camera_shake import CameraShakeOptions
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.registry import DataOptions, parse_dataset
+from egnet_tf.data.registry import parse_dataset
 from egnet_tf.data.splits import split_names
 from egnet_tf.errors import InputError
 
@@ -36,6 +37,13 @@ def test_only_the_first_colon_separates(folder):
     assert parse_dataset(f"camera_shake:{folder}") == [("camera_shake", folder, 1)]
 
 
+def test_a_comma_and_a_number_may_be_part_of_a_folder_s_name():
+    assert parse_dataset("folder:my,,photos*2,folder:set*2*1") == [
+        ("folder", "my,photos", 2),
+        ("folder", "set*2", 1),
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3"])
 def test_other_forms_are_refused(text):
     with pytest.raises(InputError, match="Received: "):
@@ -45,7 +53,7 @@ def test_other_forms_are_refused(text):
 def test_photographs_to_shake_are_found_anywhere_and_held_out(tmp_path, write_all):
     files = {f"{n % 3}/photo{n}.png": n for n in range(25)}
     root = str(write_all(tmp_path, files))
-    options = DataOptions(camera_shake_extent=6)
+    options = {"camera_shake": CameraShakeOptions(extent=6)}
     train, test = (
         open_pairs(f"camera_shake:{root}", split=split, seed=1, options=options)
         for split in ("train", "test")
@@ -123,5 +131,5 @@ def test_open_pairs_mixes(tmp_path, write_all):
 
 
 def test_an_enlargement_that_makes_smaller_is_refused():
-    with pytest.raises(InputError, match=r"at least 1. Received: 0\.5"):
-        DataOptions(camera_shake_max_upscale=0.5)
+    with pytest.raises(InputError, match=r"at least 1 .*Received: 0\.5"):
+        CameraShakeOptions(max_upscale=0.5)

@@ -3,7 +3,7 @@ import pytest
 from scipy import signal
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.camera_shake import CameraShakePairs
+from egnet_tf.data.datasets.camera_shake import CameraShakeOptions, CameraShakePairs
 from egnet_tf.data.datasets.samples import sample_photos
 from egnet_tf.data.pairs import random_corner
 from egnet_tf.data.synthesis import camera_shake
@@ -79,7 +79,7 @@ def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
 
 
 def test_a_share_of_the_crops_is_not_shaken(photos):
-    pairs = CameraShakePairs(photos, seed=1, still=0.25)
+    pairs = CameraShakePairs(photos, CameraShakeOptions(sharp_fraction=0.25), seed=1)
     rng = np.random.default_rng(0)
     crops = [pairs.crop(0, 40, rng) for _ in range(200)]
     # Without movement the two differ by the sensor's noise alone: see `camera_shake`.
@@ -92,7 +92,7 @@ def test_a_share_of_the_crops_is_not_shaken(photos):
 
 def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
     """Enlarged three times, squares of 9 pixels become squares of up to 27."""
-    pairs = CameraShakePairs(photos, seed=1, enlarge=3.0)
+    pairs = CameraShakePairs(photos, CameraShakeOptions(max_upscale=3.0), seed=1)
     rng = np.random.default_rng(0)
     hard = CameraShakePairs(photos, seed=1)
 

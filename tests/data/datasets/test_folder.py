@@ -3,10 +3,16 @@ import pytest
 from PIL import Image
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.folder import open_folder
-from egnet_tf.data.registry import DataOptions
+from egnet_tf.data.datasets.folder import FolderOptions
 from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
+
+
+def open_folder(root, split="test", **options):
+    options = {"folder": FolderOptions(**options)}
+    return open_pairs(
+        "folder", data_dir=root and str(root), split=split, options=options
+    )
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def test_two_folders_are_matched_by_name_not_by_order(
 ):
     files = {"blur/x.png": 1, "blur/sub/y.bmp": 2, "sharp/sub/y.png": 3}
     root = write_all(tmp_path, files | {"sharp/x.tif": 4})
-    assert_pairs(open_folder(str(root), "test"), {"x": (1, 4), "sub/y": (2, 3)})
+    assert_pairs(open_folder(root), {"x": (1, 4), "sub/y": (2, 3)})
 
 
 def test_a_split_has_its_own_folder(tmp_path, write_all, assert_pairs):
@@ -42,7 +48,7 @@ def test_without_splits_training_is_warned_that_they_are_the_same(
     tmp_path, caplog, write_all
 ):
     root = str(write_all(tmp_path, {"blurry/a.png": 1, "sharp/a.png": 2}))
-    open_folder(root, "test")
+    open_folder(root)
     assert not caplog.records
     open_folder(root, "train")
     assert "no sub-folder train" in caplog.text
@@ -51,23 +57,20 @@ def test_without_splits_training_is_warned_that_they_are_the_same(
 def test_one_folder_with_name_patterns(tmp_path, write_all, assert_pairs):
     files = {"1_blur.png": 1, "1_sharp.png": 2, "deep/2_blur.png": 3}
     root = write_all(tmp_path, files | {"deep/2_sharp.png": 4, "readme.png": 5})
-    options = DataOptions(blurry="*_blur.png", sharp="*_sharp.png")
-    pairs = open_pairs("folder", data_dir=str(root), split="test", options=options)
+    pairs = open_folder(root, blurry="*_blur.png", sharp="*_sharp.png")
     assert_pairs(pairs, {"1": (1, 2), "deep/2": (3, 4)})
 
 
 def test_a_pattern_may_fix_the_start_of_the_name(tmp_path, write_all, assert_pairs):
     files = {"in/b_1.png": 1, "in/c_1.png": 9, "out/s_1.jpg.png": 2}
     root = str(write_all(tmp_path, files))
-    pairs = open_folder(root, "test", blurry="in/b_*", sharp="out/s_*.jpg.png")
+    pairs = open_folder(root, blurry="in/b_*", sharp="out/s_*.jpg.png")
     assert_pairs(pairs, {"1": (1, 2)})
 
 
 def test_folders_anywhere(tmp_path, write_all, assert_pairs):
     root = write_all(tmp_path, {"one/in/a.png": 1, "two/gt/a.png": 2})
-    pairs = open_folder(
-        None, "test", blurry=str(root / "one" / "in"), sharp=f"{root}/two/gt/*"
-    )
+    pairs = open_folder(None, blurry=str(root / "one" / "in"), sharp=f"{root}/two/gt/*")
     assert_pairs(pairs, {"a": (1, 2)})
 
 
@@ -75,7 +78,7 @@ def test_every_image_without_partner_is_listed(tmp_path, write_all):
     files = {"blur/a.png": 1, "blur/b.png": 2, "blur/c.png": 3}
     root = write_all(tmp_path, files | {"sharp/b.png": 4, "sharp/d.png": 5})
     with pytest.raises(InputError, match="3 without a partner") as caught:
-        open_folder(str(root), "test")
+        open_folder(root)
     for path in ("blur/a.png (no sharp", "blur/c.png (no sharp", "sharp/d.png (no bl"):
         assert path in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -85,7 +88,7 @@ def test_no_common_name_at_all_shows_some_of_both(tmp_path, write_all):
     root = write_all(tmp_path, {f"blur/{n}_blur.png": n for n in range(5)})
     write_all(root, {f"sharp/{n}_sharp.png": n for n in range(5)})
     with pytest.raises(InputError) as caught:
-        open_folder(str(root), "test")
+        open_folder(root)
     assert "blurry 0_blur, 1_blur, 2_blur, ...; sharp 0_sharp" in str(caught.value)
 
 
@@ -100,7 +103,7 @@ def test_every_unequal_or_unreadable_pair_is_listed_on_opening(
     write_image(root / "blur" / "c.png", image(0, width=31))
     (root / "gt" / "d.png").write_text("no image")
     with pytest.raises(InputError, match="Received: 3 others") as caught:
-        open_folder(str(root), "test")
+        open_folder(root)
     for part in ("a.png is (32, 24)", "(32, 23)", "(31, 24)", "d.png is not readable"):
         assert part in str(caught.value)
 
@@ -112,7 +115,7 @@ def test_sizes_that_differ_only_upright_are_found_on_reading(
     exif[0x0112] = 6
     root = write_all(tmp_path, {"blur/a.png": 1, "sharp/a.png": 2})
     Image.fromarray(image(2)).save(root / "sharp" / "a.png", exif=exif)
-    pairs = open_folder(str(root), "test")
+    pairs = open_folder(root)
     with pytest.raises(InputError, match=r"\(24, 32\) and \(32, 24\)"):
         pairs.read(0)
 
@@ -128,4 +131,4 @@ def test_sizes_that_differ_only_upright_are_found_on_reading(
 )
 def test_what_cannot_be_found_is_said(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
-        open_folder(str(tmp_path), "test", **options)
+        open_folder(tmp_path, **options)

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.frames import average, open_frames
-from egnet_tf.data.registry import DataOptions
+from egnet_tf.data.datasets.frames import FramesOptions, average
 from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
+
+
+def open_frames(root, split="train", **options):
+    options = {"frames": FramesOptions(**options)}
+    return open_pairs(f"frames:{root}", split=split, options=options)
 
 
 def sequence(name, numbers, start=0):
@@ -18,7 +22,7 @@ def test_windows_are_successive_odd_and_their_middle_is_sharp(
     tmp_path, image, write_all
 ):
     root = write_all(tmp_path, sequence("a", range(1, 12)))
-    pairs = open_frames(str(root), "train", windows=(3, 5))
+    pairs = open_frames(root, windows=(3, 5))
     assert pairs.names == (
         "a/000002_3",
         "a/000005_3",
@@ -55,9 +59,8 @@ def test_a_still_scene_is_not_blurred(image):
 
 
 def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
-    root = str(write_all(tmp_path, sequence("a", range(5))))
-    options = DataOptions(frames_windows=(5,), frames_blur="gamma")
-    pairs = open_pairs("frames", data_dir=root, split="train", options=options)
+    root = write_all(tmp_path, sequence("a", range(5)))
+    pairs = open_frames(root, windows=(5,), blur="gamma")
     whole = pairs.read(0)
     crop = pairs.crop(0, 8, np.random.default_rng(0))
     views = np.lib.stride_tricks.sliding_window_view(whole.sharp, (8, 8, 3))
@@ -69,7 +72,7 @@ def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
 
 def test_no_window_reaches_across_missing_frames(tmp_path, write_all):
     root = write_all(tmp_path, sequence("a", [0, 1, 2, 3, 10, 11, 12, 9, 20]))
-    pairs = open_frames(str(root), "train", windows=(3,))
+    pairs = open_frames(root, windows=(3,))
     assert pairs.names == ("a/000001_3", "a/000010_3")
 
 
@@ -77,7 +80,7 @@ def test_sequences_are_split_whole_and_always_alike(tmp_path, write_all):
     files = {}
     for number in range(12):
         files |= sequence(f"s{number}", range(3), start=10 * number)
-    root = str(write_all(tmp_path, files))
+    root = write_all(tmp_path, files)
     splits = [
         {name.split("/")[0] for name in open_frames(root, split, windows=(3,)).names}
         for split in ("train", "test", "test")
@@ -90,25 +93,25 @@ def test_sequences_are_split_whole_and_always_alike(tmp_path, write_all):
 
 def test_the_users_own_split_is_kept(tmp_path, write_all):
     files = sequence("train/a", range(3)) | sequence("test/b", range(3))
-    root = str(write_all(tmp_path, files))
-    assert open_frames(root, "train", windows=(3,)).names == ("a/000001_3",)
+    root = write_all(tmp_path, files)
+    assert open_frames(root, windows=(3,)).names == ("a/000001_3",)
     assert open_frames(root, "test", windows=(3,)).names == ("b/000001_3",)
 
 
 def test_one_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
     root = write_all(tmp_path / "walk", sequence(".", range(3)))
-    assert open_frames(str(root), "train", windows=(3,)).names == ("walk/000001_3",)
+    assert open_frames(root, windows=(3,)).names == ("walk/000001_3",)
     with pytest.raises(InputError, match=r"at least two sequences.*Received: 1"):
-        open_frames(str(root), "test", windows=(3,))
+        open_frames(root, "test", windows=(3,))
 
 
 def test_what_cannot_be_averaged_is_said(tmp_path, image, write_all):
     root = write_all(tmp_path, sequence("a", range(5)))
-    with pytest.raises(InputError, match=r"odd.*Received: 7, 4"):
-        open_frames(str(root), "train", windows=(7, 4))
+    with pytest.raises(InputError, match=r"odd.*Received: 7,4"):
+        open_frames(root, windows=(7, 4))
     with pytest.raises(InputError, match=r"at least 7 successive.*Received: 1 folders"):
-        open_frames(str(root), "train", windows=(7,))
+        open_frames(root, windows=(7,))
     write_image(root / "a" / "000002.png", image(2, height=20))
-    pairs = open_frames(str(root), "train", windows=(5,))
+    pairs = open_frames(root, windows=(5,))
     with pytest.raises(InputError, match=r"one size.*a/000002_5"):
         pairs.read(0)

@@ -3,7 +3,7 @@ import pytest
 
 from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets import gopro
-from egnet_tf.data.registry import DataOptions
+from egnet_tf.data.datasets.gopro import GoProOptions
 from egnet_tf.errors import InputError
 
 
@@ -20,7 +20,7 @@ def official(tmp_path, write_all):
 
 @pytest.mark.parametrize(("blur", "which"), [("linear", 100), ("gamma", 200)])
 def test_the_published_tree(official, blur, which, image):
-    options = DataOptions(gopro_blur=blur)
+    options = {"gopro": GoProOptions(blur=blur)}
     pairs = open_pairs(f"gopro:{official}", split="train", options=options)
     assert pairs.names == (
         "GOPR0372_07_00/000047",
@@ -43,23 +43,24 @@ def test_the_flattened_form(tmp_path, image, write_all):
     assert pairs.names == (name,)
     np.testing.assert_array_equal(pairs.read(0).sharp, image(2))
     with pytest.raises(InputError, match=r"flattened.*Received: gamma"):
-        gopro.open_gopro(str(root), "test", blur="gamma")
+        options = {"gopro": GoProOptions(blur="gamma")}
+        open_pairs(f"gopro:{root}", split="test", options=options)
 
 
 def test_a_wrong_count_is_a_warning_that_says_which(official, caplog, monkeypatch):
-    gopro.open_gopro(str(official), "train")
+    open_pairs(f"gopro:{official}", split="train")
     assert caplog.messages == ["GoPro train: expected 2103 pairs. Received: 4"]
     caplog.clear()
     monkeypatch.setitem(gopro.COUNTS, "train", 4)
-    gopro.open_gopro(str(official), "train")
+    open_pairs(f"gopro:{official}", split="train")
     assert not caplog.messages
 
 
 def test_what_is_missing_is_named(official):
     (official / "train/GOPR0374_11_02/sharp/000048.png").unlink()
     with pytest.raises(InputError, match=r"GOPR0374_11_02/blur/000048.png \(no sharp"):
-        gopro.open_gopro(str(official), "train")
+        open_pairs(f"gopro:{official}", split="train")
     with pytest.raises(InputError, match=r"test/GOPRxxxx_xx_xx.*Received: neither"):
-        gopro.open_gopro(str(official), "test")
+        open_pairs(f"gopro:{official}", split="test")
     with pytest.raises(InputError, match="Received: sepia"):
-        DataOptions(gopro_blur="sepia")
+        GoProOptions(blur="sepia")

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.realblur import open_realblur
 from egnet_tf.errors import InputError
 
 FOLDER = {
@@ -46,7 +45,7 @@ def test_missing_files_are_all_named(archive):
     for file in (root / FOLDER[kind] / "scene001" / "gt").iterdir():
         file.unlink()
     with pytest.raises(InputError) as caught:
-        open_realblur(str(root), "train", kind=kind)
+        open_pairs(f"realblur_{kind.lower()}:{root}", split="train")
     assert "gt_2.png is missing" in str(caught.value)
     assert "gt_13.png is missing" in str(caught.value)
 
@@ -55,9 +54,9 @@ def test_missing_files_are_all_named(archive):
 def test_a_line_that_is_no_pair(tmp_path, line):
     (tmp_path / "RealBlur_J_test_list.txt").write_text(line)
     with pytest.raises(InputError, match=f"line 1 of .*Received: {line}"):
-        open_realblur(str(tmp_path), "test", kind="J")
+        open_pairs(f"realblur_j:{tmp_path}", split="test")
 
 
 def test_no_list(tmp_path):
     with pytest.raises(InputError, match=r"Received: no .*RealBlur_R_test_list\.txt"):
-        open_realblur(str(tmp_path), "test", kind="R")
+        open_pairs(f"realblur_r:{tmp_path}", split="test")
