@@ -1,7 +1,4 @@
 import gc
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +8,7 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf import models
+from tests.helpers import call
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +41,8 @@ def photo(tmp_path):
     return path
 
 
-def deblur(*flags):
-    command = [sys.executable, "-m", "egnet_tf.deblur", *map(str, flags)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ)
+def deblur(*words):
+    return call("egnet_tf.deblur", *words)
 
 
 def pixels(path):

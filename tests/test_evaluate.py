@@ -4,10 +4,7 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,24 +16,16 @@ from egnet_tf.data import open_pairs
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS
-
-ROOT = Path(__file__).parents[1]
-
-
-def command(*arguments, cwd):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return {
-        "args": [sys.executable, "-m", "egnet_tf.evaluate", *map(str, arguments)],
-        "cwd": cwd,
-        "env": environment,
-        "text": True,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-    }
+from tests.helpers import call, start
 
 
-def evaluate(*arguments, cwd):
-    return subprocess.run(**command(*arguments, cwd=cwd))
+def evaluate(*words, cwd):
+    before = os.getcwd()
+    os.chdir(cwd)
+    try:
+        return call("egnet_tf.evaluate", *words)
+    finally:
+        os.chdir(before)
 
 
 def table(folder):
@@ -137,7 +126,7 @@ def test_a_second_run_scores_nothing_again_and_adds_missing_images(
     assert missing.is_file()
 
 
-def test_another_evaluation_does_not_go_on_in_the_same_folder(
+def test_another_evaluation_does_not_resume_in_the_same_folder(
     sharpen, evaluated, tmp_path
 ):
     output = tmp_path / "copy"
@@ -216,31 +205,31 @@ def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
     make_results(folder, 1)
     (folder / "restored").rename(folder / "blurry")
     flags = (f"--model={sharpen}", "--dataset=folder", f"--data_dir={folder}")
-    done = evaluate(*flags, "--branches=whole,turn", cwd=tmp_path)
+    done = evaluate(*flags, "--branches=whole,rotate180", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     home = tmp_path / "runs" / "evaluation" / "sharpen"
-    output = home / "folder_plain_branches=whole_turn"
-    assert summary(output)["method"] == f"{sharpen} --branches=whole,turn"
+    output = home / "folder_plain_branches=whole_rotate180"
+    assert summary(output)["method"] == f"{sharpen} --branches=whole,rotate180"
     image = read_image(folder / "blurry" / "00.png")
-    restored = egnet_tf.load(sharpen, branches=["whole", "turn"])(image)
+    restored = egnet_tf.load(sharpen, branches=["whole", "rotate180"])(image)
     sharp = read_image(folder / "sharp" / "00.png")
     expected = PROTOCOLS["plain"].score(restored, sharp).psnr
     assert float(table(output)[0]["restored_psnr"]) == expected
 
 
-def test_goes_on_where_it_was_killed(tmp_path):
+def test_an_evaluation_that_was_killed_resumes(tmp_path):
     make_results(tmp_path, 14)
     flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")
     flags = (*flags, "--output=scores")
     scores = tmp_path / "scores" / "scores.csv"
 
-    running = subprocess.Popen(**command(*flags, "--workers=1", cwd=tmp_path))
+    running = start("egnet_tf.evaluate", *flags, "--workers=1", cwd=tmp_path)
     while running.poll() is None:
         if scores.exists() and scores.read_bytes().count(b"\n") > 2:
             running.kill()
             break
         time.sleep(0.01)
-    running.communicate()
+    running.wait()
     assert running.returncode == -9
 
     lines = scores.read_text().splitlines(keepends=True)
@@ -257,53 +246,22 @@ def test_goes_on_where_it_was_killed(tmp_path):
     assert all(float(row["restored_psnr"]) > 20 for row in rows[1:])
 
 
-def test_compares_in_one_table(evaluated, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(evaluated[0], other)
-    changed = summary(other)
-    changed["method"], changed["restored"]["psnr"] = "other", 12.344
-    (other / "summary.json").write_text(json.dumps(changed))
-
-    done = evaluate(f"--compare={evaluated[0]},{other}", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:5]] == [
-        "| blurry",
-        f"| {summary(evaluated[0])['method']}",
-        "| other",
-    ]
-    assert " | 12.34 | " in lines[4]
-
-
-def test_bad_flags_say_what_was_expected(tmp_path):
-    cases = {
-        "Received: none of them": [],
-        "Received: --model, --restored": ["--model=a", "--restored=a", "--sharp=a"],
-        "--restored and --sharp together": ["--restored=a"],
-        "Expected --model with --save_images": ["--compare=a", "--save_images"],
-        "Expected a folder of images. Received: a": ["--restored=a", "--sharp=b"],
-        "Received: runs/evaluation/a/samples_plain": ["--compare=runs/a"],
-        "Received: coco": ["--model=a", "--dataset=coco"],
-    }
-    # One process for all: starting one takes seconds.
-    program = """
-import json, sys
-from absl import flags
-from egnet_tf import errors, evaluate
-for case in json.loads(sys.argv[1]):
-    flags.FLAGS.unparse_flags()
-    for name in ("model", "restored", "sharp", "compare", "save_images", "dataset"):
-        flags.FLAGS[name].unparse()
-    flags.FLAGS(["evaluate", *case])
-    try:
-        evaluate.main()
-    except errors.InputError as error:
-        print(error)
-"""
-    given = json.dumps(list(cases.values()))
-    run = command(cwd=tmp_path) | {"args": [sys.executable, "-c", program, given]}
-    done = subprocess.run(**run)
-    messages = done.stdout.splitlines()
-    assert len(messages) == len(cases), done.stderr
-    for expected, message in zip(cases, messages, strict=True):
-        assert expected in message
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "Received: neither"),
+        (["--model=a", "--restored=a", "--sharp=a"], "Received: both"),
+        (["--restored=a"], "--restored and --sharp together"),
+        (
+            ["--restored=a", "--sharp=b", "--save_images"],
+            "Expected --model with --save",
+        ),
+        (["--restored=a", "--sharp=b"], "folder of images. Received: a"),
+        (["--model=a"], "Received: a"),
+        (["--model=egnet_mobile", "--dataset=coco"], "Received: coco"),
+    ],
+)
+def test_bad_flags_say_what_was_expected(tmp_path, words, message):
+    done = evaluate(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr and done.stderr.count("\n") == 1

@@ -1,7 +1,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -10,14 +9,11 @@ import pytest
 from egnet_tf.data import open_pairs
 from egnet_tf.data.prepare import write_shards
 from egnet_tf.images.write import write_image
+from tests.helpers import call, start
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "egnet_tf.prepare", *arguments]
-
-
-def run(*arguments):
-    return subprocess.run(command(*arguments), capture_output=True, text=True)
+def run(*words):
+    return call("egnet_tf.prepare", *words)
 
 
 def assert_same(pairs, expected):
@@ -47,7 +43,7 @@ def test_a_mistake_is_one_line(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
-def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
+def test_a_killed_preparation_resumes_to_the_same_shards(tmp_path):
     # 64 pairs in four shards.
     rng = np.random.default_rng(0)
     for number in range(71):
@@ -60,7 +56,7 @@ def test_killed_it_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     ]
     arguments += ["--workers=1", f"--output={tmp_path}/killed"]
     folder = tmp_path / "killed" / "train"
-    process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL)
+    process = start("egnet_tf.prepare", *arguments, stderr=subprocess.DEVNULL)
     while not (folder / "shard-00001.bin.unfinished").exists():
         assert process.poll() is None
         time.sleep(0.001)

@@ -1,7 +1,4 @@
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -9,16 +6,12 @@ import pytest
 import egnet_tf
 from egnet_tf import models
 from egnet_tf.models.torch_weights import DMPHN_FILES
+from tests.helpers import command
 
 
 def import_torch(backbone, checkpoint, run, **environment):
     flags = (f"--backbone={backbone}", f"--checkpoint={checkpoint}", f"--run={run}")
-    return subprocess.run(
-        [sys.executable, "-m", "egnet_tf.import_torch", *flags],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
+    return command("egnet_tf.import_torch", *flags, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -88,5 +81,8 @@ def test_a_run_is_not_written_over(tmp_path):
 
 def test_without_torch_it_says_what_to_install(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
-    done = import_torch("mprnet", "model.pth", tmp_path / "run", PYTHONPATH=tmp_path)
+    checkpoint = tmp_path / "torch.py"
+    done = import_torch(
+        "mprnet", checkpoint, tmp_path / "run", PYTHONPATH=str(tmp_path)
+    )
     assert_refused(done, r"Expected PyTorch, .* pip install 'egnet-tf\[torch\]'\.")
