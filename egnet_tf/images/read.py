@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from egnet_tf.errors import InputError
 from egnet_tf.images.convert import to_float, to_uint8
@@ -181,7 +182,7 @@ def _samples(image: Image.Image, content: bytes) -> np.ndarray:
     samples = _stored_samples(image, content)
     # Asked after decoding: where Pillow has rotated a TIFF by then, the tag is gone.
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if image.format == "TIFF" and _has_16_bits(image, content):
+    if isinstance(image, TiffImageFile) and _has_16_bits(image, content):
         orientation = 1  # OpenCV has rotated it.
     return _upright(samples, orientation)
 
@@ -225,7 +226,7 @@ def _has_16_bits(image: Image.Image, content: bytes) -> bool:
         return False  # One channel: Pillow has modes for it.
     if image.format == "PNG":
         return content[24] == 16  # The header's bit depth.
-    if image.format == "TIFF":
+    if isinstance(image, TiffImageFile):
         return 16 in image.tag_v2.get(ExifTags.Base.BitsPerSample, ())
     return False
 
@@ -245,12 +246,14 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if profile:
         with contextlib.suppress(ImageCms.PyCMSError, OSError):
-            return ImageCms.profileToProfile(
+            converted = ImageCms.profileToProfile(
                 image,
                 ImageCms.ImageCmsProfile(io.BytesIO(profile)),
                 ImageCms.createProfile("sRGB"),
                 outputMode="RGB",
             )
+            if converted is not None:
+                return converted
     return image.convert("RGB")
 
 

@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -115,8 +116,8 @@ def _encoded(photo: Photo, kind: str, quality: int) -> bytes | memoryview:
         if kind == "TIFF":
             return _tiff_16(samples, photo)
         samples = to_uint8(to_float(samples))
-    options = {"icc_profile": photo.icc_profile, "exif": photo.exif}
-    options = {name: value for name, value in options.items() if value}
+    carried = {"icc_profile": photo.icc_profile, "exif": photo.exif}
+    options: dict[str, Any] = {name: value for name, value in carried.items() if value}
     if kind in ("AVIF", "JPEG", "WEBP"):
         options["quality"] = quality
     if kind == "JPEG":  # Colour at full resolution: it was restored for its detail.

@@ -1,17 +1,16 @@
 """The views of an image that the self-ensemble restores and fuses.
 
-A branch shows the network the image in another way and brings its answer back to
-the image's own frame:
+A branch applies a transform to the image, and its inverse to the network's output:
 
-    half             2x2 means, so at half size; the answer up-sampled bilinearly
-    whole            the image itself
-    quarters         its four quarters, restored apart and joined
-    flip_horizontal  left and right exchanged, and back
-    flip_vertical    top and bottom exchanged, and back
-    rotate180        rotated by 180 degrees, and back
+    half             means of 2x2 pixels; bilinear up-sampling
+    whole            the identity
+    quarters         four quarters on the batch axis; joined
+    flip_horizontal  left and right exchanged; and back
+    flip_vertical    top and bottom exchanged; and back
+    rotate180        rotated by 180 degrees; and back
 
-The first three are the paper's (section 3.2). The others are the geometric
-self-ensemble's, without its 90-degree rotations and transposes.
+The first three are the paper's (section 3.2). The others are those of the geometric
+self-ensemble that keep height and width.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ from egnet_tf.errors import InputError
 
 
 class Branch(NamedTuple):
-    """How a branch shows an image (`split`) and takes the answer back (`merge`).
+    """A transform (`split`) and its inverse (`merge`).
 
-    Both map tensors (B, H, W, 3) and work in graphs with unknown B, H and W.
-    H and W are multiples of `shrink` times the network's `size_multiple`.
+    Both map tensors (B, H, W, 3) and work in graphs with unknown B, H and W. H and W
+    are multiples of `shrink` times the network's `size_multiple`.
     """
 
     split: Callable[[tf.Tensor], tf.Tensor]
@@ -50,7 +49,7 @@ def _double(restored: tf.Tensor) -> tf.Tensor:
 
 
 def _quarter(image: tf.Tensor) -> tf.Tensor:
-    """Stacks them on the batch axis: top left, top right, bottom left, bottom right."""
+    """Stacks on the batch axis: top left, top right, bottom left, bottom right."""
     rows = tf.split(image, 2, axis=1)
     return tf.concat([part for row in rows for part in tf.split(row, 2, axis=2)], 0)
 
@@ -82,10 +81,10 @@ _GROUPS = {"flips": ("flip_horizontal", "flip_vertical", "rotate180")}
 
 
 def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names as a tuple, "flips" as both flips and the rotation they make.
+    """Returns the names with "flips" replaced by both flips and their product.
 
     Raises:
-        InputError: a name is unknown or stands twice, or there is none.
+        InputError: a name is unknown or repeated, or there is none.
     """
     names = tuple(n for name in names for n in _GROUPS.get(name, (name,)))
     if not names or len(set(names)) < len(names) or not set(names) <= set(BRANCHES):
@@ -97,7 +96,7 @@ def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def shrinkage(names: Sequence[str]) -> int:
-    """Returns by how much the branches multiply the network's `size_multiple`."""
+    """Returns the factor by which the branches multiply `size_multiple`."""
     return max(BRANCHES[name].shrink for name in names)
 
 
@@ -115,8 +114,8 @@ def branch_images(
         branches: names from `BRANCHES`.
 
     Returns:
-        One (B, H, W, 3) for each branch, in the order of the names: what the
-        self-ensemble network takes.
+        One (B, H, W, 3) for each branch, in the order of the names: the inputs of the
+        self-ensemble network.
     """
     return [
         BRANCHES[name].merge(network(BRANCHES[name].split(image)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,21 +16,24 @@ from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
+if TYPE_CHECKING:
+    import keras
+
 _STRIP_BYTES = 3 * 4
-"""Of a pixel in the rows of tiles that are blended, float32 RGB."""
+"""Bytes of a pixel in the row of tiles being blended: float32 RGB."""
 
 _ROWS = 64
-"""Finished rows that are clipped and rounded at once."""
+"""How many finished rows are clipped and rounded at once."""
 
 
 class Plan(NamedTuple):
     """How an image of one size is restored.
 
     Attributes:
-        tile: height and width of what the network sees at once.
+        tile: height and width of the network's input.
         overlap: pixels that neighbouring tiles share.
         tiles: how many tiles; 1 is the whole image, padded.
-        batch: how many images of this size the network sees at once.
+        batch: how many images of this size go through the network at once.
     """
 
     tile: tuple[int, int]
@@ -44,11 +48,10 @@ class Restorer:
         restorer = egnet_tf.load("runs/quickstart")
         restored = restorer(photo)
 
-    An image is restored whole while that fits the memory limit, else in square
-    tiles that overlap under a smooth window (`egnet_tf.inference.tiling`). Sizes the
+    An image is restored whole if that fits the memory limit, else in square tiles
+    that overlap under a smooth window (`egnet_tf.inference.tiling`). Sizes that the
     network does not take are padded at the right and the bottom by reflection
-    (`1234 -> 1234 321`; an image smaller than its padding is reflected again and
-    again, and one pixel is repeated), and the padding is cropped off.
+    (`images.convert.reflect_pad`), and the padding is cropped off.
 
     Args:
         runner: the network.
@@ -56,7 +59,7 @@ class Restorer:
             (B, H, W, 3). Without it, the branches are averaged.
         branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
             paper's three with an ensemble, else the image as it is.
-        tile: side of the tiles in pixels; 0 restores whole images whatever they
+        tile: side of the tiles in pixels; 0 restores whole images whatever memory they
             take. By default whole within the memory limit, else the largest that fits.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
             see `default_overlap`.
@@ -66,28 +69,27 @@ class Restorer:
             `default_memory_limit()`.
 
     Raises:
-        InputError: options that exclude each other or the runner.
+        InputError: the options contradict each other or the runner.
     """
 
     def __init__(
         self,
         runner: Runner,
         *,
-        ensemble=None,
+        ensemble: keras.Model | None = None,
         branches: Sequence[str] | None = None,
         tile: int | None = None,
         overlap: int | None = None,
         memory_limit: int | None = None,
     ):
         if ensemble is not None or branches is not None:
-            # Here, because only the branches need TensorFlow.
+            # Imported here, because only the branches need TensorFlow.
             from egnet_tf.inference.runners.ensemble import EnsembleRunner
 
             runner = EnsembleRunner(runner, branches, ensemble)
         if runner.tile is not None and tile not in (None, runner.tile):
             raise InputError(
-                f"Expected no other tile than the model's fixed {runner.tile}. "
-                f"Received: {tile}"
+                f"Expected the model's fixed tile of {runner.tile}. Received: {tile}"
             )
         if tile and (tile < 0 or tile % runner.size_multiple):
             raise InputError(
@@ -119,9 +121,9 @@ class Restorer:
         Args:
             images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
             out: where to write, of the shape and type of `images`; a new array by
-                default. It may be `images` itself: the rows of an image are written
-                when no tile needs the blurry ones any more, so a large photo is in
-                memory once, not twice.
+                default. It may be `images` itself: rows are written once no tile needs
+                the blurry ones any more, so a large photo is in memory once, not
+                twice.
             on_tile: called after each forward pass with how many are done and how
                 many there are.
 
@@ -132,8 +134,8 @@ class Restorer:
         Raises:
             InputError: another shape, type or range, or a tile that does not fit the
                 memory limit.
-            ArithmeticError: the network gave values that are not finite. What `out`
-                holds then is neither blurry nor restored.
+            ArithmeticError: the network's output is not finite. The content of `out`
+                is undefined then.
         """
         images = np.asarray(images)
         _check(images)
@@ -173,9 +175,9 @@ class Restorer:
         """Returns how an image of this size is restored.
 
         Args:
-            height: in pixels.
-            width: in pixels.
-            sample_bytes: of a number of the image, 1 for uint8.
+            height: of the image in pixels.
+            width: of the image in pixels.
+            sample_bytes: bytes of one number of the image, 1 for uint8.
 
         Raises:
             InputError: the memory limit is too small for a tile, or the overlap is
@@ -189,7 +191,7 @@ class Restorer:
             batch = 1
             if self._tile is None:
                 left = self._memory_limit - 3 * sample_bytes * height * width
-                batch = int(left / self.runner.bytes_per_pixel / math.prod(whole))
+                batch = int(left / self._bytes_per_pixel / math.prod(whole))
                 side = max(whole) if batch > 0 else self._largest_tile(left, width)
             else:
                 side = self._tile or max(whole)
@@ -208,6 +210,10 @@ class Restorer:
                 tiles *= len(tile_positions(length, side, overlap))
         return Plan(tile, overlap, tiles, max(batch, 1))
 
+    @functools.cached_property
+    def _bytes_per_pixel(self) -> float:
+        return self.runner.bytes_per_pixel
+
     def _largest_tile(self, left: int, width: int) -> int:
         """The largest side s with bytes_per_pixel s^2 + _STRIP_BYTES width s <= left.
 
@@ -215,7 +221,7 @@ class Restorer:
             left: bytes for the forward pass and the row of tiles.
             width: of the image in pixels.
         """
-        multiple, per_pixel = self.runner.size_multiple, self.runner.bytes_per_pixel
+        multiple, per_pixel = self.runner.size_multiple, self._bytes_per_pixel
         strip = _STRIP_BYTES * width
         root = math.sqrt(strip**2 + 4 * per_pixel * max(left, 0))
         side = int((root - strip) / (2 * per_pixel)) // multiple * multiple
@@ -223,9 +229,8 @@ class Restorer:
             needed = multiple**2 * per_pixel + multiple * strip
             raise InputError(
                 "Expected a memory limit of at least "
-                f"{math.ceil(self._memory_limit - left + needed)} bytes, what the "
-                "image and the smallest tile take. "
-                f"Received: {self._memory_limit}"
+                f"{math.ceil(self._memory_limit - left + needed)} bytes, for the image "
+                f"and the smallest tile. Received: {self._memory_limit}"
             )
         return side
 
@@ -245,7 +250,7 @@ class Restorer:
 
         size = max(height, tile_height), max(width, tile_width)
         for top, strip in blended_strips(size, plan.tile, plan.overlap, restored_tile):
-            # The tiles of the next row begin below these rows: `out` may be `image`.
+            # The next row of tiles begins below these rows, so `out` may be `image`.
             bottom = min(top + len(strip), height)
             for first in range(top, bottom, _ROWS):
                 rows = out[first : min(first + _ROWS, bottom)]
@@ -253,7 +258,7 @@ class Restorer:
                 rows[...] = from_float(finished, out.dtype)
 
     def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-        """Pads (B, h, w, 3) to the tile's size, in [0, 1], and restores it."""
+        """Restores (B, h, w, 3), padded to the tile's size; float32, not clipped."""
         bottom = tile[0] - images.shape[1]
         right = tile[1] - images.shape[2]
         images = reflect_pad(images, bottom, right)
@@ -265,17 +270,17 @@ class Restorer:
             )
         if not np.isfinite(restored).all():
             raise ArithmeticError(
-                "Expected finite numbers from the network: were its weights trained "
-                "without errors? Received: NaN or infinity"
+                "Expected finite numbers from the network; its weights may be damaged. "
+                "Received: NaN or infinity"
             )
         return restored
 
 
 def default_memory_limit() -> int:
-    """Returns 8 GiB, in bytes, or half of the machine's memory if that is less.
+    """Returns 8 GiB in bytes, or half of the machine's memory if that is less.
 
-    Capped, because the choice between the whole image and tiles changes the result
-    a little: on most machines it is the same choice.
+    It is capped because the choice between the whole image and tiles changes the
+    result a little; with the cap, most machines make the same choice.
     """
     half = 4 * 2**30  # Where the system does not say.
     with contextlib.suppress(AttributeError, ValueError, OSError):

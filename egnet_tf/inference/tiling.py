@@ -1,8 +1,8 @@
-"""Overlapping tiles under a smooth window: the network sees a part, nobody a seam.
+"""Overlap-add tiling with a sin^2 window.
 
-The demos for the browser and for Android repeat this algorithm, so it is kept to
-what is written here. Along one axis of `length` pixels, with tiles of T pixels that
-overlap by V <= T / 2:
+The demos for the browser and for Android implement the same algorithm, which is
+specified here. Along one axis of `length` pixels, with tiles of T pixels that overlap
+by V <= T / 2:
 
     positions   0, T - V, 2 (T - V), ...; the last one moved back to length - T, so
                 that every tile lies inside and is full.
@@ -10,10 +10,10 @@ overlap by V <= T / 2:
                 r(t) = sin^2(pi / 2 * min(t / V, 1)),  1 everywhere when V = 0
                 The ramps of two tiles that overlap by V add up to 1: sin^2 + cos^2.
     weight      of tile k at its pixel i: w(i) divided by the sum of the windows of
-                all tiles over that pixel. So the weights of every pixel add up to 1,
-                also at the image's border and where the last tile was moved.
+                all tiles over that pixel. The weights of every pixel therefore add up
+                to 1, also at the image's border and where the last tile was moved.
 
-In two axes the weights multiply: weight(y, x) = weight_rows(y) * weight_columns(x).
+In two dimensions the weights multiply: weight(y, x) = weight_rows(y) weight_columns(x).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WIDEST_OVERLAP = 64
 
 
 def default_overlap(tile: int) -> int:
-    """A quarter of the tile, at most 64 pixels: docs/inference.md has the seams.
+    """Returns a quarter of the tile, at most 64 pixels (seams: docs/inference.md).
 
     Args:
         tile: side of the tiles in pixels.
@@ -35,11 +35,11 @@ def default_overlap(tile: int) -> int:
 
 
 def tile_positions(length: int, tile: int, overlap: int) -> list[int]:
-    """Returns where the tiles of one axis start, in pixels, ascending.
+    """Returns where the tiles along one axis start, in pixels, ascending.
 
     Args:
-        length: pixels of the axis, at least `tile`.
-        tile: pixels of a tile.
+        length: of the axis in pixels, at least `tile`.
+        tile: of a tile in pixels.
         overlap: pixels that neighbours share, at most half a tile; the last two may
             share more.
     """
@@ -73,9 +73,9 @@ def blended_strips(
     overlap: int,
     restored_tile: Callable[[int, int], np.ndarray],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Restores an image tile by tile and gives its finished rows from the top down.
+    """Restores an image tile by tile and yields its finished rows from the top down.
 
-    Only one row of tiles is held: tile height x image width.
+    Only one row of tiles is in memory: tile height x image width.
 
     Args:
         size: height and width of the image, each at least the tile's.
@@ -85,11 +85,11 @@ def blended_strips(
 
     Yields:
         (top, strip): the rows from `top` on, float32 (rows, image width, channels).
-        The strip is reused: copy what is needed before asking for the next.
+        The strip is reused: copy it before asking for the next.
     """
     (height, width), (tile_height, tile_width) = size, tile
     tops, lefts = (
-        # An axis with a single tile may have a smaller tile than twice the overlap.
+        # Along an axis with a single tile, the tile may be less than two overlaps.
         tile_positions(length, side, min(overlap, side // 2))
         for length, side in zip(size, tile, strict=True)
     )
@@ -97,12 +97,12 @@ def blended_strips(
         tile_weights(length, side, min(overlap, side // 2))
         for length, side in zip(size, tile, strict=True)
     )
-    strip = None
+    strip = np.empty(0, np.float32)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
             restored = restored_tile(top, left)
             weights = np.outer(row_weights[row], column_weights[column])
-            if strip is None:
+            if not strip.size:
                 strip = np.zeros((tile_height, width, restored.shape[-1]), np.float32)
             strip[:, left : left + tile_width] += weights[..., None] * restored
         following = tops[row + 1] if row + 1 < len(tops) else height

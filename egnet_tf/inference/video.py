@@ -103,7 +103,7 @@ def restore_video(
             (width, height),
             fps=about["fps"],
             codec="libx264",
-            quality=None,
+            quality=None,  # pyright: ignore[reportArgumentType]
             macro_block_size=1,
             # Players want colour at half the resolution, which needs even sides.
             pix_fmt_out="yuv420p" if even else "yuv444p",

@@ -26,7 +26,7 @@ def test_the_least_recently_used_image_goes_first(decoded):
     assert decoded == ["a", "b", "c", "b"]
 
 
-def test_a_image_beyond_the_limit_is_never_kept(decoded):
+def test_an_image_beyond_the_limit_is_never_kept(decoded):
     kept = ImageCache(limit=299)
     kept.read("a")
     kept.read("a")

@@ -128,22 +128,22 @@ def test_the_exif_orientation_is_applied_and_reset(tmp_path, orientation, suffix
 
 
 @pytest.mark.parametrize(
-    ("orientation", "turned"),
+    ("orientation", "rotated"),
     [(6, lambda p: np.rot90(p, -1)), (8, np.rot90), (3, lambda p: p[::-1, ::-1])],
 )
-def test_16_bit_and_opacity_are_turned_too(tmp_path, orientation, turned):
+def test_16_bit_and_opacity_are_rotated_too(tmp_path, orientation, rotated):
     samples = smooth(channels=4, peak=65535)
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     stored = Photo(samples[..., :3], alpha=samples[..., 3], exif=exif.tobytes())
     write_photo(tmp_path / "in.png", stored)
     photo = read_photo(tmp_path / "in.png")
-    np.testing.assert_array_equal(photo.pixels, turned(samples[..., :3]))
-    np.testing.assert_array_equal(photo.alpha, turned(samples[..., 3]))
+    np.testing.assert_array_equal(photo.pixels, rotated(samples[..., :3]))
+    np.testing.assert_array_equal(photo.alpha, rotated(samples[..., 3]))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_16_bit_tiff_is_turned(tmp_path, orientation):
+def test_16_bit_tiff_is_rotated(tmp_path, orientation):
     samples = smooth(peak=65535)
     tag = (ExifTags.Base.Orientation, "H", 1, orientation, True)
     tifffile.imwrite(tmp_path / "in.tif", samples, photometric="rgb", extratags=[tag])

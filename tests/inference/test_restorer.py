@@ -160,7 +160,7 @@ def test_whole_while_it_fits_the_limit_and_the_largest_tiles_above_it():
     assert max(np.prod(shape[:3]) for shape in runner.shapes) <= 200 * 304
 
 
-def test_a_image_takes_from_the_limit_what_its_pixels_take():
+def test_the_pixels_of_an_image_count_towards_the_memory_limit():
     restorer = Restorer(FakeRunner(), memory_limit=3_000_000)
     assert restorer.plan(800, 400).tile < restorer.plan(200, 400).tile
     assert restorer.plan(800, 400, sample_bytes=2).tile < restorer.plan(800, 400).tile
@@ -168,7 +168,7 @@ def test_a_image_takes_from_the_limit_what_its_pixels_take():
 
 @pytest.mark.parametrize("options", [{"tile": 0}, {"tile": 64}, {"tile": 32}])
 @pytest.mark.parametrize("size", [(150, 203), (64, 300), (20, 40), (65, 65)])
-def test_a_image_can_be_restored_in_its_own_place(options, size):
+def test_an_image_can_be_restored_in_place(options, size):
     image = random_image((2, *size, 3))
     restorer = Restorer(FakeRunner(blur), **options)
     expected = restorer(image)

@@ -1,1 +1,1 @@
-"""What a network runs on: TensorFlow, LiteRT, ONNX Runtime, and ensembles of passes."""
+"""Runners: networks on TensorFlow, LiteRT or ONNX Runtime, and the self-ensemble."""

@@ -1,4 +1,4 @@
-"""What the Restorer asks of a network, whatever runs it."""
+"""The interface of everything that runs a network for the Restorer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import numpy as np
 
 
 class Runner(Protocol):
-    """A network that restores float32 RGB images of suitable sizes.
+    """A network that restores float32 RGB images of suitable sizes."""
 
-    Attributes:
-        size_multiple: the heights and widths it takes are multiples of this.
-        tile: the side of the one square size it takes, one image at a time; None
-            when it takes any multiple and any batch.
-        bytes_per_pixel: memory of a forward pass, in bytes for each pixel of the
-            batch. Asked for only where `tile` is None.
-    """
+    @property
+    def size_multiple(self) -> int:
+        """What the heights and widths that it takes are multiples of."""
+        ...
 
-    size_multiple: int
-    tile: int | None
+    @property
+    def tile(self) -> int | None:
+        """Side of the one square size that it takes, one image at a time.
+
+        None where it takes any multiple of `size_multiple` and any batch.
+        """
+        ...
 
     @property
     def bytes_per_pixel(self) -> float:
-        """Memory of a forward pass, in bytes for each pixel of the batch."""
+        """Memory of a forward pass, in bytes for each pixel of the batch.
+
+        Asked for only where `tile` is None, and once: it may take seconds.
+        """
         ...
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:

@@ -1,9 +1,8 @@
-"""The self-ensemble: a runner that restores every branch and fuses the answers."""
+"""The self-ensemble: a runner that restores every branch and fuses the results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import keras
 import numpy as np
@@ -21,18 +20,18 @@ from egnet_tf.inference.runners.base import Runner
 
 
 class EnsembleRunner:
-    """A `Runner` on another one.
+    """A `Runner` that calls another one for each branch (Eq. 10-12).
 
     Args:
         runner: restores one branch.
         branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
             paper's three.
-        ensemble: list of one (B, H, W, 3) for each branch -> (B, H, W, 3); None takes
+        ensemble: list of one (B, H, W, 3) for each branch -> (B, H, W, 3); None for
             their mean.
 
     Raises:
         InputError: unknown branches, branches of other sizes than a fixed tile, or
-            another number of them than the ensemble fuses.
+            not as many as the ensemble fuses.
     """
 
     def __init__(
@@ -46,8 +45,8 @@ class EnsembleRunner:
         shrink = shrinkage(self._branches)
         if runner.tile is not None and shrink > 1:
             raise InputError(
-                f"Expected branches of the model's fixed tile ({runner.tile}): whole, "
-                f"flips, rotate180. Received: {', '.join(self._branches)}"
+                f"Expected branches that keep the model's fixed tile ({runner.tile}): "
+                f"whole, flips, rotate180. Received: {', '.join(self._branches)}"
             )
         if ensemble is not None and len(ensemble.inputs) != len(self._branches):
             raise InputError(
@@ -64,7 +63,8 @@ class EnsembleRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        # One branch after the other, outside of a graph: the memory of a single one.
+        # One branch after the other, outside of a graph, so that the memory is that
+        # of a single one.
         images = branch_images(
             lambda image: tf.convert_to_tensor(self._runner(image.numpy())),
             tf.convert_to_tensor(batch),
@@ -72,7 +72,7 @@ class EnsembleRunner:
         )
         return self._fuse(images).numpy()
 
-    @cached_property
+    @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         fusing = memory_estimate.bytes_per_pixel(self._fuse.get_concrete_function())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from egnet_tf.errors import InputError
 class LiteRTRunner:
     """A `Runner` on a .tflite file with one signature: `image` -> `restored`.
 
-    Both are (1, S, S, 3) with one fixed S: devices want static shapes. They are
-    float32 in [0, 1], or integers that stand for such numbers: with scale and zero
-    point of the file, number = scale * (integer - zero point).
+    Both are (1, S, S, 3) with one fixed S, since devices want static shapes. They are
+    float32 in [0, 1], or integers q that stand for scale * (q - zero_point), with
+    scale and zero point from the file.
 
     Args:
         path: the .tflite file.
@@ -26,7 +27,7 @@ class LiteRTRunner:
 
     bytes_per_pixel = 0.0
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -62,25 +63,26 @@ class LiteRTRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        # Copied: LiteRT's output is a view that the next call overwrites.
+        # Concatenating copies: LiteRT's output is a view that the next call overwrites.
         return np.concatenate([self._restore(image[None]) for image in batch])
 
     def _restore(self, image: np.ndarray) -> np.ndarray:
-        quantised = _quantised(image, self._image)
-        return _numbers(self._signature(image=quantised)["restored"], self._restored)
+        quantised = _quantise(image, self._image)
+        restored = self._signature(image=quantised)["restored"]
+        return _dequantise(restored, self._restored)
 
 
-def _quantised(numbers: np.ndarray, tensor: dict) -> np.ndarray:
-    """Numbers in the form that a tensor of the file has."""
+def _quantise(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
+    """Quantises to the tensor's scale and zero point, if it has integers."""
     if tensor["dtype"] == np.float32:
-        return numbers
+        return values
     scale, zero_point = tensor["quantization"]
     limits = np.iinfo(tensor["dtype"])
-    integers = np.rint(numbers / scale) + zero_point
+    integers = np.rint(values / scale) + zero_point
     return np.clip(integers, limits.min, limits.max).astype(tensor["dtype"])
 
 
-def _numbers(values: np.ndarray, tensor: dict) -> np.ndarray:
+def _dequantise(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     if tensor["dtype"] == np.float32:
         return values
     scale, zero_point = tensor["quantization"]

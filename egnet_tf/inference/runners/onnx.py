@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 import numpy as np
 
 from egnet_tf.errors import InputError
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
-"""Key of the file's metadata: memory of a forward pass, for each pixel."""
+"""Key in the file's metadata: memory of a forward pass in bytes for each pixel."""
 
 
 class OnnxRunner:
@@ -22,12 +21,12 @@ class OnnxRunner:
         path: the .onnx file.
 
     Raises:
-        InputError: onnxruntime is not installed, or not such a file.
+        InputError: onnxruntime is not installed, or the file is not such a one.
     """
 
     size_multiple = 1
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike[str]):
         try:
             import onnxruntime
         except ImportError as error:
@@ -39,7 +38,7 @@ class OnnxRunner:
             self._session = onnxruntime.InferenceSession(
                 os.fspath(path), providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime's own classes are private.
+        except Exception as error:  # onnxruntime's exception classes are private.
             raise InputError(
                 f"Expected an .onnx file ({error}). Received: {path}"
             ) from error
@@ -59,16 +58,15 @@ class OnnxRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        (restored,) = self._session.run(["restored"], {"image": batch})
-        return restored
+        return np.asarray(self._session.run(["restored"], {"image": batch})[0])
 
-    @cached_property
+    @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         metadata = self._session.get_modelmeta().custom_metadata_map
         if BYTES_PER_PIXEL not in metadata:
             raise InputError(
-                "Expected an .onnx file that python -m export.onnx wrote, or a tile: "
+                "Expected an .onnx file that python -m export.onnx wrote, or --tile: "
                 "this one does not say how much memory it takes. Received: "
                 f"{sorted(metadata) or 'no metadata'}"
             )

@@ -1,11 +1,10 @@
-"""Runs networks with TensorFlow: a keras.Model, or an exported SavedModel."""
+"""Runs networks in TensorFlow: a keras.Model, or an exported SavedModel."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator
-from functools import cached_property
 
 import keras
 import numpy as np
@@ -23,11 +22,11 @@ _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 
 
 class KerasRunner:
-    """A `Runner` on a network (B, H, W, 3) -> dict of stages; gives the finest.
+    """A `Runner` on a network (B, H, W, 3) -> dict of stages; returns the finest.
 
     Args:
         network: the keras.Model.
-        size_multiple: H and W that the network takes are multiples of this.
+        size_multiple: what the H and W that the network takes are multiples of.
         pooling_window: side in pixels of the windows over which the network's global
             pools average; None for the whole image (`layers.pooling`).
     """
@@ -49,15 +48,15 @@ class KerasRunner:
             with pooling:
                 return finest(network(image, training=False))
 
-        # One trace for every size and batch.
+        # Traced once, for all sizes and batches.
         self._restore = tf.function(restore, input_signature=[_IMAGES])
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        with _lack_of_memory_explained(batch):
+        with _explain_out_of_memory(batch):
             return self._restore(tf.convert_to_tensor(batch)).numpy()
 
-    @cached_property
+    @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         return memory_estimate.bytes_per_pixel(self._restore.get_concrete_function())
@@ -73,25 +72,27 @@ class SavedModelRunner:
         signature: name of the signature.
 
     Raises:
-        InputError: not a SavedModel, or not with that signature.
+        InputError: it is not a SavedModel, or has no such signature.
     """
 
     size_multiple = 1
 
-    def __init__(self, folder: str | os.PathLike, signature: str = "serving_default"):
+    def __init__(
+        self, folder: str | os.PathLike[str], signature: str = "serving_default"
+    ):
         try:
             loaded = tf.saved_model.load(os.fspath(folder))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # Damaged files raise those of several libraries.
             raise InputError(
                 f"Expected a SavedModel ({error}). Received: {folder}"
             ) from error
-        self._loaded = loaded  # The signature's weights live as long as this.
+        self._loaded = loaded  # Owns the signature's weights.
         self._restore = loaded.signatures.get(signature)
-        inputs = outputs = None
+        inputs, outputs = {}, {}
         if self._restore is not None:
             inputs = self._restore.structured_input_signature[1]
             outputs = self._restore.structured_outputs
-        if inputs is None or (set(inputs), set(outputs)) != ({"image"}, {"restored"}):
+        if (set(inputs), set(outputs)) != ({"image"}, {"restored"}):
             raise InputError(
                 f"Expected {folder} to have the signature {signature}, image -> "
                 f"restored. Received: {inputs} -> {outputs}"
@@ -108,20 +109,20 @@ class SavedModelRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        with _lack_of_memory_explained(batch):
+        with _explain_out_of_memory(batch):
             return self._restore(image=tf.convert_to_tensor(batch))["restored"].numpy()
 
-    @cached_property
+    @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
-        # A loaded graph is a single call; freezing unfolds it.
+        # A loaded graph is a single call; freezing inlines it.
         return memory_estimate.bytes_per_pixel(
             convert_variables_to_constants_v2(self._restore)
         )
 
 
 @contextlib.contextmanager
-def _lack_of_memory_explained(batch: np.ndarray) -> Iterator[None]:
+def _explain_out_of_memory(batch: np.ndarray) -> Iterator[None]:
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:

@@ -42,7 +42,7 @@ def test_the_ensemble_fuses_the_papers_branches_in_their_order(image):
     expected = sum(w * b for w, b in zip((0.5, 0.3, 0.2), branches, strict=True))
     restored = Restorer(SquareRunner(), ensemble=ensemble)(image)
     np.testing.assert_allclose(restored, expected, atol=1e-6)
-    with pytest.raises(InputError, match="Received: whole, turn"):
+    with pytest.raises(InputError, match="Received: whole, rotate180"):
         EnsembleRunner(SquareRunner(), ["whole", "rotate180"], ensemble)
 
 
@@ -53,7 +53,7 @@ def test_odd_sizes_are_padded_for_the_branches():
     np.testing.assert_array_equal(restorer(image), expected)
 
 
-def test_it_needs_the_memory_of_a_branch_and_of_all_their_answers():
+def test_memory_is_that_of_a_branch_and_of_all_restored_images():
     runner = EnsembleRunner(SquareRunner(), ["whole", "rotate180"])
     assert runner.bytes_per_pixel >= 100 + 2 * 12
 
