@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.errors import InputError
+from egnet_tf.images.convert import to_float
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.tiling import tile_positions
 
@@ -55,7 +56,7 @@ def measure_seams(
             whole photo.
     """
     # Float, so that no step hides in the rounding.
-    scaled = photo.astype(np.float32) / 255
+    scaled = to_float(photo)
     of_whole = load(model, tile=0)
     whole = of_whole(scaled)
     rows = []

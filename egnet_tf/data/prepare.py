@@ -24,13 +24,12 @@ from egnet_tf.data.datasets.shards import (
     MANIFEST,
     Record,
     digest_of,
-    read_json,
     read_records,
     shard_name,
-    write_json,
 )
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
+from egnet_tf.files import read_json, write_json
 from egnet_tf.images.write import write_image
 
 # 200 MB of GoPro in crops of 512: little is lost to a kill, and files stay few.

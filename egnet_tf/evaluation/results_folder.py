@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.files import replacing
+from egnet_tf.files import read_json, write_json, write_text
 from egnet_tf.metrics.protocols import Score
 
 _HEADER = (
@@ -72,6 +72,7 @@ class EvaluationFolder:
         self.rows: dict[str, Row] = {}
         self._table = self.path / "scores.csv"
         self.path.mkdir(parents=True, exist_ok=True)
+        # As it comes back from the file: tuples become lists.
         identity = json.loads(json.dumps(identity))
         try:
             self._resume(identity)
@@ -86,7 +87,7 @@ class EvaluationFolder:
         if not note.exists() and not self._table.exists():
             self._start(identity)
             return
-        found = _read_json(note)
+        found = _read_if_sound(note)
         keys = [*identity, *(key for key in found if key not in identity)]
         differing = [key for key in keys if found.get(key) != identity.get(key)]
         if differing:
@@ -108,9 +109,7 @@ class EvaluationFolder:
         self._table.unlink(missing_ok=True)
 
     def _start(self, identity: dict[str, Any]) -> None:
-        _replace_text(
-            self.path / "evaluation.json", json.dumps(identity, indent=2) + "\n"
-        )
+        write_json(self.path / "evaluation.json", identity)
         self._write_rows(())
 
     def _load(self) -> None:
@@ -154,17 +153,14 @@ class EvaluationFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, JSON values."""
-        _replace_text(
-            self.path / "summary.json",
-            json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        )
+        write_json(self.path / "summary.json", summary)
 
     def _write_rows(self, rows: Iterable[Row]) -> None:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_HEADER)
         writer.writerows(_cells(row) for row in rows)
-        _replace_text(self._table, text.getvalue())
+        write_text(self._table, text.getvalue())
 
 
 def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -173,7 +169,7 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         InputError: the folder holds no finished evaluation.
     """
-    summary = _read_json(Path(path) / "summary.json")
+    summary = _read_if_sound(Path(path) / "summary.json")
     if not summary:
         raise InputError(
             "Expected a folder with the summary.json of a finished evaluation. "
@@ -182,23 +178,11 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
     return summary
 
 
-def _replace_text(path: Path, text: str) -> None:
-    """Writes a text file so that `path` is always absent, old or complete."""
-    with (
-        replacing(path) as unfinished,
-        open(unfinished, "w", encoding="utf-8", newline="") as file,
-    ):
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_if_sound(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except InputError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _cells(row: Row) -> list[str]:

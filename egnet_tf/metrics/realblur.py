@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from egnet_tf.images.convert import to_float
 from egnet_tf.metrics.psnr import require_comparable, require_window
 
 _ITERATIONS = 100
@@ -65,8 +66,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
     """
     require_comparable(restored, sharp)
     require_window(sharp, 2 * _CROP + 1)
-    x = sharp.astype(np.float32) / 255
-    z = restored.astype(np.float32) / 255
+    x, z = to_float(sharp), to_float(restored)
     energy = np.sum(z * z, dtype=np.float64)
     if energy == 0:
         raise AlignmentError("the restored image is black")

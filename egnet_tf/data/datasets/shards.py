@@ -15,18 +15,16 @@ CRC-32 of every record, which is checked the first time a process reads it.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.registry import NoOptions, Request, dataset
 from egnet_tf.errors import InputError
+from egnet_tf.files import read_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -51,28 +49,6 @@ class Record(NamedTuple):
 def shard_name(number: int) -> str:
     """The name of a shard's two files, without the suffix."""
     return f"shard-{number:05}"
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes JSON so that `path` is at every moment absent, old or complete."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    os.replace(unfinished, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"Expected a readable {path}. Received: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"Expected a JSON object. Received: {path}")
-    return content
 
 
 def read_records(folder: Path, shard: str) -> list[Record]:
