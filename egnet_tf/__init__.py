@@ -4,46 +4,77 @@
     restorer = egnet_tf.load("runs/quickstart")
     restored = restorer(photo)          # (H, W, 3) uint8, any H and W
 
-`build` makes an untrained network, `load` a `Restorer` from trained weights.
-Importing the package is light: TensorFlow loads when one of the names is used.
+`build` makes an untrained network, `load` a `Restorer` from trained weights. The parts
+of the paper to use in a network of your own: `EGNConfig` and `Enhancer` (EGN),
+`gradient_map` and `GradientMap` (Eq. 15), `EGNetLoss` (Eq. 13-17), `self_ensemble`
+(Eq. 10-12); see examples/egn_in_your_network.py.
+
+Importing the package is light: TensorFlow loads when a name that needs it is used.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
+from typing import TYPE_CHECKING
+
+from egnet_tf.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from egnet_tf.inference import Restorer as Restorer
+    from egnet_tf.inference import load as load
+    from egnet_tf.layers import GradientMap as GradientMap
+    from egnet_tf.layers import gradient_map as gradient_map
+    from egnet_tf.losses import EGNetLoss as EGNetLoss
+    from egnet_tf.models.configs import EGNConfig as EGNConfig
+    from egnet_tf.models.egn import Enhancer as Enhancer
+    from egnet_tf.models.networks import build as build
+    from egnet_tf.models.self_ensemble import self_ensemble as self_ensemble
 
 __version__ = "0.1.0"
-__all__ = ["Restorer", "__version__", "build", "load"]
-
-_HOMES = {
-    "Restorer": "egnet_tf.inference",
-    "build": "egnet_tf.models",
-    "load": "egnet_tf.inference",
-}
 
 
-def _use_the_tensorflow_backend() -> None:
-    """Keras reads its backend once, when it is first imported."""
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if "keras" in sys.modules:
-        backend = sys.modules["keras"].backend.backend()
-    if backend != "tensorflow":
+def _check_keras() -> None:
+    """Chooses TensorFlow as the backend of Keras, which reads it when imported.
+
+    The data format and float type of ~/.keras/keras.json are overridden by
+    `egnet_tf.layers`, the first of ours to make a layer.
+
+    Raises:
+        ImportError: Keras has already been imported with other settings.
+    """
+    keras = sys.modules.get("keras")
+    if keras is None:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        return
+    found = (
+        keras.backend.backend(),
+        keras.backend.image_data_format(),
+        keras.backend.floatx(),
+    )
+    if found != ("tensorflow", "channels_last", "float32"):
         raise ImportError(
-            "egnet_tf needs Keras on TensorFlow: set KERAS_BACKEND=tensorflow "
-            f"before keras is imported. Received: {backend}"
+            "egnet_tf needs Keras on TensorFlow with channels_last and float32: import "
+            "it before keras, or change KERAS_BACKEND and ~/.keras/keras.json. "
+            f"Received: {', '.join(found)}"
         )
 
 
-_use_the_tensorflow_backend()
+_check_keras()
 
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module 'egnet_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+_HOMES = {
+    "egnet_tf.inference": ("Restorer", "load"),
+    "egnet_tf.layers": ("GradientMap", "gradient_map"),
+    "egnet_tf.losses": ("EGNetLoss",),
+    "egnet_tf.models.configs": ("EGNConfig",),
+    "egnet_tf.models.egn": ("Enhancer",),
+    "egnet_tf.models.networks": ("build",),
+    "egnet_tf.models.self_ensemble": ("self_ensemble",),
+}
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(
+        ["__version__", *(name for names in _HOMES.values() for name in names)]
+    )

@@ -21,6 +21,7 @@ from absl.flags import FlagValues
 
 from egnet_tf.cli import app, flags
 from egnet_tf.errors import InputError
+from egnet_tf.models.configs import BACKBONES
 from egnet_tf.options import option
 
 
@@ -31,7 +32,7 @@ class Options:
     backbone: str = option(
         "mprnet",
         "The network that the checkpoint is of.",
-        choices=("mprnet", "dmphn", "mimo_unet"),
+        choices=tuple(BACKBONES),
     )
     checkpoint: str = option(
         "", "The checkpoint file; for dmphn the folder of its eight files."
@@ -71,9 +72,10 @@ def main(values: FlagValues) -> None:
         variant, network, ensemble=None, branches=(), crop=options.crop
     )
     models.save(run / "weights", model)
-    sizes = ", ".join(f"{name} {value}" for name, value in variant.options.items())
+    sizes = dataclasses.asdict(variant.backbone).items()
+    sizes = ", ".join(f"{name} {value}" for name, value in sizes)
     print(
-        f"{app.shown(run)}: {variant.backbone} of {network.count_params():,} "
+        f"{app.shown(run)}: {variant.backbone.name} of {network.count_params():,} "
         f"parameters ({sizes})"
     )
 

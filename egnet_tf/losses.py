@@ -1,19 +1,22 @@
 """The losses: Eq. 13-17 of the paper, MPRNet's, and PSNR itself.
 
 Every term is a function of (restored, sharp), both float32 (B, H, W, 3), sharp in
-[0, 1], and returns one value an image, (B,): the trainer divides their sum by the
-global batch, whatever the number of devices.
+[0, 1], and returns one value per image, (B,): training divides their sum by the
+global batch size, whatever the number of devices.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
 from egnet_tf.layers import gradient_map
+from egnet_tf.loss_weights import LOSSES
 
 # Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality
 # assessment", 2003, section 3.2: the weights of the five scales, finest first.
@@ -26,7 +29,7 @@ Term = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def content_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
-    """Eq. 13: the mean squared difference, over positions and colours."""
+    """Eq. 13: the mean squared difference over positions and colours."""
     return _mean(tf.square(sharp - restored))
 
 
@@ -39,9 +42,11 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """Eq. 16: 1 - MS-SSIM.
 
     The exponents are those of Wang et al. 2003 (luminance at the coarsest scale
-    only). A scale whose image cannot hold the 11 x 11 window is dropped and the
-    weights of the others are scaled to their old sum; an image below 11 pixels
-    cannot be scored.
+    only). A scale too small for the 11 x 11 window is dropped and the exponents of
+    the others are scaled to their old sum.
+
+    Raises:
+        InputError: the images themselves are smaller than the window.
     """
     scales = ms_ssim_scales(min(restored.shape[1:3]))
     total = sum(MS_SSIM_WEIGHTS) / sum(MS_SSIM_WEIGHTS[:scales])
@@ -60,11 +65,15 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
 
 
 def ms_ssim_scales(size: int) -> int:
-    """How many of the five scales an image of that shorter side can hold."""
+    """How many of the five scales fit an image of that shorter side.
+
+    Raises:
+        InputError: none.
+    """
     if size < _WINDOW:
         raise InputError(
-            "Expected a larger --crop, or --loss=mprnet: MS-SSIM needs images of "
-            f"at least {_WINDOW} pixels. Received: {size}"
+            f"Expected images of at least {_WINDOW} pixels per side, for MS-SSIM (a "
+            f"larger --crop, or --loss=mprnet). Received: {size}"
         )
     return min(len(MS_SSIM_WEIGHTS), int(math.log2(size / _WINDOW)) + 1)
 
@@ -72,10 +81,10 @@ def ms_ssim_scales(size: int) -> int:
 def psnr_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     """10 log10(1 + MSE / 1e-3): by how many dB PSNR falls short of 30, softly.
 
-    Every blurry image counts alike, however blurry it was; Chen et al., "Simple
-    Baselines for Image Restoration", 2022, train by PSNR too. Images that are sharp
-    already count little: their small errors would otherwise make most of the gradient,
-    and little is to be won there (docs/mobile.md has the measurement).
+    Every blurry image counts alike, however blurry it is; Chen et al., "Simple
+    Baselines for Image Restoration", 2022, also train on PSNR. Images that are already
+    sharp count little: their small errors would otherwise dominate the gradient, with
+    little to gain (measured in docs/mobile.md).
     """
     mean_squared = _mean(tf.square(sharp - restored))
     return 10 / math.log(10) * tf.math.log1p(mean_squared / 1e-3)
@@ -93,48 +102,76 @@ def edge_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     )
 
 
-LOSSES: Mapping[str, Mapping[str, tuple[float, Term]]] = {
-    # Eq. 17: alpha, beta, gamma.
-    "egnet": {
-        "content": (1.0, content_loss),
-        "gradient": (0.05, gradient_loss),
-        "ms_ssim": (0.1, ms_ssim_loss),
-    },
-    "mprnet": {
-        "charbonnier": (1.0, charbonnier_loss),
-        "edge": (0.05, edge_loss),
-    },
-    "psnr": {
-        "psnr_loss": (0.01, psnr_loss),
-    },
+# A new term is a function above, its name here and its weight in `LOSSES`.
+TERMS: Mapping[str, Term] = {
+    "content": content_loss,
+    "gradient": gradient_loss,
+    "ms_ssim": ms_ssim_loss,
+    "charbonnier": charbonnier_loss,
+    "edge": edge_loss,
+    "psnr_loss": psnr_loss,
 }
 
 
 def stage_losses(
-    stages: Mapping[str, tf.Tensor],
-    sharp: tf.Tensor,
-    terms: Mapping[str, tuple[float, Term]],
+    stages: Mapping[str, tf.Tensor], sharp: tf.Tensor, weights: Mapping[str, float]
 ) -> dict[str, tf.Tensor]:
     """Eq. 17: each term summed over the stages, and their weighted sum.
 
     A stage smaller than the sharp image is compared with that image resized to
-    it: bilinear without a low-pass filter, as MIMO-UNet's own training does.
+    it: bilinear without a low-pass filter, as in MIMO-UNet's own training.
 
     Args:
         stages: restored images by stage.
         sharp: (B, H, W, 3), what each stage is compared with.
-        terms: (weight, term) by name, e.g. one of `LOSSES`.
+        weights: of the terms, by their names in `TERMS`; e.g. one of `LOSSES`.
 
     Returns:
         The unweighted terms by name and "loss", each (B,).
     """
     compared = [(x, _resized(sharp, x.shape[1:3])) for x in stages.values()]
     values = {
-        name: tf.add_n([term(restored, target) for restored, target in compared])
-        for name, (_, term) in terms.items()
+        name: tf.add_n([TERMS[name](restored, target) for restored, target in compared])
+        for name in weights
     }
-    weighted = [weight * values[name] for name, (weight, _) in terms.items()]
+    weighted = [weight * values[name] for name, weight in weights.items()]
     return {"loss": tf.add_n(weighted), **values}
+
+
+@keras.saving.register_keras_serializable(package="egnet_tf")
+class EGNetLoss(keras.losses.Loss):
+    """Eq. 17 on one output, for `compile` and `fit` of any Keras model.
+
+    Keras hands over (sharp, restored), float32 (B, H, W, 3) with H and W known, at
+    least 11 pixels each for MS-SSIM; the mean over the batch is returned.
+
+    Args:
+        weights: of the terms, by their names in `TERMS`; by default alpha, beta and
+            gamma of the paper.
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, float] = LOSSES["egnet"],
+        reduction: str = "sum_over_batch_size",
+        name: str = "egnet_loss",
+        **kwargs: Any,
+    ):
+        super().__init__(reduction=reduction, name=name, **kwargs)
+        unknown = weights.keys() - TERMS.keys()
+        if unknown or not weights:
+            raise ValueError(
+                f"Expected weights of {', '.join(TERMS)}. Received: {dict(weights)}"
+            )
+        self.weights = dict(weights)
+
+    def call(self, y_true, y_pred):
+        """Eq. 17, one value per image: (B,)."""
+        return stage_losses({"restored": y_pred}, y_true, self.weights)["loss"]
+
+    def get_config(self):
+        """The arguments, for Keras' own files."""
+        return {**super().get_config(), "weights": self.weights}
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:
@@ -163,8 +200,8 @@ def _similarity(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _gaussian(x: tf.Tensor) -> tf.Tensor:
     """Filters with the 11-tap Gaussian along both axes, without borders.
 
-    As two products with a banded matrix: many times faster on a CPU than a
-    depthwise convolution with so few channels, and its gradient too.
+    As two products with a banded matrix: on a CPU, value and gradient are many times
+    faster than a depthwise convolution with so few channels.
     """
     _, height, width, channels = x.shape
     rows, columns = _band(height), _band(width)
@@ -188,9 +225,9 @@ def _band(size: int) -> tf.Tensor:
 
 
 def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
-    """An image minus its Gaussian pyramid's coarser level brought back to size."""
+    """An image minus the coarser level of its Gaussian pyramid, upsampled."""
     blurred = _gaussian5(x)
-    # Every second pixel kept times 4, zeros between: the pyramid's expansion.
+    # Every second pixel times 4 and zeros between: the pyramid's expansion.
     rows = tf.cast(tf.range(tf.shape(x)[1]) % 2 == 0, x.dtype)
     columns = tf.cast(tf.range(tf.shape(x)[2]) % 2 == 0, x.dtype)
     kept = 4 * blurred * rows[:, None, None] * columns[:, None]
@@ -200,7 +237,7 @@ def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
 def _gaussian5(x: tf.Tensor) -> tf.Tensor:
     taps = tf.constant([0.05, 0.25, 0.4, 0.25, 0.05])
     kernel = tf.tile((taps[:, None] * taps)[..., None, None], [1, 1, x.shape[-1], 1])
-    # The border pixel twice more on every side; tf.pad has no such mode.
+    # The border pixel is repeated twice on every side: tf.pad has no such mode.
     x = tf.concat([x[:, :1]] * 2 + [x] + [x[:, -1:]] * 2, axis=1)
     x = tf.concat([x[:, :, :1]] * 2 + [x] + [x[:, :, -1:]] * 2, axis=2)
     return tf.nn.depthwise_conv2d(x, kernel, [1, 1, 1, 1], "VALID")

@@ -1,16 +1,20 @@
+import ast
+import importlib
+import inspect
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import egnet_tf
 
 
-def run_python(code, backend=None):
+def run_python(code, **environment):
     env = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
-    if backend:
-        env["KERAS_BACKEND"] = backend
+    env.update(environment)
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
@@ -25,32 +29,83 @@ def test_importing_is_light_and_chooses_the_backend():
 
 
 def test_the_public_names():
-    assert set(egnet_tf.__all__) <= set(dir(egnet_tf))
-    from egnet_tf.inference import Restorer, load
-    from egnet_tf.models import build
-
-    assert (egnet_tf.build, egnet_tf.load) == (build, load)
-    assert egnet_tf.Restorer is Restorer
+    names = set(dir(egnet_tf)) - {"__version__"}
+    assert {"build", "load", "Restorer", "EGNConfig", "Enhancer"} < names
+    assert {"EGNetLoss", "GradientMap", "gradient_map", "self_ensemble"} < names
+    for name in names:
+        assert getattr(egnet_tf, name).__module__.startswith("egnet_tf.")
     with pytest.raises(AttributeError, match="no attribute 'restore'"):
         _ = egnet_tf.restore
 
 
-@pytest.mark.parametrize(
-    ("code", "backend"),
-    [
-        ("import egnet_tf", "jax"),
-        (
-            "import sys, types\n"
-            "keras = sys.modules['keras'] = types.ModuleType('keras')\n"
-            "keras.backend = types.SimpleNamespace(backend=lambda: 'torch')\n"
-            "import egnet_tf",
-            "tensorflow",
-        ),
-    ],
-    ids=["set to another", "imported with another"],
+@pytest.mark.parametrize("package", ["egnet_tf", "egnet_tf.models"])
+def test_lazy_names_are_those_that_type_checkers_see(package):
+    module = importlib.import_module(package)
+    seen = {
+        (node.module, alias.asname)
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert seen == {
+        (home, name) for home in module._HOMES for name in module._HOMES[home]
+    }
+    for _, name in seen:
+        assert not inspect.ismodule(getattr(module, name))
+
+
+def test_configs_variants_and_losses_need_no_tensorflow():
+    done = run_python(
+        "import sys\n"
+        "from egnet_tf.loss_weights import LOSSES\n"
+        "from egnet_tf.models import EGNConfig, find_weights, read_variant, variant\n"
+        "assert read_variant(find_weights('egnet_mobile')) == variant('egnet_mobile')\n"
+        "print({'tensorflow', 'keras', 'numpy', 'h5py'} & set(sys.modules))"
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
+IMPORTED = (
+    "import sys, types\n"
+    "keras = sys.modules['keras'] = types.ModuleType('keras')\n"
+    "keras.backend = types.SimpleNamespace(\n"
+    "    backend=lambda: {!r},\n"
+    "    image_data_format=lambda: {!r},\n"
+    "    floatx=lambda: {!r})\n"
+    "import egnet_tf"
 )
-def test_another_backend_is_refused_in_one_line(code, backend):
-    done = run_python(code, backend)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("torch", "channels_last", "float32"),
+        ("tensorflow", "channels_first", "float32"),
+        ("tensorflow", "channels_last", "float16"),
+    ],
+    ids=" ".join,
+)
+def test_keras_imported_before_with_other_settings_is_refused(settings):
+    done = run_python(IMPORTED.format(*settings))
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: egnet_tf needs Keras on TensorFlow")
-    assert last.endswith(("Received: jax", "Received: torch"))
+    assert last.endswith(f"Received: {', '.join(settings)}")
+
+
+def test_settings_of_the_package_win_over_those_of_the_user(tmp_path):
+    settings = {
+        "backend": "jax",
+        "image_data_format": "channels_first",
+        "floatx": "float16",
+        "epsilon": 1e-7,
+    }
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    done = run_python(
+        "from egnet_tf.models import build\n"
+        "network = build('egnet_testing')\n"
+        "print(network.output['stage3'].shape, network.weights[0].dtype)",
+        KERAS_BACKEND="jax",
+        KERAS_HOME=str(tmp_path),
+    )
+    assert done.stdout == "(None, None, None, 3) float32\n", done.stderr

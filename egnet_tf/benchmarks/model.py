@@ -62,7 +62,8 @@ def measure_model(
     first, *_ = networks.values()
     parameters = first.count_params()
     ensemble = build_ensemble(variant).count_params()
-    cost = multiply_adds(first, *size) / 1e9
+    static = build_for(variant, size, attention_block=None)
+    cost = multiply_adds(static, *size) / 1e9
     times = run_times(
         {name: forward(net, size, jit_compile) for name, net in networks.items()},
         repetitions,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from egnet_tf.losses import LOSSES, stage_losses
+from egnet_tf.loss_weights import LOSSES
+from egnet_tf.losses import stage_losses
 
 
 def training_step(

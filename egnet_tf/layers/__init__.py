@@ -1,4 +1,6 @@
-"""The bricks: Keras layers and the tensor functions they are made of."""
+"""Keras layers and tensor functions, one equation each."""
+
+import keras
 
 from egnet_tf.layers.activations import SharedSlope, parametric_relu
 from egnet_tf.layers.channel_attention import ResidualChannelAttention
@@ -22,7 +24,11 @@ from egnet_tf.layers.resampling import (
 )
 from egnet_tf.layers.residual import ResidualBlock
 from egnet_tf.layers.spatial_attention import ResidualSpatialAttention
-from egnet_tf.layers.supervised_attention import SupervisedAttention, image_convolution
+from egnet_tf.layers.supervised_attention import (
+    SupervisedAttention,
+    UnfoldedConv2DTranspose,
+    image_convolution,
+)
 from egnet_tf.layers.whitening import whitening_convolution
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
     "SharedSlope",
     "SupervisedAttention",
     "TakeHalf",
+    "UnfoldedConv2DTranspose",
     "Upsample",
     "blockwise_attention",
     "doubling_convolution",
@@ -51,3 +58,7 @@ __all__ = [
     "plain_attention",
     "whitening_convolution",
 ]
+
+# Before the first of our layers is made, and whatever ~/.keras/keras.json says.
+keras.backend.set_image_data_format("channels_last")
+keras.backend.set_floatx("float32")

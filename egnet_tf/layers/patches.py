@@ -115,19 +115,24 @@ class Patches:
     are narrow, but images stay float32.
 
     Attributes:
-        tensors: one stack of all patches, or one tensor a patch.
-        count: the number of patches.
+        tensors: one stack of all patches, or one tensor per patch.
         stacked: which of the two.
+        cuts: the axes along which the image was halved, in order.
     """
 
     tensors: tuple
-    count: int
     stacked: bool
+    cuts: tuple[str, ...] = ()
 
     @classmethod
-    def whole(cls, tensor, *, stacked: bool) -> Patches:
+    def whole(cls, tensor, *, stacked: bool = True) -> Patches:
         """The level of one patch: the image itself."""
-        return cls((tensor,), 1, stacked)
+        return cls((tensor,), stacked)
+
+    @property
+    def count(self) -> int:
+        """The number of patches."""
+        return 2 ** len(self.cuts)
 
     @property
     def tensor(self):
@@ -135,35 +140,39 @@ class Patches:
         (tensor,) = self.tensors
         return tensor
 
-    @property
-    def _dtype(self) -> dict:
-        return {"dtype": self.tensors[0].dtype}
-
     def halve(self, axis: str) -> Patches:
-        """Every patch cut in two along "height" or "width"."""
+        """Cuts every patch in two along "height" or "width"."""
+        dtype = self.tensors[0].dtype
         if self.stacked:
-            halves = (HalvePatches(self.count, axis, **self._dtype)(self.tensor),)
+            halves = (HalvePatches(self.count, axis, dtype=dtype)(self.tensor),)
         else:
-            takes = [TakeHalf(index, axis, **self._dtype) for index in (0, 1)]
+            takes = [TakeHalf(index, axis, dtype=dtype) for index in (0, 1)]
             halves = tuple(take(t) for t in self.tensors for take in takes)
-        return Patches(halves, 2 * self.count, self.stacked)
+        return Patches(halves, self.stacked, (*self.cuts, axis))
 
-    def join(self, axis: str) -> Patches:
-        """Neighbouring patches joined along "height" or "width"."""
+    def join(self) -> Patches:
+        """Joins neighbouring patches: undoes the last `halve`."""
+        *cuts, axis = self.cuts
+        dtype = self.tensors[0].dtype
         if self.stacked:
-            pairs = (JoinPatches(self.count, axis, **self._dtype)(self.tensor),)
+            pairs = (JoinPatches(self.count, axis, dtype=dtype)(self.tensor),)
         else:
-            join = keras.layers.Concatenate(axis=_AXES[axis], **self._dtype)
+            join = keras.layers.Concatenate(axis=_AXES[axis], dtype=dtype)
             firsts, seconds = self.tensors[::2], self.tensors[1::2]
             pairs = tuple(join([a, b]) for a, b in zip(firsts, seconds, strict=True))
-        return Patches(pairs, self.count // 2, self.stacked)
+        return Patches(pairs, self.stacked, tuple(cuts))
+
+    def join_all(self):
+        """Joins all patches: the tensor of the whole image."""
+        return self.join().join_all() if self.cuts else self.tensor
 
     def map(self, function: Callable, *others: Patches) -> Patches:
-        """`function` of every patch, and of the patches of `others` in its place."""
+        """Calls `function` on every patch and on those of `others` in its place."""
         columns = zip(self.tensors, *(o.tensors for o in others), strict=True)
-        return Patches(tuple(function(*c) for c in columns), self.count, self.stacked)
+        results = tuple(function(*column) for column in columns)
+        return dataclasses.replace(self, tensors=results)
 
     def unzip(self) -> tuple[Patches, ...]:
-        """Patches of tuples (a `map` with several outputs) as a tuple of Patches."""
+        """Turns patches of tuples (a `map` with several outputs) into a tuple."""
         columns = zip(*self.tensors, strict=True)
-        return tuple(Patches(tuple(c), self.count, self.stacked) for c in columns)
+        return tuple(dataclasses.replace(self, tensors=tuple(c)) for c in columns)

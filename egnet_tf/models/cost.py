@@ -1,26 +1,21 @@
-"""What a network costs: its multiply-adds, read off its graph."""
+"""The multiply-adds of a network, read off its graph."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import keras
 import tensorflow as tf
-
-from egnet_tf.layers import PositionAttention
 
 
 def multiply_adds(model: keras.Model, height: int, width: int) -> int:
     """Multiply-adds of one forward pass on one image.
 
-    Counted are convolutions (plain, depthwise, transposed) and matrix products, with
-    the border they pad: what papers call MACs, half of their FLOPs. Additions,
-    activations, pooling and resampling are not counted. The network is traced, never
-    run.
+    Convolutions (plain, depthwise, transposed) and matrix products are counted, padded
+    borders included: what papers call MACs, half of their FLOPs. Additions,
+    activations, pooling and resampling are not. The network is traced, never run.
 
     Args:
-        model: of one or more images (B, H, W, C).
+        model: of one or more images (B, H, W, C). A graph does not tell how often a
+            loop runs: build networks with `attention_block=None`.
         height: of the images in pixels.
         width: of the images in pixels.
 
@@ -32,34 +27,8 @@ def multiply_adds(model: keras.Model, height: int, width: int) -> int:
         model.input,
     )
     run = tf.function(lambda images: model(images), autograph=False)
-    with _attention_at_once(model):
-        function = run.get_concrete_function(images)
+    function = run.get_concrete_function(images)
     return sum(_count(op) for op in function.graph.get_operations())
-
-
-@contextlib.contextmanager
-def _attention_at_once(model: keras.Model) -> Iterator[None]:
-    """Takes the loop out of position attention: a graph does not tell how long it runs.
-
-    The products are the same in blocks of queries and all at once.
-    """
-    layers = [x for x in _layers(model) if isinstance(x, PositionAttention)]
-    blocks = [layer.block for layer in layers]
-    try:
-        for layer in layers:
-            layer.block = None
-        yield
-    finally:
-        for layer, block in zip(layers, blocks, strict=True):
-            layer.block = block
-
-
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
 
 
 def _count(op: tf.Operation) -> int:
@@ -78,7 +47,10 @@ def _count(op: tf.Operation) -> int:
         return _size(y) * x.shape[-2 if transposed else -1]
     calls = any(value.HasField("func") for value in op.node_def.attr.values())
     if calls or op.type == "Einsum":
-        raise ValueError(f"Expected operations with one size. Received: {op.type}")
+        raise ValueError(
+            f"Expected operations that run once (attention_block=None). "
+            f"Received: {op.type}"
+        )
     return 0
 
 

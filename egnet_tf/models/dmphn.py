@@ -1,17 +1,19 @@
-"""DMPHN (1-2-4-8): a backbone of four stages that never leaves the patch hierarchy.
+"""DMPHN (1-2-4-8): a backbone of four stages on the patch hierarchy.
 
-Written from Zhang et al., "Deep Stacked Hierarchical Multi-Patch Network for Image
+From Zhang et al., "Deep Stacked Hierarchical Multi-Patch Network for Image
 Deblurring", CVPR 2019, section 3: eight patches, four, two and the whole image,
-each level with an encoder and a decoder of its own. What a level finds is added to
-the image and to the features of the next finer one.
+each level with an encoder and a decoder of its own. The residual of a level is added
+to the images of the next level, and its features to the features there.
 
-We count stages in the order of their work, as everywhere here: stage 1 is the level
-of eight patches, the paper's level 4, and stage 4 that of the whole image.
+Stages are numbered in the order in which they run, as everywhere in this project:
+stage 1 is the level of eight patches (level 4 of the publication), stage 4 that of the
+whole image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -21,38 +23,31 @@ from egnet_tf.layers import (
     doubling_convolution,
     halving_convolution,
 )
+from egnet_tf.models.configs import DMPHNConfig
+from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
-# Patches of a quarter of the image's height, halved twice by an encoder.
-SIZE_MULTIPLE = 16
-
-# How the whole is cut into halves, quarters and eighths.
+# How the image is cut into halves, quarters and eighths.
 _CUTS = ("height", "width", "height")
 _BLOCKS = 2
 
 
 def dmphn(
-    num_features: int = 32,
+    config: DMPHNConfig,
+    layout: Layout = DEFAULT_LAYOUT,
     enhance: Callable | None = None,
-    image_size: tuple[int | None, int | None] = (None, None),
-    batch_size: int | None = None,
-    stack_patches: bool = True,
-    recompute: bool = False,
     name: str = "dmphn",
 ) -> keras.Model:
-    """Builds the four-stage network; with the defaults, 7,232,524 parameters.
+    """Builds the four-stage network; with the default config, 7,232,524 parameters.
 
     Args:
-        num_features: channels at the finest scale of encoders and decoders; twice
-            and four times as many at the two coarser ones.
+        config: the hyper-parameters.
+        layout: of the graph.
         enhance: called as enhance(stage, features, image) -> features between the
             joined features of each stage and its decoder. `features` are at 1/4 of
             the resolution of `image`: quarters of the blurry image in stage 1, its
             halves in stage 2, all of it in stages 3 and 4. The next stage takes the
-            features as they were.
-        image_size: (height, width), None where it is to stay open. Multiples of 16.
-        batch_size: a fixed batch size, for export.
-        stack_patches: False keeps patches apart, see `egnet_tf.layers.patches`.
-        recompute: keep only the inputs of the residual blocks for the gradient.
+            features as they were before.
         name: of the model.
 
     Returns:
@@ -61,23 +56,15 @@ def dmphn(
         in the publication: a new model does not return its input.
 
     Raises:
-        ValueError: a fixed image size is not a multiple.
+        ValueError: a fixed image size is not a multiple of `config.size_multiple`.
     """
-    if any(side is not None and side % SIZE_MULTIPLE for side in image_size):
-        raise ValueError(
-            f"Height and width must be multiples of {SIZE_MULTIPLE}. "
-            f"Received: {image_size}"
-        )
-    image = keras.Input((*image_size, 3), batch_size=batch_size, name="image")
-    levels = [Patches.whole(image, stacked=stack_patches)]
+    image = layout.image_input(config.size_multiple)
+    filters, recompute = config.num_features, layout.recompute
+    egn_features: dict[str, Any] | None = {} if layout.features else None
+    levels = [Patches.whole(image, stacked=layout.stack_patches)]
     for axis in _CUTS:
         levels.append(levels[-1].halve(axis))
     centre = keras.layers.Rescaling(1.0, offset=-0.5, dtype="float32", name="centre")
-
-    def enhanced(stage: int, features: Patches, images: Patches) -> Patches:
-        if enhance is None:
-            return features
-        return features.map(lambda f, p: enhance(stage, f, p), images)
 
     features = residual = None
     for stage, level in enumerate((3, 2, 1, 0), start=1):
@@ -86,18 +73,20 @@ def dmphn(
         if residual:
             add = _add(f"stage{stage}_corrected", dtype="float32")
             images = images.map(add, residual)
-        encoded = images.map(_encoder(num_features, recompute, f"stage{stage}"))
+        encoded = images.map(_encoder(filters, recompute, f"stage{stage}"))
         if features:
             encoded = encoded.map(_add(f"stage{stage}_features"), features)
 
-        # === Decode the next level's: a residual of its patches ===
-        features = encoded.join(_CUTS[level - 1]) if level else encoded
-        decode = _decoder(num_features, recompute, f"stage{stage}")
+        # === Decode the patches of the next level: their residual ===
+        features = encoded.join() if level else encoded
+        decode = _decoder(filters, recompute, f"stage{stage}")
         covered = levels[max(0, level - 1)]
-        residual = enhanced(stage, features, covered).map(decode)
+        enhanced = enhance_patches(enhance, stage, features, covered, egn_features)
+        residual = enhanced.map(decode)
 
     restored = keras.layers.Rescaling(1.0, offset=0.5, dtype="float32", name="restored")
-    return keras.Model(image, {"stage4": restored(residual.tensor)}, name=name)
+    outputs = {"stage4": restored(residual.tensor), **(egn_features or {})}
+    return keras.Model(image, outputs, name=name)
 
 
 def _encoder(filters: int, recompute: bool, stage: str) -> Callable:

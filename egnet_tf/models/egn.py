@@ -1,16 +1,22 @@
 """The Enhanced Gradient Network (EGN), section 3.1 and Figure 2 of the paper.
 
-EGN stands between an encoder and a decoder. Beside the features it takes the
-gradient map of the image (Eq. 15), and passes both through several enhanced
-gradient modules (EGM): residual channel attention, residual spatial attention and
-position attention (Eq. 2-9), one after the other.
+    image -> gradient map (Eq. 15) -> conv, to the features' resolution
+                                        |
+    encoder --- features ---+--- concatenate -> conv -> EGM x num_modules -> conv
+                            |                                                 |
+    decoder <--------------(+)<-----------------------------------------------+
 
-What the paper leaves open and what stands here: docs/paper.md.
+    EGM:   -> RCA -> RSA -> PA ->     each begins with y = conv(ReLU(conv(x)))
+
+    RCA    x + y * conv(ReLU(conv(average of y over positions)))           Eq. 2-3
+    RSA    x + y * sigmoid(conv(average, maximum of y over channels))      Eq. 4
+    PA     L4(softmax(q k) v),  q, k, v = L1, L2, L3(conv(y))              Eq. 5-9
+
+What the paper leaves open and what we decided: docs/paper.md.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import keras
@@ -18,24 +24,24 @@ import tensorflow as tf
 
 from egnet_tf.layers import (
     GradientMap,
+    Patches,
     PositionAttention,
     ResidualChannelAttention,
     ResidualSpatialAttention,
 )
-
-INPUTS = ("gradient", "implicit_add", "implicit_mul")
+from egnet_tf.models.configs import EGNConfig
 
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class ImplicitInput(keras.layers.Layer):
-    """A learned vector in the place of the gradient map: the other rows of Table 3.
+    """A learned vector in place of the gradient map: the other rows of Table 3.
 
-    After YOLOR (Wang et al. 2021), which the paper names: one value a channel, drawn
-    from N(0, stddev) and added, or from N(1, stddev) and multiplied.
+    After YOLOR (Wang et al. 2021), which the paper names: one value per channel, drawn
+    from N(0, stddev) and added, or drawn from N(1, stddev) and multiplied.
 
     Args:
         mode: "add" or "mul".
-        stddev: of the draw; 0.02 and 0.2 in Table 3.
+        stddev: standard deviation of the initial values; 0.02 and 0.2 in Table 3.
 
     Call: (B, H, W, C) -> (B, H, W, C).
     """
@@ -66,60 +72,26 @@ class ImplicitInput(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode, "stddev": self.stddev}
 
 
-@dataclasses.dataclass(frozen=True)
-class EGNConfig:
-    """The hyper-parameters of one EGN.
-
-    Attributes:
-        filters: channels inside.
-        num_modules: EGMs in a row ("several" in the paper).
-        input: "gradient", "implicit_add" or "implicit_mul" (Table 3).
-        implicit_stddev: of the implicit input.
-        attention: False replaces the attention modules by their plain convolutions
-            (column "w/o A" of Table 3).
-        key_filters: channels of queries and keys.
-        gate: of the channel attention; "linear" is Eq. 3 as printed, which shows no
-            sigmoid.
-        position_residual: add the input of the position attention to its output;
-            Eq. 9 as printed does not.
-        position_scaled: divide the products of Eq. 8 by sqrt(key_filters).
-        key_pool: see `PositionAttention`.
-        block: see `PositionAttention`.
-    """
-
-    filters: int
-    num_modules: int
-    input: str = "gradient"
-    implicit_stddev: float = 0.02
-    attention: bool = True
-    key_filters: int = 32
-    gate: str = "linear"
-    position_residual: bool = False
-    position_scaled: bool = False
-    key_pool: int = 1
-    block: int | None = 1024
-
-    def __post_init__(self):
-        if self.input not in INPUTS:
-            raise ValueError(
-                f"The input of EGN must be one of {INPUTS}. Received: {self.input!r}"
-            )
-
-
 class Enhancer:
-    """The `enhance` of a backbone: one EGN a stage, made when the stage first asks.
+    """The `enhance` of a backbone: one EGN per stage, made when the stage first asks.
 
     Args:
         config: of every EGN.
-        image_stride: pixels of the image a position of the features (4 for all
-            backbones here, times the stride of the stem).
+        image_stride: pixels of the image per position of the features, along each
+            side: 4 where the features have been halved twice.
         recompute: see `ResidualChannelAttention`.
+        attention_block: see `PositionAttention`.
     """
 
-    def __init__(self, config: EGNConfig, image_stride: int, recompute: bool = False):
+    def __init__(
+        self,
+        config: EGNConfig,
+        image_stride: int = 4,
+        recompute: bool = False,
+        attention_block: int | None = 1024,
+    ):
         self._config = config
-        self._image_stride = image_stride
-        self._recompute = recompute
+        self._options = (image_stride, recompute, attention_block)
         self._networks: dict[int, keras.Model] = {}
 
     def __call__(self, stage: int, features, image):
@@ -137,18 +109,44 @@ class Enhancer:
             self._networks[stage] = egn(
                 features.shape[-1],
                 self._config,
-                self._image_stride,
-                recompute=self._recompute,
+                *self._options,
                 name=f"egn_stage{stage}",
             )
         return self._networks[stage]([features, image])
 
 
+def enhance_patches(
+    enhance: Callable | None,
+    stage: int,
+    features: Patches,
+    images: Patches,
+    outputs: dict | None = None,
+) -> Patches:
+    """Calls a backbone's `enhance` on the features of every patch of a stage.
+
+    Args:
+        enhance: of the backbone; None leaves the features as they are.
+        stage: 1, 2, ...
+        features: between encoder and decoder.
+        images: the patches of the blurry image at the same level.
+        outputs: where the features of the whole image before and after are put, as
+            "egn_stage<n>_before" and "egn_stage<n>_after"; None for nowhere.
+    """
+    if enhance is None:
+        return features
+    enhanced = features.map(lambda f, image: enhance(stage, f, image), images)
+    if outputs is not None:
+        outputs[f"egn_stage{stage}_before"] = features.join_all()
+        outputs[f"egn_stage{stage}_after"] = enhanced.join_all()
+    return enhanced
+
+
 def egn(
     num_features: int,
     config: EGNConfig,
-    image_stride: int,
+    image_stride: int = 4,
     recompute: bool = False,
+    attention_block: int | None = 1024,
     name: str = "egn",
 ) -> keras.Model:
     """Builds one EGN; the identity on its features until it is trained.
@@ -161,8 +159,9 @@ def egn(
     Args:
         num_features: channels of the features, in and out.
         config: the hyper-parameters.
-        image_stride: pixels of the image a position of the features.
+        image_stride: pixels of the image per position of the features.
         recompute: see `ResidualChannelAttention`.
+        attention_block: see `PositionAttention`.
         name: of the model.
 
     Returns:
@@ -181,51 +180,21 @@ def egn(
         x = ImplicitInput(mode, config.implicit_stddev, name="implicit")(features)
     x = _conv(config.filters, 3, name="enter")(x)
     for i in range(config.num_modules):
-        x = _enhanced_gradient_module(x, config, recompute, prefix=f"egm{i + 1}")
+        prefix = f"egm{i + 1}"
+        if config.attention:
+            x = _attentions(x, config, recompute, attention_block, prefix)
+        else:
+            x = _convolutions(x, config.filters, prefix)
     x = _conv(num_features, 3, name="leave", kernel_initializer="zeros")(x)
     enhanced = keras.layers.Add(name="enhanced")([features, x])
     return keras.Model([features, image], enhanced, name=name)
 
 
-def egnet(
-    backbone: Callable[..., keras.Model],
-    egn: EGNConfig | None,
-    image_stride: int = 4,
-    recompute: bool = False,
-    name: str = "egnet",
-    **options,
-) -> keras.Model:
-    """Builds `backbone` with EGN in it; with `egn=None`, the backbone alone.
-
-    Args:
-        backbone: `mprnet`, `dmphn` or `mimo_unet`, or any builder that takes
-            `enhance`.
-        egn: the hyper-parameters of EGN.
-        image_stride: pixels of the image a position of the features that EGN sees.
-        recompute: trade time for memory, block by block.
-        name: of the model.
-        **options: for the backbone.
-
-    Returns:
-        What the backbone returns: a model of the image whose outputs are the
-        stages. The layers whose names start with "egn_" are EGN's, and only they.
-    """
-    enhance = egn and Enhancer(egn, image_stride, recompute)
-    return backbone(enhance=enhance, recompute=recompute, name=name, **options)
-
-
-def _enhanced_gradient_module(x, config: EGNConfig, recompute: bool, prefix: str):
-    """RCA, RSA and PA in a row; without attention, their convolutions alone."""
+def _attentions(
+    x, config: EGNConfig, recompute: bool, attention_block: int | None, prefix: str
+):
+    """An EGM: RCA, RSA and PA, one after the other."""
     filters = config.filters
-    if not config.attention:
-        for part, depth in (("rca", 2), ("rsa", 2), ("pa", 3)):
-            y = x
-            for i in range(depth):
-                y = _conv(filters, 3, name=f"{prefix}_{part}_conv{i + 1}")(y)
-                if i == 0:
-                    y = keras.layers.ReLU(name=f"{prefix}_{part}_relu")(y)
-            x = keras.layers.Add(name=f"{prefix}_{part}")([x, y])
-        return x
     x = ResidualChannelAttention(
         filters, gate=config.gate, recompute=recompute, name=f"{prefix}_rca"
     )(x)
@@ -237,9 +206,21 @@ def _enhanced_gradient_module(x, config: EGNConfig, recompute: bool, prefix: str
         residual=config.position_residual,
         scaled=config.position_scaled,
         key_pool=config.key_pool,
-        block=config.block,
+        block=attention_block,
         name=f"{prefix}_pa",
     )(x)
+
+
+def _convolutions(x, filters: int, prefix: str):
+    """The convolutions of an EGM without its attention, column "w/o A" of Table 3."""
+    for part, depth in (("rca", 2), ("rsa", 2), ("pa", 3)):
+        y = x
+        for i in range(depth):
+            y = _conv(filters, 3, name=f"{prefix}_{part}_conv{i + 1}")(y)
+            if i == 0:
+                y = keras.layers.ReLU(name=f"{prefix}_{part}_relu")(y)
+        x = keras.layers.Add(name=f"{prefix}_{part}")([x, y])
+    return x
 
 
 def _conv(filters: int, kernel_size: int, **kwargs):

@@ -1,59 +1,51 @@
 """MIMO-UNet and MIMO-UNet+: a backbone with inputs and outputs at three scales.
 
-Written from Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image
+From Cho et al., "Rethinking Coarse-to-Fine Approach in Single Image
 Deblurring", ICCV 2021, section 3: one U-Net whose encoder takes the image at full,
 half and quarter size and whose decoder restores it at all three. Shallow
-convolutional modules (SCM) bring the smaller images in, feature attention modules
-(FAM) merge them with the encoder's features, and asymmetric feature fusion (AFF) hands
-all scales of the encoder to each finer decoder.
+convolutional modules (SCM) extract features of the smaller images, feature attention
+modules (FAM) merge them with the encoder's features, and asymmetric feature fusion
+(AFF) hands all scales of the encoder to each finer decoder.
 
-MIMO-UNet+ (`num_blocks=20`) also drops a tenth of the fused features' channels while
-it is trained; this one does not.
+The published MIMO-UNet+ (`num_blocks=20`) also applies dropout of 0.1 to the fused
+features during training; this one does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from egnet_tf.layers import (
+    Patches,
     ResidualBlock,
     Upsample,
     doubling_convolution,
     halving_convolution,
     image_convolution,
 )
-
-# Halved twice.
-SIZE_MULTIPLE = 4
+from egnet_tf.models.configs import MIMOUNetConfig
+from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
 
 def mimo_unet(
-    num_features: int = 32,
-    num_blocks: int = 8,
+    config: MIMOUNetConfig,
+    layout: Layout = DEFAULT_LAYOUT,
     enhance: Callable | None = None,
-    image_size: tuple[int | None, int | None] = (None, None),
-    batch_size: int | None = None,
-    stack_patches: bool = True,
-    recompute: bool = False,
     name: str = "mimo_unet",
 ) -> keras.Model:
-    """Builds the three-scale network; with the defaults, 6,807,171 parameters.
+    """Builds the three-scale network; with the default config, 6,807,171 parameters.
 
     Args:
-        num_features: channels at full size; twice and four times as many at half and
-            quarter size.
-        num_blocks: residual blocks of each encoder and decoder; 20 for MIMO-UNet+,
-            16,107,651 parameters.
+        config: the hyper-parameters.
+        layout: of the graph; here are no patches to stack.
         enhance: called once, as enhance(1, features, image) -> features, on the
             encoder's coarsest features, at 1/4 of the resolution of `image`, the
             blurry image. All that the decoders see of that scale, directly and
             through the fusion, is enhanced.
-        image_size: (height, width), None where it is to stay open. Multiples of 4.
-        batch_size: a fixed batch size, for export.
-        stack_patches: as for the other backbones; here are no patches.
-        recompute: keep only the inputs of the residual blocks for the gradient.
         name: of the model.
 
     Returns:
@@ -62,25 +54,21 @@ def mimo_unet(
         A new model returns its input and every second and fourth pixel of it.
 
     Raises:
-        ValueError: a fixed image size is not a multiple.
+        ValueError: a fixed image size is not a multiple of `config.size_multiple`.
     """
-    if any(side is not None and side % SIZE_MULTIPLE for side in image_size):
-        raise ValueError(
-            f"Height and width must be multiples of {SIZE_MULTIPLE}. "
-            f"Received: {image_size}"
-        )
-    widths = [num_features, 2 * num_features, 4 * num_features]
+    egn_features: dict[str, Any] | None = {} if layout.features else None
+    widths = [config.num_features * scale for scale in (1, 2, 4)]
 
     def blocks(x, prefix: str):
-        for i in range(num_blocks):
+        for i in range(config.num_blocks):
             block = ResidualBlock(
-                x.shape[-1], recompute=recompute, name=f"{prefix}_block{i + 1}"
+                x.shape[-1], layout.recompute, name=f"{prefix}_block{i + 1}"
             )
             x = block(x)
         return x
 
     # === The image at three sizes: every second pixel, and of these again ===
-    image = keras.Input((*image_size, 3), batch_size=batch_size, name="image")
+    image = layout.image_input(config.size_multiple)
     half = _halve("half", "float32")(image)
     quarter = _halve("quarter", "float32")(half)
 
@@ -92,9 +80,8 @@ def mimo_unet(
     middle = blocks(x, "encoder2")
     x = halving_convolution(widths[2], "down23", "relu")(middle)
     x = _merge(x, _shallow(quarter, widths[2], "scm3"), "fam3")
-    coarse = blocks(x, "encoder3")
-    if enhance is not None:
-        coarse = enhance(1, coarse, image)
+    encoded, whole = Patches.whole(blocks(x, "encoder3")), Patches.whole(image)
+    coarse = enhance_patches(enhance, 1, encoded, whole, egn_features).tensor
 
     # === Fusion of all scales, at each of the two finer ones ===
     double = Upsample("nearest", name="double")
@@ -114,8 +101,8 @@ def mimo_unet(
     x = blocks(x, "stage3")
     stage3 = _restore(x, image, "stage3")
 
-    outputs = {"stage3": stage3, "stage2": stage2, "stage1": stage1}
-    return keras.Model(image, outputs, name=name)
+    stages = {"stage3": stage3, "stage2": stage2, "stage1": stage1}
+    return keras.Model(image, {**stages, **(egn_features or {})}, name=name)
 
 
 def _shallow(image, filters: int, prefix: str):

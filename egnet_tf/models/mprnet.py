@@ -1,22 +1,35 @@
-"""MPRNet for deblurring: the backbone of EGNet.
+"""MPRNet for deblurring: the backbone of EGNet, Figure 1 of the paper.
 
-Written from Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021,
-and EGNet section 3, Figure 1: three stages that look at four patches, two halves
-and the whole image. The first two are encoder-decoders, the third never leaves
-the full resolution; a supervised attention module (SAM) ends each of the first two
-and cross-stage feature fusion (CSFF) hands their features on.
+    quarters ------> encoder 1 --> halves --> EGN --> decoder 1 --> SAM --> stage 1
+                         |                                |          |
+                         +------------- CSFF -------------+          |
+               +---------|------------ gated features ---------------+
+               v         v
+    halves --> + --> encoder 2 --> whole ---> EGN --> decoder 2 --> SAM --> stage 2
+                         |                                |          |
+                         +------------- CSFF -------------+          |
+               +---------|------------ gated features ---------------+
+               v         v
+    whole ---> + --> attention blocks at full resolution -----------------> stage 3
 
-Two things differ from the publication without changing a number: patches lie on the
-batch axis, and 1x1 convolutions run before bilinear up-sampling, with which they
-commute, on a quarter of the pixels. Two options are ours, for small devices: a
-strided stem that starts as a whitening transform, and ReLU in place of the shared
-PReLU.
+The features of neighbouring quarters are joined before they are decoded as halves, and
+those of the halves as the whole. EGN (`egnet_tf.models.egn`) also sees the gradient
+map of these patches. A supervised attention module (SAM) ends each of the first two
+stages; cross-stage feature fusion (CSFF) hands all levels of encoder and decoder on.
+Every stage adds a residual to the blurry image.
+
+From Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021. Two things
+differ from the publication without changing a number: patches lie on the batch axis,
+and 1x1 convolutions run before the bilinear upsampling, with which they commute, on a
+quarter of the pixels. Two options are ours, for small devices: a strided stem that
+starts as a whitening transform, and ReLU in place of the shared PReLU.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -29,48 +42,26 @@ from egnet_tf.layers import (
     image_convolution,
     whitening_convolution,
 )
-
-# Patches of half the image's side, halved twice by an encoder.
-SIZE_MULTIPLE = 8
+from egnet_tf.models.configs import MPRNetConfig
+from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
 
 def mprnet(
-    num_features: int = 96,
-    unet_features: int = 48,
-    orsnet_features: int = 32,
-    num_cabs: int = 8,
-    num_level_cabs: int = 2,
-    reduction: int = 4,
-    stem_stride: int = 1,
-    activation: str = "prelu",
+    config: MPRNetConfig,
+    layout: Layout = DEFAULT_LAYOUT,
     enhance: Callable | None = None,
-    image_size: tuple[int | None, int | None] = (None, None),
-    batch_size: int | None = None,
-    stack_patches: bool = True,
-    recompute: bool = False,
     name: str = "mprnet",
 ) -> keras.Model:
-    """Builds the three-stage network; with the defaults, 20,127,073 parameters.
+    """Builds the three-stage network; with the default config, 20,127,073 parameters.
 
     Args:
-        num_features: channels at the finest level of encoders and decoders.
-        unet_features: channels that each of the two coarser levels adds.
-        orsnet_features: channels that stage 3 adds to num_features.
-        num_cabs: channel attention blocks in each of the three blocks of stage 3.
-        num_level_cabs: channel attention blocks a level of encoders and decoders.
-        reduction: of the channel attention.
-        stem_stride: 1 is MPRNet. With s > 1 all features lie at 1/s of the
-            resolution, behind a `whitening_convolution` of s x s pixels.
-        activation: "prelu" (one slope for the whole network) or "relu".
+        config: the hyper-parameters.
+        layout: of the graph.
         enhance: called as enhance(stage, features, image) -> features between the
             encoder and the decoder of stages 1 and 2. `features` is the encoder's
-            coarsest level, at 1/(4 stem_stride) of the resolution of `image`: the
+            coarsest level, at 1/egn_stride of the resolution of `image`: the
             halves of the blurry image in stage 1, all of it in stage 2.
-        image_size: (height, width), None where it is to stay open. Multiples of
-            8 * stem_stride.
-        batch_size: a fixed batch size, for export.
-        stack_patches: False keeps patches apart, see `egnet_tf.layers.patches`.
-        recompute: keep only the inputs of the attention blocks for the gradient.
         name: of the model.
 
     Returns:
@@ -79,75 +70,59 @@ def mprnet(
         returns its input.
 
     Raises:
-        ValueError: a fixed image size is not a multiple, or an unknown activation.
+        ValueError: a fixed image size is not a multiple of `config.size_multiple`.
     """
-    multiple = SIZE_MULTIPLE * stem_stride
-    if any(side is not None and side % multiple for side in image_size):
-        raise ValueError(
-            f"Height and width must be multiples of {multiple}. Received: {image_size}"
-        )
-    if activation not in ("prelu", "relu"):
-        raise ValueError(
-            f'activation must be "prelu" or "relu". Received: {activation!r}'
-        )
-    image = keras.Input((*image_size, 3), batch_size=batch_size, name="image")
+    image = layout.image_input(config.size_multiple)
+    prelu = config.activation == "prelu"
     blocks = _Blocks(
-        widths=tuple(num_features + level * unet_features for level in range(3)),
-        num_level_cabs=num_level_cabs,
-        reduction=reduction,
-        stem_stride=stem_stride,
-        slope=SharedSlope(name="slope")(image) if activation == "prelu" else None,
-        recompute=recompute,
+        config, SharedSlope(name="slope")(image) if prelu else None, layout.recompute
     )
-
-    def enhanced(stage: int, features: Patches, images: Patches) -> Patches:
-        if enhance is None:
-            return features
-        return features.map(lambda f, p: enhance(stage, f, p), images)
+    unfold = layout.unfold_transposed
+    egn_features: dict[str, Any] | None = {} if layout.features else None
 
     # === One, two and four patches ===
-    whole = Patches.whole(image, stacked=stack_patches)
+    whole = Patches.whole(image, stacked=layout.stack_patches)
     halves = whole.halve("height")
     quarters = halves.halve("width")
 
     # === Stage 1: encode quarters, decode halves ===
     extract, encode = blocks.shallow("stage1"), blocks.encoder("stage1_encoder")
     encoded = quarters.map(lambda patch: encode(extract(patch))).unzip()
-    encoded1 = [level.join("width") for level in encoded]
-    coarsest = enhanced(1, encoded1[2], halves)
+    encoded1 = [level.join() for level in encoded]
+    coarsest = enhance_patches(enhance, 1, encoded1[2], halves, egn_features)
     decode = blocks.decoder("stage1_decoder")
     decoded1 = encoded1[0].map(decode, encoded1[1], coarsest).unzip()
-    sam12 = SupervisedAttention(num_features, stem_stride, name="sam12")
+    sam12 = blocks.supervised_attention(unfold, "sam12")
     gated, restored = decoded1[0].map(lambda x, p: sam12([x, p]), halves).unzip()
-    stage1 = restored.join("height").tensor
+    stage1 = restored.join().tensor
 
     # === Stage 2: encode halves, decode the whole ===
     extract = blocks.shallow("stage2")
     encode = blocks.encoder("stage2_encoder", fused=True)
-    concat12 = _conv(num_features, 3, "concat12")
+    concat12 = _conv(config.num_features, 3, "concat12")
     merged = halves.map(lambda patch, x: concat12(_concat(extract(patch), x)), gated)
     encoded = merged.map(encode, *encoded1, *decoded1).unzip()
-    encoded2 = [level.join("height") for level in encoded]
-    coarsest = enhanced(2, encoded2[2], whole)
+    encoded2 = [level.join() for level in encoded]
+    coarsest = enhance_patches(enhance, 2, encoded2[2], whole, egn_features)
     decode = blocks.decoder("stage2_decoder")
     decoded2 = encoded2[0].map(decode, encoded2[1], coarsest).unzip()
-    sam23 = SupervisedAttention(num_features, stem_stride, name="sam23")
+    sam23 = blocks.supervised_attention(unfold, "sam23")
     gated, stage2 = sam23([decoded2[0].tensor, image])
 
     # === Stage 3: the whole at the features' own resolution ===
-    width = num_features + orsnet_features
+    width = config.num_features + config.orsnet_features
     concat23 = _conv(width, 3, "concat23")
     x = concat23(_concat(blocks.shallow("stage3")(image), gated))
     for i in range(3):
-        block = blocks.cabs(width, num_cabs, f"stage3_orb{i + 1}")
+        block = blocks.cabs(width, config.num_cabs, f"stage3_orb{i + 1}")
         x = _add(x, _conv(width, 3, f"stage3_orb{i + 1}_conv")(block(x)))
         context = blocks.context(encoded2[i].tensor, decoded2[i].tensor, i, width)
         x = _add(x, context)
-    residual = image_convolution(3, stem_stride, name="stage3_tail")(x)
+    residual = image_convolution(3, config.stride, unfold, name="stage3_tail")(x)
     stage3 = keras.layers.Add(dtype="float32", name="stage3")([image, residual])
 
-    outputs = {"stage3": stage3, "stage2": stage2, "stage1": stage1}
-    return keras.Model(image, outputs, name=name)
+    stages = {"stage3": stage3, "stage2": stage2, "stage1": stage1}
+    return keras.Model(image, {**stages, **(egn_features or {})}, name=name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,15 +130,13 @@ class _Blocks:
     """The parts of the three stages; each method makes layers and returns a callable.
 
     Attributes:
-        widths: channels of the three levels, finest first.
+        config: of the network.
         slope: of the shared PReLU as a tensor of the graph, None for ReLU.
+        recompute: see `Layout`.
     """
 
-    widths: tuple[int, int, int]
-    num_level_cabs: int
-    reduction: int
-    stem_stride: int
-    slope: object
+    config: MPRNetConfig
+    slope: Any
     recompute: bool
 
     def cabs(self, filters: int, count: int, prefix: str) -> Callable:
@@ -171,7 +144,7 @@ class _Blocks:
         chain = [
             ResidualChannelAttention(
                 filters,
-                self.reduction,
+                self.config.reduction,
                 recompute=self.recompute,
                 name=f"{prefix}_cab{i + 1}",
             )
@@ -188,28 +161,35 @@ class _Blocks:
     def shallow(self, stage: str) -> Callable:
         """Image -> features."""
         name = f"{stage}_shallow_conv"
-        if self.stem_stride == 1:
-            conv = _conv(self.widths[0], 3, name)
+        filters, stride = self.config.num_features, self.config.stride
+        if stride == 1:
+            conv = _conv(filters, 3, name)
         else:
-            conv = whitening_convolution(self.widths[0], self.stem_stride, name=name)
-        cab = self.cabs(self.widths[0], 1, f"{stage}_shallow")
+            conv = whitening_convolution(filters, stride, name=name)
+        cab = self.cabs(filters, 1, f"{stage}_shallow")
         return lambda image: cab(conv(image))
 
+    def supervised_attention(self, unfold: bool, name: str) -> keras.layers.Layer:
+        """SAM at the finest level."""
+        filters, stride = self.config.num_features, self.config.stride
+        return SupervisedAttention(filters, stride, unfold, name=name)
+
     def levels(self, prefix: str) -> list[Callable]:
+        """The attention blocks of each level."""
         return [
-            self.cabs(width, self.num_level_cabs, f"{prefix}_level{i + 1}")
-            for i, width in enumerate(self.widths)
+            self.cabs(width, self.config.num_level_cabs, f"{prefix}_level{i + 1}")
+            for i, width in enumerate(self.config.widths)
         ]
 
     def encoder(self, prefix: str, fused: bool = False) -> Callable:
         """Features -> three levels; fused with an earlier stage's six if asked."""
-        levels = self.levels(prefix)
+        levels, widths = self.levels(prefix), self.config.widths
         halve = keras.layers.AveragePooling2D(2, name=f"{prefix}_halve")
-        downs = [_conv(self.widths[i], 1, f"{prefix}_down{i}{i + 1}") for i in (1, 2)]
+        downs = [_conv(widths[i], 1, f"{prefix}_down{i}{i + 1}") for i in (1, 2)]
         fusions = [
             [
                 _conv(width, 1, f"{prefix}_csff_{side}{i + 1}")
-                for i, width in enumerate(self.widths)
+                for i, width in enumerate(widths)
             ]
             for side in ("encoder", "decoder")
             if fused
@@ -229,9 +209,9 @@ class _Blocks:
 
     def decoder(self, prefix: str) -> Callable:
         """Three levels, encoded -> three levels, decoded; finest first."""
-        levels = self.levels(prefix)
-        skips = [self.cabs(self.widths[i], 1, f"{prefix}_skip{i + 1}") for i in (0, 1)]
-        ups = [_conv(self.widths[i], 1, f"{prefix}_up{i + 2}{i + 1}") for i in (0, 1)]
+        levels, widths = self.levels(prefix), self.config.widths
+        skips = [self.cabs(widths[i], 1, f"{prefix}_skip{i + 1}") for i in (0, 1)]
+        ups = [_conv(widths[i], 1, f"{prefix}_up{i + 2}{i + 1}") for i in (0, 1)]
         double = Upsample(name=f"{prefix}_double")
 
         def apply(level1, level2, level3):
@@ -245,10 +225,10 @@ class _Blocks:
     def context(self, encoded, decoded, level: int, filters: int):
         """What stage 3 takes from one level of stage 2, at the finest resolution.
 
-        Every 1x1 convolution of the way up stands before the up-sampling, so the
-        sum of both sides is up-sampled once.
+        Every 1x1 convolution on the way up precedes the upsampling, so the sum of
+        both sides is upsampled only once.
         """
-        widths = [*self.widths[:level][::-1], filters]
+        widths = [*self.config.widths[:level][::-1], filters]
         sides = []
         for features, side in ((encoded, "encoder"), (decoded, "decoder")):
             for step, width in enumerate(widths):

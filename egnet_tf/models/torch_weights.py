@@ -1,13 +1,14 @@
 """Weights of the backbones' PyTorch implementations, by their names there.
 
-Our networks have the structure of the publications, so a checkpoint of the reference
-implementations moves over weight by weight. The tables say where each layer of ours
-finds its weights; PyTorch itself is not needed, a state dict is a mapping of names to
+Our networks have the structure of the publications, so a checkpoint of a reference
+implementation is taken over weight by weight. The tables say where each of our layers
+finds its weights. PyTorch itself is not needed: a state dict is a mapping of names to
 arrays.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -22,12 +23,19 @@ from egnet_tf.layers import (
     SharedSlope,
     SupervisedAttention,
 )
-from egnet_tf.models.variants import Variant, build
+from egnet_tf.models.configs import (
+    BackboneConfig,
+    DMPHNConfig,
+    MIMOUNetConfig,
+    MPRNetConfig,
+)
+from egnet_tf.models.networks import build
+from egnet_tf.models.variants import Variant
 
 State = Mapping[str, np.ndarray]
 
 # Our layers -> modules there. Named groups count from 1 here and from 0 there; the
-# first pattern that fits the whole name holds.
+# first pattern that matches the whole name counts.
 _MPRNET = {
     r"stage(\d)_shallow_conv": "shallow_feat{0}.0",
     r"stage(\d)_shallow_cab1": "shallow_feat{0}.1",
@@ -45,7 +53,7 @@ _MPRNET = {
     r"(sam\d+|concat\d+|slope)": "{0}",
 }
 
-# Numbers of the layers of one level there; its encoder and decoder are files apart.
+# Numbers of the layers of one level there, whose encoder and decoder are two files.
 _DMPHN_LAYERS = {
     "encoder_conv": 1,
     "encoder_scale1_block1": 2,
@@ -103,19 +111,19 @@ class _Reference(NamedTuple):
     Attributes:
         modules: our layers' names -> modules there.
         blocks: the weights of our composed layers there, in the order of ours.
-        options: a state dict -> options of our builder.
+        config: a state dict -> the hyper-parameters.
     """
 
     modules: Mapping[str, str]
     blocks: Mapping[type, tuple[str, ...]]
-    options: Callable[[State], dict[str, int]]
+    config: Callable[[State], BackboneConfig]
 
 
 def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Model]:
-    """Builds the network that a state dict belongs to, of whatever width, with it.
+    """Builds the network of a state dict, whatever its width, with its weights.
 
     Args:
-        backbone: "mprnet", "dmphn" (names of the eight files before those inside:
+        backbone: "mprnet", "dmphn" (each name preceded by that of its file:
             "encoder_lv1.layer1.weight") or "mimo_unet".
         state: arrays by PyTorch's names.
 
@@ -128,7 +136,7 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
     reference = _REFERENCES[backbone]
     state = _with_one_slope(state)
     try:
-        variant = Variant(backbone, reference.options(state))
+        variant = Variant(reference.config(state))
     except KeyError as error:
         some = ", ".join(list(state)[:3]) or "nothing"
         raise InputError(
@@ -137,7 +145,7 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
     network = build(variant)
     arrays = {name: _as_ours(array) for name, array in state.items()}
     names = {
-        layer: _names(layer, reference, variant.options)
+        layer: _names(layer, reference, dataclasses.asdict(variant.backbone))
         for layer in network.layers
         if layer.weights
     }
@@ -168,7 +176,7 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
 def state_dict_in(checkpoint: Mapping) -> dict:
     """The state dict in a checkpoint: bare, or under "state_dict" or "model".
 
-    The prefix "module." that training on several GPUs leaves is taken off.
+    The prefix "module." that training on several GPUs adds is removed.
 
     Args:
         checkpoint: as `torch.load` gives it.
@@ -179,13 +187,13 @@ def state_dict_in(checkpoint: Mapping) -> dict:
     return {name.removeprefix("module."): value for name, value in checkpoint.items()}
 
 
-def _names(layer, reference: _Reference, options: Mapping) -> list[str]:
-    """Where a layer's weights are there, in the order of `layer.weights`."""
+def _names(layer, reference: _Reference, config: Mapping[str, int]) -> list[str]:
+    """The names of a layer's weights there, in the order of `layer.weights`."""
     module = next(
         theirs.format(
             *match.groups(),
             **{key: int(value) - 1 for key, value in match.groupdict().items()},
-            **options,
+            **config,
         )
         for ours, theirs in reference.modules.items()
         if (match := re.fullmatch(ours, layer.name))
@@ -196,12 +204,12 @@ def _names(layer, reference: _Reference, options: Mapping) -> list[str]:
 
 def _as_ours(array: np.ndarray) -> np.ndarray:
     # (out, in, height, width) -> (height, width, in, out); transposed convolutions
-    # have out and in exchanged in both.
+    # have out and in exchanged on both sides.
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
 
 
 def _with_one_slope(state: State) -> dict[str, np.ndarray]:
-    """Puts MPRNet's one PReLU, which is listed again in every block, under "slope"."""
+    """Puts MPRNet's only PReLU, which every block lists again, under "slope"."""
     slopes = {
         name: array
         for name, array in state.items()
@@ -228,32 +236,31 @@ def _count(state: State, pattern: str) -> int:
     return sum(re.fullmatch(pattern, name) is not None for name in state)
 
 
-def _mprnet_options(state: State) -> dict[str, int]:
+def _mprnet_config(state: State) -> MPRNetConfig:
     features = len(state["shallow_feat1.0.weight"])
     squeezed = len(state["shallow_feat1.1.CA.conv_du.0.weight"])
     second = len(state["stage1_encoder.encoder_level2.0.body.0.weight"])
     cab = r"\.\d+\.body\.0\.weight"
-    return {
-        "num_features": features,
-        "unet_features": second - features,
-        "orsnet_features": len(state["concat23.weight"]) - features,
-        "num_cabs": _count(state, r"stage3_orsnet\.orb1\.body" + cab),
-        "num_level_cabs": _count(state, r"stage1_encoder\.encoder_level1" + cab),
-        "reduction": features // squeezed,
-    }
+    return MPRNetConfig(
+        num_features=features,
+        unet_features=second - features,
+        orsnet_features=len(state["concat23.weight"]) - features,
+        num_cabs=_count(state, r"stage3_orsnet\.orb1\.body" + cab),
+        num_level_cabs=_count(state, r"stage1_encoder\.encoder_level1" + cab),
+        reduction=features // squeezed,
+    )
 
 
-def _dmphn_options(state: State) -> dict[str, int]:
-    return {"num_features": len(state["encoder_lv1.layer1.weight"])}
+def _dmphn_config(state: State) -> DMPHNConfig:
+    return DMPHNConfig(num_features=len(state["encoder_lv1.layer1.weight"]))
 
 
-def _mimo_unet_options(state: State) -> dict[str, int]:
-    return {
-        "num_features": len(state["feat_extract.0.main.0.weight"]),
-        "num_blocks": _count(
-            state, r"Encoder\.0\.layers\.\d+\.main\.0\.main\.0\.weight"
-        ),
-    }
+def _mimo_unet_config(state: State) -> MIMOUNetConfig:
+    block = r"Encoder\.0\.layers\.\d+\.main\.0\.main\.0\.weight"
+    return MIMOUNetConfig(
+        num_features=len(state["feat_extract.0.main.0.weight"]),
+        num_blocks=_count(state, block),
+    )
 
 
 def _residual(first: str, second: str) -> tuple[str, ...]:
@@ -275,13 +282,12 @@ _REFERENCES = {
             SupervisedAttention: (".conv1.weight", ".conv2.weight", ".conv3.weight"),
             SharedSlope: ("",),
         },
-        _mprnet_options,
+        _mprnet_config,
     ),
-    "dmphn": _Reference(_DMPHN, {ResidualBlock: _residual(".0", ".2")}, _dmphn_options),
+    "dmphn": _Reference(_DMPHN, {ResidualBlock: _residual(".0", ".2")}, _dmphn_config),
     "mimo_unet": _Reference(
         _MIMO_UNET,
         {ResidualBlock: _residual(".main.0.main.0", ".main.1.main.0")},
-        _mimo_unet_options,
+        _mimo_unet_config,
     ),
 }
-BACKBONES = tuple(_REFERENCES)

@@ -1,29 +1,30 @@
 """A folder of weights: what a run ends with and what the package ships.
 
-    model.json             the variant, the training crop, where the weights come from
+    model.json             variant, side of the training crops, branches of the ensemble
     network.weights.h5     the network
     ensemble.weights.h5    the self-ensemble network, once it has been trained
 
-Keras' own `.keras` files are tied to the Keras that wrote them; weights are not, and
-the network is rebuilt from model.json.
+Keras' own `.keras` files are tied to the Keras version that wrote them; weights are
+not, and the network is rebuilt from model.json. Finding and describing weights needs
+no TensorFlow.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import json
+import dataclasses
 import os
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import h5py
-import keras
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.models.variants import Variant, build, build_ensemble
+from egnet_tf.files import read_json, replacing, write_json
+from egnet_tf.models.configs import checked_keys
+from egnet_tf.models.variants import Variant
+
+if TYPE_CHECKING:
+    import keras
 
 _DESCRIPTION = "model.json"
 _NETWORK = "network.weights.h5"
@@ -50,8 +51,59 @@ class LoadedModel(NamedTuple):
 
     @property
     def size_multiple(self) -> int:
-        """What height and width of the network's input must be multiples of."""
+        """Height and width of the network's input must be multiples of it."""
         return self.variant.size_multiple
+
+
+@dataclasses.dataclass(frozen=True)
+class _Description:
+    """What model.json says.
+
+    Attributes:
+        variant: of the networks.
+        crop: side of the training crops in pixels.
+        branches: of the self-ensemble; empty without one.
+    """
+
+    variant: Variant
+    crop: int
+    branches: tuple[str, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> _Description:
+        """Reads the description of a folder.
+
+        Raises:
+            InputError: there is none, or it says what no network can be built from.
+        """
+        path = folder / _DESCRIPTION
+        values = read_json(path)
+        try:
+            return cls._from_json(values)
+        except InputError as error:
+            raise InputError(f"{error}, in {path}") from None
+
+    @classmethod
+    def _from_json(cls, values: Any) -> _Description:
+        checked_keys(cls, values)
+        crop, branches = values["crop"], values["branches"]
+        if type(crop) is not int or not 1 <= crop <= 65536:
+            raise InputError(
+                f"Expected a crop of 1 to 65536 pixels. Received: {crop!r:.60}"
+            )
+        if (
+            not isinstance(branches, list)
+            or len(branches) > 64
+            or not all(isinstance(name, str) for name in branches)
+        ):
+            raise InputError(
+                f"Expected branches as a list of names. Received: {branches!r:.60}"
+            )
+        return cls(Variant.from_json(values["variant"]), crop, tuple(branches))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain dictionaries and lists."""
+        return {**dataclasses.asdict(self), "variant": self.variant.to_json()}
 
 
 def save(folder: Path, model: LoadedModel) -> None:
@@ -60,29 +112,18 @@ def save(folder: Path, model: LoadedModel) -> None:
     No file takes its name before all are written; the description comes last: a
     folder that has one is complete.
     """
-    description = {
-        "variant": model.variant.to_json(),
-        "crop": model.crop,
-        "branches": model.branches if model.ensemble else [],
-    }
-    text = json.dumps(description, indent=2) + "\n"
-    writers = {_NETWORK: functools.partial(_save, model.network)}
-    if model.ensemble is not None:
-        writers[_ENSEMBLE] = functools.partial(_save, model.ensemble)
-    writers[_DESCRIPTION] = lambda path: Path(path).write_text(text)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporaries = {name: folder / f".{os.getpid()}.{name}" for name in writers}
-    try:
-        for name, write in writers.items():
-            write(str(temporaries[name]))
-        for name, temporary in temporaries.items():
-            os.replace(temporary, folder / name)
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+    branches = model.branches if model.ensemble else ()
+    description = _Description(model.variant, model.crop, branches)
+    with contextlib.ExitStack() as files:
+        # The last to be entered takes its place first.
+        path = files.enter_context(replacing(folder / _DESCRIPTION))
+        write_json(path, description.to_json())
+        if model.ensemble is not None:
+            _save(model.ensemble, files.enter_context(replacing(folder / _ENSEMBLE)))
+        _save(model.network, files.enter_context(replacing(folder / _NETWORK)))
 
 
-def load(folder: Path, **layout) -> LoadedModel:
+def load(folder: Path, **layout: Any) -> LoadedModel:
     """Rebuilds the networks of a folder and loads their weights.
 
     Args:
@@ -92,14 +133,15 @@ def load(folder: Path, **layout) -> LoadedModel:
     Raises:
         InputError: the folder is not complete or its files are damaged.
     """
-    with _readable(folder) as description:
-        variant = Variant.from_json(description["variant"])
-        crop, branches = description["crop"], tuple(description["branches"])
-        # Here, so that a variant of a later version is no traceback.
-        network = build(variant)
+    from egnet_tf.models.networks import build, build_ensemble
+
+    description = _Description.read(folder)
+    variant, branches = description.variant, description.branches
+    _check_size(variant, folder / _NETWORK)
+    network = build(variant)
     _load(network, folder / _NETWORK)
     if layout:
-        # Keras stores weights in the order of the graph, and the layout changes it.
+        # Keras stores weights in the order of the graph, which the layout changes.
         laid_out = build(variant, **layout)
         transfer_weights(network, laid_out)
         network = laid_out
@@ -107,7 +149,7 @@ def load(folder: Path, **layout) -> LoadedModel:
     if branches:
         ensemble = build_ensemble(variant, len(branches))
         _load(ensemble, folder / _ENSEMBLE)
-    return LoadedModel(variant, network, ensemble, branches, crop)
+    return LoadedModel(variant, network, ensemble, branches, description.crop)
 
 
 def read_variant(folder: Path) -> Variant:
@@ -116,12 +158,11 @@ def read_variant(folder: Path) -> Variant:
     Raises:
         InputError: the folder has no sound description.
     """
-    with _readable(folder) as description:
-        return Variant.from_json(description["variant"])
+    return _Description.read(folder).variant
 
 
-def find_weights(model: str | os.PathLike) -> Path:
-    """The folder of weights that a person names.
+def find_weights(model: str | os.PathLike[str]) -> Path:
+    """The folder of weights that a user names.
 
     Args:
         model: a run's folder, or a variant whose weights come with the package.
@@ -152,8 +193,8 @@ def shipped(name: str) -> Path:
 def transfer_weights(source: keras.Model, target: keras.Model) -> None:
     """Copies weights between layers of equal names.
 
-    Layers that only `target` has keep their own: EGN, when a trained backbone moves
-    into a network with EGN.
+    Layers that only `target` has keep their own, as those of EGN do when a trained
+    backbone is taken over into a network with EGN.
 
     Raises:
         ValueError: `source` has weights for which `target` has no layer.
@@ -163,20 +204,23 @@ def transfer_weights(source: keras.Model, target: keras.Model) -> None:
             target.get_layer(layer.name).set_weights(layer.get_weights())
 
 
-@contextlib.contextmanager
-def _readable(folder: Path) -> Iterator[dict]:
-    """Yields the description; what goes wrong with it inside is the folder's fault."""
-    try:
-        yield json.loads((folder / _DESCRIPTION).read_text())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+def _check_size(variant: Variant, path: Path) -> None:
+    """Tells a description that asks for far more weights than there are.
+
+    Before anything is built: building it might take all memory.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    if size < 4 * variant.fewest_parameters:
         raise InputError(
-            f"Expected a folder of weights with a {_DESCRIPTION} of this version "
-            f"({type(error).__name__}). Received: {folder}"
-        ) from error
+            f"Expected at least {variant.fewest_parameters:,} weights of float32 for "
+            f"the {_DESCRIPTION} beside. Received: {path} of {size:,} bytes"
+        )
 
 
-def _save(model: keras.Model, path: str) -> None:
+def _save(model: keras.Model, path: Path) -> None:
     """As Keras does, but in HDF5's newer layout: 0.6 MB less for `egnet_mobile`."""
+    import h5py
+
     keras_file = f"{path}.keras.weights.h5"
     try:
         model.save_weights(keras_file)
@@ -184,25 +228,24 @@ def _save(model: keras.Model, path: str) -> None:
             h5py.File(keras_file) as source,
             h5py.File(path, "w", libver="latest") as target,
         ):
-            _copy(source, target)
+
+            def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+                if isinstance(item, h5py.Dataset):
+                    target[name] = item[()]
+                else:
+                    target.require_group(name)
+                target[name].attrs.update(item.attrs)
+
+            target.attrs.update(source.attrs)
+            source.visititems(copy)
     finally:
         Path(keras_file).unlink(missing_ok=True)
-
-
-def _copy(source: h5py.Group, target: h5py.Group) -> None:
-    target.attrs.update(source.attrs)
-    for name, item in source.items():
-        if isinstance(item, h5py.Group):
-            _copy(item, target.create_group(name))
-        else:
-            target[name] = item[()]
-            target[name].attrs.update(item.attrs)
 
 
 def _load(model: keras.Model, path: Path) -> None:
     try:
         with warnings.catch_warnings():
-            # Keras warns of layers that the file does not have and leaves them new.
+            # Keras only warns about layers that the file does not have.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(str(path))
     except (OSError, ValueError, KeyError, UserWarning) as error:

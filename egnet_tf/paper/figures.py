@@ -193,7 +193,7 @@ def _note(title: str, image: np.ndarray, sharp: np.ndarray | None) -> str:
 def _features() -> np.ndarray:
     loaded, image = _loaded(), read_image(_INPUT.value)
     image = _cropped(image, loaded.size_multiple)
-    stages = models.egn_features(loaded.network, _batch(image))
+    stages = models.egn_features(loaded, _batch(image))
     if not stages:
         raise InputError(f"Expected a network with EGN. Received: {_MODEL.value}")
     drawn = [

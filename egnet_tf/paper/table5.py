@@ -89,8 +89,7 @@ def main() -> None:
 
 def _features_of(model: str) -> keras.Model:
     loaded = models.load(models.find_weights(model))
-    stride = loaded.variant.options.get("stem_stride", 1)
-    positions = (_CROP.value // stride) ** 2
+    positions = (_CROP.value // loaded.variant.backbone.stride) ** 2
     if _CROP.value % loaded.size_multiple or _SAMPLES.value > positions:
         raise InputError(
             f"Expected --crop to be a multiple of {loaded.size_multiple} and --samples "

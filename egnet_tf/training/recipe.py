@@ -14,9 +14,10 @@ from typing import Any
 from egnet_tf.data.augment import Augment
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
-from egnet_tf.losses import LOSSES
-from egnet_tf.models import VARIANTS, Variant, find_weights, read_variant, variant
-from egnet_tf.models.egn import INPUTS
+from egnet_tf.loss_weights import LOSSES
+from egnet_tf.models.configs import INPUTS
+from egnet_tf.models.variants import VARIANTS, Variant, variant
+from egnet_tf.models.weights import find_weights, read_variant
 from egnet_tf.options import changes, from_text, option, to_text
 
 
@@ -167,14 +168,14 @@ class Recipe:
         """
         chosen = variant(self.variant)
         if self.init_weights:
-            initial = read_variant(find_weights(self.init_weights))
-            if initial.backbone != chosen.backbone:
+            initial = read_variant(find_weights(self.init_weights)).backbone
+            if initial.name != chosen.backbone.name:
                 raise InputError(
-                    f"Expected --init_weights of {chosen.backbone}, the backbone of "
-                    f"{self.variant}. Received: {initial.backbone} in "
+                    f"Expected --init_weights of {chosen.backbone.name}, the backbone "
+                    f"of {self.variant}. Received: {initial.name} in "
                     f"{self.init_weights}"
                 )
-            chosen = dataclasses.replace(chosen, options=initial.options)
+            chosen = dataclasses.replace(chosen, backbone=initial)
         if chosen.egn is None:
             return chosen
         egn = dataclasses.replace(
@@ -210,8 +211,8 @@ class Recipe:
             )
         return phases
 
-    def loss_terms(self) -> dict:
-        """The terms of the loss, see `egnet_tf.losses.stage_losses`."""
+    def loss_terms(self) -> dict[str, float]:
+        """The weights of the loss, see `egnet_tf.losses.stage_losses`."""
         terms = dict(LOSSES[self.loss])
         if not self.gradient_loss:
             terms.pop("gradient", None)

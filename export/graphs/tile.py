@@ -10,7 +10,6 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
-from egnet_tf.layers import PositionAttention, SupervisedAttention
 
 TILE = 256
 
@@ -43,58 +42,17 @@ def tile_model(
         raise InputError(
             f"Expected a tile that is a multiple of {multiple}. Received: {tile}"
         )
-    network = models.build(loaded.variant, stack_patches=False)
+    network = models.build(
+        loaded.variant,
+        stack_patches=False,
+        attention_block=None,
+        unfold_transposed=True,
+    )
     models.transfer_weights(loaded.network, network)
-    _attend_at_once(network)
-    _unfold_transposed_convolutions(network)
     ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
     restored = _RestoreTile(network, ensemble, branches, name="restored")(image)
     return keras.Model(image, {"restored": restored}, name="tile")
-
-
-def _attend_at_once(network: keras.Model) -> None:
-    """Takes the loop over blocks of queries out of position attention.
-
-    The numbers are the same, and a tile is small enough for the whole matrix.
-    """
-    for layer in network.layers:
-        if isinstance(layer, PositionAttention):
-            layer.block = None
-        elif isinstance(layer, keras.Model):
-            _attend_at_once(layer)
-
-
-def _unfold_transposed_convolutions(network: keras.Model) -> None:
-    """Computes convolutions that end in an image as 1x1 ones and a rearrangement.
-
-    A transposed convolution whose kernel is as large as its stride gives every position
-    a patch of its own: the numbers are the same. LiteRT's 8-bit kernel for the
-    transposed form took 41 of the 118 ms of a tile.
-    """
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            _unfold_transposed_convolutions(layer)
-        elif isinstance(layer, SupervisedAttention):
-            _unfold(layer.to_image)
-        else:
-            _unfold(layer)
-
-
-def _unfold(layer: keras.layers.Layer) -> None:
-    if not isinstance(layer, keras.layers.Conv2DTranspose) or layer.use_bias:
-        return
-    if tuple(layer.kernel_size) != tuple(layer.strides) or layer.padding != "valid":
-        return
-    stride = layer.strides[0]
-
-    def call(x):
-        # (stride, stride, out, in) -> (1, 1, in, stride * stride * out)
-        kernel = tf.transpose(tf.convert_to_tensor(layer.kernel), [3, 0, 1, 2])
-        kernel = tf.reshape(kernel, [1, 1, kernel.shape[0], -1])
-        return tf.nn.depth_to_space(tf.nn.conv2d(x, kernel, 1, "VALID"), stride)
-
-    layer.call = call
 
 
 class _RestoreTile(keras.layers.Layer):

@@ -24,10 +24,9 @@ def pairs():
 def device_model():
     """The variant for phones with a few channels, moved off the identity."""
     mobile = models.variant("egnet_mobile")
-    few = {"num_features": 8, "unet_features": 8, "num_cabs": 1}
     variant = dataclasses.replace(
         mobile,
-        options={**mobile.options, **few},
+        backbone=dataclasses.replace(mobile.backbone, num_features=8, unet_features=8),
         egn=dataclasses.replace(mobile.egn, filters=8, num_modules=1, key_filters=4),
         ensemble_features=4,
     )

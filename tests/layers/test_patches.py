@@ -48,7 +48,7 @@ def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, images):
     same, total = level.map(
         lambda a, b: (a, keras.layers.Add()([a, b])), level.map(lambda a: a)
     ).unzip()
-    joined = [p.join("width").join("height").tensor for p in (same, total)]
+    joined = [p.join_all() for p in (same, total)]
     assert joined[0].shape == (None, 4, 8, 3)
     model = keras.Model(image, [*level.tensors, *joined])
 
@@ -64,7 +64,7 @@ def test_sizes_left_open(images):
     image = keras.Input((None, None, 3))
     halves = Patches.whole(image, stacked=True).halve("height")
     assert halves.tensor.shape == (None, None, None, 3)
-    model = keras.Model(image, halves.join("height").tensor)
+    model = keras.Model(image, halves.join().tensor)
     np.testing.assert_array_equal(model(images), images)
 
 
@@ -77,7 +77,7 @@ def test_images_keep_all_their_bits_under_mixed_precision(stacked):
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         image = keras.Input((4, 8, 3))
-        level = Patches.whole(image, stacked=stacked).halve("height").join("height")
+        level = Patches.whole(image, stacked=stacked).halve("height").join()
     finally:
         keras.mixed_precision.set_global_policy(before)
     model = keras.Model(image, level.tensor)

@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from egnet_tf.models import build, dmphn, finest, transfer_weights
+from egnet_tf.models import DMPHNConfig, Layout, build, finest, transfer_weights
+from egnet_tf.models.dmphn import dmphn
 
-NARROW = {"num_features": 2}
+NARROW = DMPHNConfig(num_features=2)
 
 
 @pytest.fixture(scope="module")
 def network(randomise):
-    return randomise(dmphn(**NARROW), stddev=0.3)
+    return randomise(dmphn(NARROW), stddev=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def test_has_the_published_parameters():
     assert build("dmphn").count_params() == 7_232_524
 
 
-def test_restores_a_image_of_the_same_size(network, image):
+def test_restores_an_image_of_the_same_size(network, image):
     outputs = network(image)
     assert list(outputs) == ["stage4"]
     assert finest(outputs).shape == image.shape
@@ -31,7 +32,7 @@ def test_restores_a_image_of_the_same_size(network, image):
 
 def test_is_centred_at_grey(randomise):
     # Without biases, and at 0.5 everywhere, there is nothing to convolve.
-    network = randomise(dmphn(**NARROW))
+    network = randomise(dmphn(NARROW))
     for layer in network.layers:
         layer.set_weights([w * (w.ndim > 1) for w in layer.get_weights()])
     grey = np.full((1, 16, 16, 3), 0.5, np.float32)
@@ -54,7 +55,7 @@ def test_enhance_sees_the_joined_patches_of_each_stage(layout, image):
         # New Keras tensors, so that they can be a model's outputs.
         return keras.layers.Rescaling(1.0)(features)
 
-    model = dmphn(**NARROW, **layout, enhance=enhance)
+    model = dmphn(NARROW, Layout(**layout), enhance)
     probe = keras.Model(model.input, [seen[stage] for stage in (1, 2, 3, 4)])
     top, left = np.s_[:, :16], np.s_[:, :, :24]
     bottom, right = np.s_[:, 16:], np.s_[:, :, 24:]
@@ -71,7 +72,7 @@ def test_enhance_sees_the_joined_patches_of_each_stage(layout, image):
 def test_what_enhance_returns_is_decoded(network, image):
     for stage in (1, 4):
         enhanced = dmphn(
-            **NARROW,
+            NARROW,
             enhance=lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0),
         )
         transfer_weights(network, enhanced)
@@ -83,13 +84,13 @@ def test_layouts_are_one_network(network, image):
     expected = network(image)["stage4"]
     fixed = {"image_size": (32, 48), "batch_size": 2}
     for layout in ({"stack_patches": False, **fixed}, {"recompute": True}):
-        other = dmphn(**NARROW, **layout)
+        other = dmphn(NARROW, Layout(**layout))
         transfer_weights(network, other)
         np.testing.assert_allclose(other(image)["stage4"], expected, atol=1e-5)
 
 
 def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
-    mixed = dmphn(**NARROW)
+    mixed = dmphn(NARROW)
     transfer_weights(network, mixed)
     expected = network(image)
     for name, stage in mixed(image).items():
@@ -101,7 +102,7 @@ def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
 
 def test_refuses_sizes_it_cannot_cut():
     with pytest.raises(ValueError, match=r"multiples of 16\. Received: \(32, 40\)"):
-        dmphn(**NARROW, image_size=(32, 40))
+        dmphn(NARROW, Layout(image_size=(32, 40)))
 
 
 def test_with_egn_begins_as_the_backbone(image):

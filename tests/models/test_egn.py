@@ -10,8 +10,8 @@ from egnet_tf.layers import (
     ResidualSpatialAttention,
     gradient_map,
 )
-from egnet_tf.models import EGNConfig, Enhancer, egn
-from egnet_tf.models.egn import ImplicitInput
+from egnet_tf.models import EGNConfig, Enhancer
+from egnet_tf.models.egn import ImplicitInput, egn
 
 CONFIG = EGNConfig(filters=6, num_modules=2, key_filters=3)
 
@@ -133,8 +133,3 @@ def test_enhancer_makes_one_network_a_stage(inputs):
     assert model.count_params() == 2 * egn(4, CONFIG, 4).count_params()
     for y in model(inputs):
         np.testing.assert_array_equal(y, inputs[0])
-
-
-def test_refuses_an_unknown_input():
-    with pytest.raises(ValueError, match=r"must be one of .* Received: 'sobel'"):
-        EGNConfig(filters=4, num_modules=1, input="sobel")

@@ -17,7 +17,7 @@ def import_torch(backbone, checkpoint, run, **environment):
 @pytest.fixture(scope="module")
 def narrow(randomise):
     """DMPHN of two channels and its weights, by the eight files' names."""
-    network = randomise(models.dmphn(num_features=2))
+    network = randomise(models.build(models.Variant(models.DMPHNConfig(2))))
     numbers = {
         "encoder": [1, 2, 3, 5, 6, 7, 9, 10, 11],
         "decoder": [13, 14, 16, 17, 18, 20, 21, 22, 24],

@@ -3,15 +3,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from egnet_tf.losses import LOSSES, content_loss, stage_losses
-from egnet_tf.models import build, finest, mimo_unet, transfer_weights
+from egnet_tf.loss_weights import LOSSES
+from egnet_tf.losses import stage_losses
+from egnet_tf.models import Layout, MIMOUNetConfig, build, finest, transfer_weights
+from egnet_tf.models.mimo_unet import mimo_unet
 
-NARROW = {"num_features": 4, "num_blocks": 1}
+NARROW = MIMOUNetConfig(num_features=4, num_blocks=1)
 
 
 @pytest.fixture(scope="module")
 def network(randomise):
-    return randomise(mimo_unet(**NARROW))
+    return randomise(mimo_unet(NARROW))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def test_has_the_published_parameters(name, parameters):
 
 
 def test_a_new_network_returns_its_input_at_three_sizes(image):
-    outputs = mimo_unet(**NARROW)(image)
+    outputs = mimo_unet(NARROW)(image)
     assert all(stage.dtype == tf.float32 for stage in outputs.values())
     np.testing.assert_array_equal(outputs["stage3"], image)
     np.testing.assert_array_equal(outputs["stage2"], image[:, ::2, ::2])
@@ -42,7 +44,8 @@ def test_every_decoder_sees_what_enhance_returns(network, image):
         calls.append((stage, features.shape, seen_image.shape))
         return keras.layers.Rescaling(0.0)(features)
 
-    enhanced = mimo_unet(**NARROW, enhance=enhance, image_size=(16, 24), batch_size=2)
+    layout = Layout(image_size=(16, 24), batch_size=2)
+    enhanced = mimo_unet(NARROW, layout, enhance)
     assert calls == [(1, (2, 4, 6, 16), (2, 16, 24, 3))]
     transfer_weights(network, enhanced)
     before, after = network(image), enhanced(image)
@@ -58,14 +61,14 @@ def test_every_decoder_sees_what_enhance_returns(network, image):
 
 def test_layouts_are_one_network(network, image):
     for layout in ({"image_size": (16, 24), "batch_size": 2}, {"recompute": True}):
-        other = mimo_unet(**NARROW, **layout)
+        other = mimo_unet(NARROW, Layout(**layout))
         transfer_weights(network, other)
         for name, stage in other(image).items():
             np.testing.assert_allclose(stage, network(image)[name], atol=1e-5)
 
 
 def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
-    mixed = mimo_unet(**NARROW)
+    mixed = mimo_unet(NARROW)
     transfer_weights(network, mixed)
     expected = network(image)
     for name, stage in mixed(image).items():
@@ -77,7 +80,7 @@ def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
 
 def test_refuses_sizes_it_cannot_halve_twice():
     with pytest.raises(ValueError, match=r"multiples of 4\. Received: \(16, 18\)"):
-        mimo_unet(**NARROW, image_size=(16, 18))
+        mimo_unet(NARROW, Layout(image_size=(16, 18)))
 
 
 def test_the_loss_compares_each_stage_at_its_size(network, image, images):
@@ -92,7 +95,7 @@ def test_the_loss_compares_each_stage_at_its_size(network, image, images):
         np.mean((outputs[name] - target) ** 2, axis=(1, 2, 3))
         for name, target in targets.items()
     )
-    losses = stage_losses(outputs, sharp, {"content": (0.5, content_loss)})
+    losses = stage_losses(outputs, sharp, {"content": 0.5})
     np.testing.assert_allclose(losses["content"], expected, rtol=1e-5)
     np.testing.assert_allclose(losses["loss"], expected / 2, rtol=1e-5)
 

@@ -1,23 +1,23 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from egnet_tf.models import mprnet, transfer_weights
+from egnet_tf.models import Layout, MPRNetConfig, transfer_weights
+from egnet_tf.models.mprnet import mprnet
 
-NARROW = {
-    "num_features": 4,
-    "unet_features": 2,
-    "orsnet_features": 2,
-    "num_cabs": 1,
-    "num_level_cabs": 1,
-}
+NARROW = MPRNetConfig(
+    num_features=4, unet_features=2, orsnet_features=2, num_cabs=1, num_level_cabs=1
+)
+STRIDED = dataclasses.replace(NARROW, stem_stride=2)
 STAGES = ["stage3", "stage2", "stage1"]
 
 
 @pytest.fixture(scope="module")
 def network(randomise):
-    return randomise(mprnet(**NARROW))
+    return randomise(mprnet(NARROW))
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,10 @@ def image(images):
     return images(2, 16, 24, 3)
 
 
-@pytest.mark.parametrize("stem_stride", [1, 2])
-def test_a_new_network_returns_its_input(stem_stride, images):
+@pytest.mark.parametrize("config", [NARROW, STRIDED], ids=["full size", "strided"])
+def test_a_new_network_returns_its_input(config, images):
     image = images(1, 16, 32, 3)
-    stages = mprnet(**NARROW, stem_stride=stem_stride, activation="relu")(image)
+    stages = mprnet(dataclasses.replace(config, activation="relu"))(image)
     assert list(stages) == STAGES
     for stage in stages.values():
         assert stage.dtype == tf.float32
@@ -68,13 +68,8 @@ def test_the_hierarchy_encodes_quarters_and_halves(images):
         calls.append((stage, tuple(features.shape), tuple(image.shape)))
         return features
 
-    mprnet(
-        **NARROW,
-        enhance=enhance,
-        image_size=(16, 32),
-        batch_size=1,
-        stack_patches=False,
-    )
+    layout = Layout(image_size=(16, 32), batch_size=1, stack_patches=False)
+    mprnet(NARROW, layout, enhance)
     # Stage 1: each half, at a quarter of its resolution; stage 2: the whole.
     half = (1, (1, 2, 8, 8), (1, 8, 32, 3))
     assert calls == [half, half, (2, (1, 4, 8, 8), (1, 16, 32, 3))]
@@ -87,7 +82,7 @@ def test_enhance_sees_a_stack_behind_a_strided_stem(images):
         calls[stage] = (features, image)
         return keras.layers.Rescaling(1.0, offset=1.0)(features)
 
-    model = mprnet(**NARROW, stem_stride=2, enhance=enhance)
+    model = mprnet(STRIDED, enhance=enhance)
     probe = keras.Model(model.input, calls)
     seen = probe(images(3, 16, 32, 3))
     assert [tuple(x.shape) for x in seen[1]] == [(6, 1, 4, 8), (6, 8, 32, 3)]
@@ -97,10 +92,10 @@ def test_enhance_sees_a_stack_behind_a_strided_stem(images):
 
 
 def test_what_enhance_returns_is_decoded(randomise, image):
-    plain = randomise(mprnet(**NARROW))
+    plain = randomise(mprnet(NARROW))
     for stage in (1, 2):
         enhanced = mprnet(
-            **NARROW,
+            NARROW,
             enhance=lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0),
         )
         transfer_weights(plain, enhanced)
@@ -110,7 +105,7 @@ def test_what_enhance_returns_is_decoded(randomise, image):
 
 
 def test_patches_stacked_and_apart_are_one_network(network, image):
-    apart = mprnet(**NARROW, stack_patches=False)
+    apart = mprnet(NARROW, Layout(stack_patches=False))
     transfer_weights(network, apart)
     stacked, apart = network(image), apart(image)
     for name in STAGES:
@@ -119,7 +114,7 @@ def test_patches_stacked_and_apart_are_one_network(network, image):
 
 
 def test_a_fixed_size_and_batch_change_nothing(network, image):
-    fixed = mprnet(**NARROW, image_size=(16, 24), batch_size=2)
+    fixed = mprnet(NARROW, Layout(image_size=(16, 24), batch_size=2))
     assert fixed.input.shape == (2, 16, 24, 3)
     assert all(stage.shape == (2, 16, 24, 3) for stage in fixed.output.values())
     transfer_weights(network, fixed)
@@ -130,7 +125,7 @@ def test_a_fixed_size_and_batch_change_nothing(network, image):
 def test_one_slope_for_the_whole_network(network):
     slopes = [v for v in network.trainable_variables if v.shape == (1,)]
     assert len(slopes) == 1
-    relu = mprnet(**NARROW, activation="relu")
+    relu = mprnet(dataclasses.replace(NARROW, activation="relu"))
     assert relu.count_params() == network.count_params() - 1
 
 
@@ -139,16 +134,8 @@ def test_has_no_biases(network):
 
 
 @pytest.mark.parametrize(
-    "options, message",
-    [
-        ({"image_size": (16, 20)}, r"multiples of 8\. Received: \(16, 20\)"),
-        (
-            {"image_size": (16, 24), "stem_stride": 2},
-            r"multiples of 16\. Received: \(16, 24\)",
-        ),
-        ({"activation": "gelu"}, "activation must be .* Received: 'gelu'"),
-    ],
+    "config, size, multiple", [(NARROW, (16, 20), 8), (STRIDED, (16, 24), 16)]
 )
-def test_refuses_what_it_cannot_build(options, message):
-    with pytest.raises(ValueError, match=message):
-        mprnet(**NARROW, **options)
+def test_refuses_a_size_that_is_not_a_multiple(config, size, multiple):
+    with pytest.raises(ValueError, match=f"multiples of {multiple}. Received: .16, "):
+        mprnet(config, Layout(image_size=size))

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from egnet_tf.models import self_ensemble
-from egnet_tf.models.self_ensemble import WeightedSum
+from egnet_tf.models.self_ensemble import WeightedSum, self_ensemble
 
 
 @pytest.fixture

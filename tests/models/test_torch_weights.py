@@ -9,6 +9,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from egnet_tf.errors import InputError
+from egnet_tf.models import DMPHNConfig, MIMOUNetConfig, MPRNetConfig, Variant
 from egnet_tf.models.torch_weights import network_from_torch, state_dict_in
 
 
@@ -307,17 +308,17 @@ def mimo_unet(weights, image):
 
 
 PASSES = {"mprnet": mprnet, "dmphn": dmphn, "mimo_unet": mimo_unet}
-OPTIONS = {
-    "mprnet": {
-        "num_features": FEATURES,
-        "unet_features": UNET,
-        "orsnet_features": ORSNET,
-        "num_cabs": CABS,
-        "num_level_cabs": 2,
-        "reduction": REDUCTION,
-    },
-    "dmphn": {"num_features": 4},
-    "mimo_unet": {"num_features": 4, "num_blocks": 2},
+CONFIGS = {
+    "mprnet": MPRNetConfig(
+        num_features=FEATURES,
+        unet_features=UNET,
+        orsnet_features=ORSNET,
+        num_cabs=CABS,
+        num_level_cabs=2,
+        reduction=REDUCTION,
+    ),
+    "dmphn": DMPHNConfig(num_features=4),
+    "mimo_unet": MIMOUNetConfig(num_features=4, num_blocks=2),
 }
 
 
@@ -337,7 +338,7 @@ def checkpoint(request, image):
 def test_a_checkpoint_gives_the_reference_s_outputs(checkpoint, image):
     backbone, state, expected = checkpoint
     variant, network = network_from_torch(backbone, state)
-    assert (variant.backbone, variant.options) == (backbone, OPTIONS[backbone])
+    assert variant == Variant(CONFIGS[backbone])
     outputs = network(image)
     assert set(outputs) == set(expected)
     for name, stage in expected.items():

@@ -136,7 +136,7 @@ def test_size_multiple_is_what_the_builder_asks_for():
     for name in ("egnet_testing", "egnet_tiny"):
         multiple = variant(name).size_multiple
         build(name, image_size=(multiple, 3 * multiple))
-        with pytest.raises(ValueError, match=f"multiples of {multiple}. Received"):
+        with pytest.raises(ValueError, match=f"as multiples of {multiple}. Received"):
             build(name, image_size=(multiple + multiple // 2, multiple))
 
 

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -6,9 +7,12 @@ import pytest
 from egnet_tf.errors import InputError
 from egnet_tf.models import (
     LoadedModel,
+    MPRNetConfig,
+    Variant,
     build,
     build_ensemble,
     load,
+    read_variant,
     save,
     shipped,
     variant,
@@ -81,6 +85,11 @@ def edit(**changes):
     return apply
 
 
+def edit_backbone(**changes):
+    values = TESTING.to_json()
+    return edit(variant={**values, "backbone": {**values["backbone"], **changes}})
+
+
 DAMAGES = {
     "missing network": ("network.weights.h5", lambda path: path.unlink()),
     "missing ensemble": ("ensemble.weights.h5", lambda path: path.unlink()),
@@ -91,19 +100,7 @@ DAMAGES = {
     "truncated description": ("model.json", truncate),
     "description in no text": ("model.json", lambda path: path.write_bytes(b"\xff")),
     "a list": ("model.json", lambda path: path.write_text("[1]")),
-    "an unknown backbone": (
-        "model.json",
-        edit(variant={**TESTING.to_json(), "backbone": "vgg"}),
-    ),
-    "an option of a later version": (
-        "model.json",
-        edit(variant={**TESTING.to_json(), "options": {"num_heads": 4}}),
-    ),
-    "a wider network": (
-        "model.json",
-        edit(variant={**TESTING.to_json(), "options": {"num_features": 8}}),
-    ),
-    "a number of branches": ("model.json", edit(branches=2)),
+    "a wider network": ("model.json", edit_backbone(num_features=6)),
     "too many branches": ("model.json", edit(branches=["half", "whole", "four"])),
 }
 
@@ -112,9 +109,79 @@ DAMAGES = {
 def test_a_damaged_folder_is_refused_in_one_line(damage, folder):
     name, apply = DAMAGES[damage]
     apply(folder / name)
-    with pytest.raises(InputError, match=r"^Expected .* Received: \S+$") as error:
+    with pytest.raises(InputError, match=r"^Expected .* Received: .*$") as error:
         load(folder)
     assert str(folder) in str(error.value)
+
+
+EGN = TESTING.to_json()["egn"]
+DESCRIPTIONS = {
+    "no variant": (edit(variant=None), "object for Variant. Received: None"),
+    "a list": (edit(variant=[1]), r"object for Variant. Received: \[1\]"),
+    "a name": (edit(variant="mprnet"), "for Variant. Received: 'mprnet'"),
+    "a backbone's name": (edit(variant={"backbone": "dmphn"}), "Received: 'dmphn'"),
+    "no backbone": (edit(variant={"egn": None}), "Variant.backbone. Received: none"),
+    "another backbone": (edit_backbone(name="vgg"), "mprnet, .* Received: .*'vgg'"),
+    "a list of backbones": (
+        edit_backbone(name=["mprnet"]),
+        r"Received: .*\['mprnet'\]",
+    ),
+    "a key of a later version": (edit_backbone(num_heads=4), "Received: 'num_heads'"),
+    "a key beside": (edit(optimizer="adam"), "crop, .*Received: 'optimizer'"),
+    "text": (edit_backbone(num_features="4"), r"num_features .* Received: '4'"),
+    "a fraction": (edit_backbone(num_features=4.0), "type int .* Received: 4.0"),
+    "true": (edit_backbone(num_cabs=True), "num_cabs .* Received: True"),
+    "zero": (edit_backbone(reduction=0), "from 1 to 1024. Received: 0"),
+    "an activation": (
+        edit_backbone(activation="gelu"),
+        "prelu, relu. Received: 'gelu'",
+    ),
+    "no filters": (
+        edit(variant={**TESTING.to_json(), "egn": {"num_modules": 1}}),
+        "EGNConfig.filters. Received: none",
+    ),
+    "not a number": (
+        edit(
+            variant={**TESTING.to_json(), "egn": {**EGN, "implicit_stddev": math.nan}}
+        ),
+        "implicit_stddev .* Received: nan",
+    ),
+    "an input": (
+        edit(variant={**TESTING.to_json(), "egn": {**EGN, "input": "sobel"}}),
+        "as one of gradient, .* Received: 'sobel'",
+    ),
+    "ensemble": (
+        edit(variant={**TESTING.to_json(), "ensemble_features": 1e9}),
+        "ensemble_features .* Received: 1000000000.0",
+    ),
+    "a huge network": (
+        edit_backbone(num_features=1024, num_cabs=64),
+        r"at least [\d,]+ weights .* Received: .* bytes",
+    ),
+    "a deep network": (edit_backbone(num_cabs=10**9), "num_cabs .* to 64. Received: 1"),
+    "a crop of text": (edit(crop="48"), "crop .* Received: '48'"),
+    "no crop": (edit(crop=0), "crop .* Received: 0"),
+    "a number of branches": (edit(branches=2), "branches .* Received: 2"),
+    "numbers as branches": (edit(branches=[1, 2]), r"branches .* Received: \[1, 2\]"),
+    "long": (edit(branches="x" * 10**6), r"branches .* Received: 'x{1,59}, in "),
+}
+
+
+@pytest.mark.parametrize("what", DESCRIPTIONS)
+def test_a_description_is_checked_before_anything_is_built(what, folder, monkeypatch):
+    apply, message = DESCRIPTIONS[what]
+    apply(folder / "model.json")
+    monkeypatch.setattr("egnet_tf.models.networks.build", None)
+    with pytest.raises(InputError, match=message) as error:
+        load(folder)
+    assert str(error.value).count("\n") == 0 and str(folder) in str(error.value)
+
+
+def test_keys_with_a_default_may_be_absent(folder):
+    edit(variant={"backbone": {"name": "mprnet", "num_features": 4}})(
+        folder / "model.json"
+    )
+    assert read_variant(folder) == Variant(MPRNetConfig(num_features=4))
 
 
 def test_saving_that_fails_leaves_the_old_folder(folder, trained, monkeypatch):

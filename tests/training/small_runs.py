@@ -20,8 +20,7 @@ import tensorflow as tf
 
 from conftest import OneConvolution
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.models import VARIANTS, Variant
-from egnet_tf.models.egn import EGNConfig
+from egnet_tf.models import VARIANTS, EGNConfig, MIMOUNetConfig, Variant
 from egnet_tf.training import Recipe, RunFolder, train
 from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.log import PhaseLog
@@ -30,8 +29,7 @@ from egnet_tf.training.state import StepOptions, TrainState
 
 # Replaces the tests' network: half as large, with a third of its layers.
 VARIANTS["egnet_testing"] = Variant(
-    "mimo_unet",
-    options={"num_features": 2, "num_blocks": 1},
+    MIMOUNetConfig(num_features=2, num_blocks=1),
     egn=EGNConfig(filters=4, num_modules=1, key_filters=2),
     ensemble_features=2,
 )

@@ -11,8 +11,8 @@ from egnet_tf.training.phases import Phase
 
 TESTING = models.variant("egnet_testing")
 # Two features more than the variant of that name has.
-WIDER = dataclasses.replace(
-    TESTING, egn=None, options={**TESTING.options, "num_features": 6}
+WIDER = models.Variant(
+    dataclasses.replace(TESTING.backbone, num_features=6), ensemble_features=4
 )
 IMAGE = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
 

@@ -1,0 +1,28 @@
+"""Packages that import a module of theirs when one of its names is first used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+
+
+def lazy_names(
+    package: str, homes: Mapping[str, Sequence[str]]
+) -> Callable[[str], object]:
+    """Makes the `__getattr__` of a package (PEP 562).
+
+    A name must not be that of a module of the package: Python sets modules as
+    attributes of their package once they are imported.
+
+    Args:
+        package: its `__name__`.
+        homes: the package's names by the module they come from.
+    """
+    modules = {name: module for module, names in homes.items() for name in names}
+
+    def get(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(modules[name]), name)
+
+    return get
