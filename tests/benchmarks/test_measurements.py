@@ -12,7 +12,8 @@ from egnet_tf.benchmarks import layout, model, recompute
 from egnet_tf.benchmarks.networks import Size, build_for, parse_size
 from egnet_tf.benchmarks.training_step import training_step
 from egnet_tf.errors import InputError
-from egnet_tf.losses import LOSSES, stage_losses
+from egnet_tf.loss_weights import LOSSES
+from egnet_tf.losses import stage_losses
 from egnet_tf.models import build, build_ensemble, multiply_adds, transfer_weights
 
 TINY = "egnet_testing"

@@ -55,7 +55,7 @@ def test_the_papers_recipe():
     assert (recipe.variant, recipe.crop, recipe.batch) == ("egnet", 256, 1)
     assert (recipe.learning_rate, recipe.final_learning_rate) == (2e-4, 1e-6)
     assert recipe.phase_steps()["backbone"] == recipe.phase_steps()["egn"] == 6_000_000
-    weights = {name: weight for name, (weight, _) in recipe.loss_terms().items()}
+    weights = recipe.loss_terms()
     assert weights == {"content": 1, "gradient": 0.05, "ms_ssim": 0.1}
 
 
