@@ -1,53 +1,54 @@
 """Writes an ONNX file: python -m export.onnx --model=runs/quickstart --output=dist.
 
-Images of any size and batch, or with --tile tiles of one size. It is checked by
-onnx.checker and run by onnxruntime on photographs, in a process of its own, against
-the Keras model before it is put in its place. Needs the extra `onnx`.
+It takes images of any size and batch size or, with --tile, tiles of one size. It is
+checked by onnx.checker, run by onnxruntime in a process of its own, and compared with
+the Keras model before it is moved into place. Needs the extra `onnx`.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from absl import flags
 
-from egnet_tf.cli import app
-from egnet_tf.cli.table import aligned
+from egnet_tf.cli import app, dataset_flags
+from export import command
+from export.checks.images import ODD_SIZE
 from export.checks.source import open_source
-from export.checks.table import row
-from export.onnx_writer import write_onnx
-
-_MODEL = flags.DEFINE_string(
-    "model", None, "a run's folder, or a variant", required=True
-)
-_OUTPUT = flags.DEFINE_string("output", None, "folder for the file", required=True)
-_TILE = flags.DEFINE_integer(
-    "tile", None, "side of the one size it takes; by default any size", 16
-)
-_BRANCHES = flags.DEFINE_list(
-    "branches", None, "of the self-ensemble; by default those it was trained for"
-)
-_DATASET = flags.DEFINE_string("dataset", "samples", "photographs for the check")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the dataset")
-_CHECKED = flags.DEFINE_integer("checked", 4, "the most windows of the check", 1)
-
-# No multiple of anything: padding and cropping are checked too.
-_WINDOW = (203, 251)
 
 
-def main() -> None:
-    """Writes the file and prints how large and how exact it is."""
-    tile = _TILE.value
-    source = open_source(
-        _MODEL.value,
-        branches=_BRANCHES.value,
-        dataset=_DATASET.value,
-        data_dir=_DATA_DIR.value,
-        size=(tile, tile) if tile else _WINDOW,
-        limit=_CHECKED.value,
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    command.define_flags(values, checked=4)
+    command.define_branches(values, None)
+    flags.DEFINE_integer(
+        "tile",
+        None,
+        "The side in pixels of the one size that the file takes; the default is any "
+        "size.",
+        lower_bound=16,
+        flag_values=values,
     )
-    print(aligned([row(write_onnx(source, Path(_OUTPUT.value), tile))]))
+
+
+def main(values: flags.FlagValues) -> None:
+    """Writes the file and prints how large and how exact it is."""
+    command.require_extra("onnx", "onnx", "tf2onnx", "onnxruntime")
+    source = open_source(
+        values.model,
+        dataset_flags.open_pairs(values),
+        dataset_flags.title(values),
+        branches=values.branches,
+        size=(values.tile, values.tile) if values.tile else ODD_SIZE,
+        limit=values.checked,
+    )
+
+    from export.checks.table import write_all
+    from export.onnx_writer import write_onnx
+
+    write_all([functools.partial(write_onnx, source, Path(values.output), values.tile)])
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

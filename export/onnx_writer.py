@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import onnx
 import tensorflow as tf
+import tf2onnx
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
-from egnet_tf.errors import InputError
 from egnet_tf.inference import memory_estimate
 from egnet_tf.inference.runners.onnx import BYTES_PER_PIXEL
-from export.checks.checked_export import Export, Source, write_checked
+from export.checks.checked_export import Export, image_description, write_checked
 from export.checks.parity import Tolerance
+from export.checks.source import Source
 from export.graphs.any_size import any_size_function
 from export.graphs.frozen import frozen
 from export.graphs.tile import tile_model
@@ -26,22 +28,14 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
     """Writes `<model>.onnx`, or `<model>_<tile>.onnx`.
 
     Args:
-        source: the model; for a tile, its photographs are of the tile's size.
+        source: the model; for a tile, with images of the tile's size.
         folder: for the file.
-        tile: side of the one size it takes, batch 1; None for any size and batch,
-            padded and cropped inside.
+        tile: side of the one size that the file takes, at batch size 1; None for any
+            size and batch size, padded and cropped inside.
 
     Raises:
-        InputError: the extra `onnx` is not installed, or see `write_checked`.
+        InputError: see `write_checked`.
     """
-    try:
-        import onnx
-        import tf2onnx
-    except ImportError as error:
-        raise InputError(
-            "Expected tf2onnx and onnx: pip install 'egnet-tf[onnx]'. "
-            f"Received: {error}"
-        ) from error
     graph = _any_size(source) if tile is None else _one_size(source, tile)
     (image,), (restored,) = graph.inputs, graph.outputs
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
@@ -64,13 +58,8 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
         )
     onnx.checker.check_model(model, full_check=True)
     name = source.name if tile is None else f"{source.name}_{tile}"
-    tensor = {
-        "shape": [*_DIMENSIONS, 3] if tile is None else [1, tile, tile, 3],
-        "layout": "NHWC",
-        "colours": "RGB, sRGB encoding",
-        "dtype": "float32",
-        "range": [0, 1],
-    }
+    dimensions = _DIMENSIONS if tile is None else (1, tile, tile)
+    tensor = image_description(*dimensions)
     return write_checked(
         folder / f"{name}.onnx",
         "ONNX" if tile is None else f"ONNX {tile}x{tile}",

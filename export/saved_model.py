@@ -2,58 +2,57 @@
 
 The next version, models/x/1, 2, ..., for TensorFlow Serving and for
 `tf.saved_model.load`: images of any size, as floats or as the bytes of JPEG and PNG
-files. It is run on photographs, in a process that knows TensorFlow alone, against the
-Keras model before it is put in its place.
+files. It is run by TensorFlow alone, in a process of its own, and compared with the
+Keras model before it is moved into place. Needs the extra `serving`.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from absl import flags
 
-from egnet_tf.cli import app
-from egnet_tf.cli.table import aligned
+from egnet_tf.cli import app, dataset_flags
+from export import command
+from export.checks.images import ODD_SIZE
 from export.checks.source import open_source
-from export.checks.table import row
-from export.saved_model_writer import write_version
-from export.serving_signatures import MAX_PIXELS
 
-_MODEL = flags.DEFINE_string(
-    "model", None, "a run's folder, or a variant", required=True
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "folder of the model's versions", required=True
-)
-_BRANCHES = flags.DEFINE_list(
-    "branches",
-    None,
-    "of the self-ensemble; by default those it was trained for. whole takes 1/2.25 of "
-    "the time of the paper's three",
-)
-_MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels", MAX_PIXELS, "of a request; more are refused", 1
-)
-_DATASET = flags.DEFINE_string("dataset", "samples", "photographs for the check")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the dataset")
-_CHECKED = flags.DEFINE_integer("checked", 4, "the most windows of the check", 1)
-
-# No multiple of anything: padding and cropping are checked too.
-_WINDOW = (203, 251)
+MAX_PIXELS = 2**21
+"""Just above 1920 x 1080."""
 
 
-def main() -> None:
-    """Writes the next version and prints how large and how exact it is."""
-    source = open_source(
-        _MODEL.value,
-        branches=_BRANCHES.value,
-        dataset=_DATASET.value,
-        data_dir=_DATA_DIR.value,
-        size=_WINDOW,
-        limit=_CHECKED.value,
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    command.define_flags(values, checked=4)
+    command.define_branches(values, None)
+    flags.DEFINE_integer(
+        "max_pixels",
+        MAX_PIXELS,
+        "The largest number of pixels in a request; larger requests are refused.",
+        lower_bound=1,
+        flag_values=values,
     )
-    print(aligned([row(write_version(source, Path(_OUTPUT.value), _MAX_PIXELS.value))]))
+
+
+def main(values: flags.FlagValues) -> None:
+    """Writes the next version and prints how large and how exact it is."""
+    command.require_extra("serving", "tensorflow_serving")
+    source = open_source(
+        values.model,
+        dataset_flags.open_pairs(values),
+        dataset_flags.title(values),
+        branches=values.branches,
+        size=ODD_SIZE,
+        limit=values.checked,
+    )
+
+    from export.checks.table import write_all
+    from export.saved_model_writer import write_version
+
+    folder = Path(values.output)
+    write_all([functools.partial(write_version, source, folder, values.max_pixels)])
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

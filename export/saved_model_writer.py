@@ -1,4 +1,4 @@
-"""Writes SavedModels as TensorFlow Serving wants them: <name>/<version>/."""
+"""Writes SavedModels in the layout of TensorFlow Serving: <name>/<version>/."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from egnet_tf.errors import InputError
-from export.checks.checked_export import Export, Source, write_checked
+from egnet_tf.images.convert import to_float
+from export.checks.checked_export import Export, image_description, write_checked
 from export.checks.parity import Tolerance
+from export.checks.source import Source
 from export.graphs.any_size import any_size_function
 from export.graphs.frozen import SIGNATURE, frozen, write_saved_model
 from export.serving_signatures import BYTES_SIGNATURE, serving_signatures
 
 TOLERANCE = Tolerance(1e-5, 0.001)
 _WARMUP_SIDE = 64
-"""Of the warm-up images in pixels: what is slow in a first request does not depend
+"""Side of the warm-up images in pixels: what makes a first request slow does not depend
 on the size."""
 
 
 def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
-    """Writes the next version of a model, whole or not at all.
+    """Writes the next version of a model.
 
     Args:
         source: the model.
@@ -30,7 +31,7 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
         max_pixels: see `export.serving_signatures`.
 
     Raises:
-        InputError: tensorflow-serving-api is not installed, or see `write_checked`.
+        InputError: see `write_checked`.
     """
     loaded = source.loaded
     restore = frozen(
@@ -49,13 +50,7 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
             for request in requests:
                 file.write(request)
 
-    image = {
-        "shape": [None, None, None, 3],
-        "layout": "NHWC",
-        "colours": "RGB, sRGB encoding",
-        "dtype": "float32",
-        "range": [0, 1],
-    }
+    image = image_description(None, None, None)
     files = {"shape": [None], "dtype": "string"}
     return write_checked(
         folder / str(_next_version(folder)),
@@ -85,34 +80,19 @@ def _next_version(folder: Path) -> int:
 
 def _warmup_requests(name: str) -> list[bytes]:
     """Records that TensorFlow Serving replays before it takes requests."""
-    try:
-        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-    except ImportError as error:
-        raise InputError(
-            "Expected tensorflow-serving-api for the warm-up requests: pip install "
-            f"'egnet-tf[serving]'. Received: {error}"
-        ) from error
     grey = np.full((_WARMUP_SIDE, _WARMUP_SIDE, 3), 128, np.uint8)
     inputs = {
-        SIGNATURE: ("image", grey[None].astype(np.float32) / 255),
-        BYTES_SIGNATURE: ("image_bytes", np.array([_png(grey)], object)),
+        SIGNATURE: ("image", to_float(grey)[None]),
+        BYTES_SIGNATURE: ("image_bytes", tf.io.encode_png(grey)[None].numpy()),
     }
     records = []
     for signature, (key, value) in inputs.items():
-        request = predict_pb2.PredictRequest()
+        request = predict_pb2.PredictRequest()  # pyright: ignore[reportAttributeAccessIssue]
         request.model_spec.name = name
         request.model_spec.signature_name = signature
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-        log = prediction_log_pb2.PredictionLog(
-            predict_log=prediction_log_pb2.PredictLog(request=request)
+        log = prediction_log_pb2.PredictionLog(  # pyright: ignore[reportAttributeAccessIssue]
+            predict_log=prediction_log_pb2.PredictLog(request=request)  # pyright: ignore[reportAttributeAccessIssue]
         )
         records.append(log.SerializeToString())
     return records
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    import io
-
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png")
-    return file.getvalue()

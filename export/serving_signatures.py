@@ -1,8 +1,8 @@
-"""What a SavedModel answers to: floats, or the bytes of image files.
+"""The signatures of a SavedModel: images as floats, or as the bytes of image files.
 
-A request that is wrong gets an error that says what was expected; the server goes on.
-Sizes are read off the head of an image file before anything is decoded, so that a
-small file that unfolds to a huge image costs nothing.
+A wrong request gets an error that says what was expected, and the server keeps running.
+Sizes are read from the header of an image file before anything is decoded, so that a
+small file that would decode to a huge image costs nothing.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ import tensorflow as tf
 from export.graphs.frozen import SIGNATURE
 
 BYTES_SIGNATURE = "deblur_bytes"
-MAX_PIXELS = 2**21
-"""Just above 1920 x 1080."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_SIZE_AT = 16  # Width and height follow, 4 bytes each, the highest first.
+_PNG_SIZE_AT = 16  # Width and height follow, 4 bytes each, big-endian.
 _HEAD = _PNG_SIZE_AT + 8
 _JPEG = b"\xff\xd8\xff"
 
 
 def serving_signatures(
-    restore: tf.types.experimental.ConcreteFunction, max_pixels: int = MAX_PIXELS
+    restore: tf.types.experimental.ConcreteFunction, max_pixels: int
 ) -> dict[str, Callable]:
     """Makes the signatures of a SavedModel.
 
@@ -36,8 +34,8 @@ def serving_signatures(
 
     Args:
         restore: [restored] of an image of any size, see `export.graphs.frozen.frozen`.
-        max_pixels: B * H * W of an image, or H * W of an image file, above which a
-            request is refused.
+        max_pixels: a request with more pixels (B * H * W of `image`, or H * W of one
+            image file) is refused.
     """
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), name="image")])
@@ -50,7 +48,7 @@ def serving_signatures(
         )
         with tf.control_dependencies([sizes_fit]):
             lowest, highest = tf.reduce_min(image), tf.reduce_max(image)
-            # NaN is neither above nor below: it is no number in [0, 1] either.
+            # Comparisons with NaN are false, so that it is refused as well.
             in_range = tf.debugging.Assert(
                 (lowest >= 0) & (highest <= 1),
                 ["Expected numbers in [0, 1]. Received:", lowest, "to", highest],
@@ -81,8 +79,8 @@ def serving_signatures(
 
 
 def _assert_takes(encoded: tf.Tensor, max_pixels: int) -> tf.Operation:
-    """Asserts that a file is a JPEG or PNG of a size that the server takes."""
-    # Zeros behind it, for files shorter than a head.
+    """Asserts that a file is a JPEG or PNG of an accepted size."""
+    # Padded with zeros, for files that are shorter than a header.
     head = tf.strings.substr(tf.strings.join([encoded, bytes(_HEAD)]), 0, _HEAD)
     is_png = tf.strings.substr(head, 0, len(_PNG)) == _PNG
     is_jpeg = tf.strings.substr(head, 0, len(_JPEG)) == _JPEG

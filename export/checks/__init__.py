@@ -1,1 +1,1 @@
-"""An export comes into place only after it was run and compared."""
+"""Every export is run and compared with its Keras model before it is written."""

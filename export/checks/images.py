@@ -1,4 +1,4 @@
-"""The photographs an export is calibrated with and checked on."""
+"""The images that an export is calibrated with and checked on."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import numpy as np
 
 from egnet_tf.data import Pair, Pairs
 from egnet_tf.errors import InputError
+from egnet_tf.images.convert import reflect_pad
+
+ODD_SIZE = (203, 251)
+"""Height and width of the windows for formats of any size: a multiple of nothing, so
+that padding and cropping are checked too."""
 
 
 def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
-    """Windows of whole images, as many as lie side by side, centred.
+    """Cuts images into as many windows as fit side by side, centred.
 
-    An image smaller than the window is mirrored at its right and bottom first. When
-    there are more windows than wanted, images give one after the other in turn.
+    An image smaller than the window is reflected at its bottom and right first. If
+    there are more windows than wanted, each image gives one in turn.
 
     Args:
         pairs: the dataset.
         size: height and width of a window in pixels.
-        limit: the most windows.
+        limit: the largest number of windows.
 
     Returns:
         Pairs of uint8 (height, width, 3).
@@ -47,30 +52,27 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
     return in_turn[:limit]
 
 
-def calibration_crops(pairs: Pairs, side: int, count: int) -> np.ndarray:
-    """Random crops of blurry photographs, for the ranges of a quantised network.
+def calibration_crops(pairs: Pairs, side: int, count: int) -> list[np.ndarray]:
+    """Random crops of blurry images, for the ranges of a quantised network.
 
     Args:
         pairs: the dataset, of its training split.
         side: of the crops in pixels.
-        count: how many.
+        count: the number of crops.
 
     Returns:
-        uint8 (count, side, side, 3); the same for the same arguments.
+        Crops, uint8 (side, side, 3); the same for the same arguments.
     """
     rng = np.random.default_rng(0)
-    return np.stack(
-        [
-            pairs.crop(pairs.draw(number, seed=0), side, rng).blurry
-            for number in range(count)
-        ]
-    )
+    return [
+        pairs.crop(pairs.draw(number, seed=0), side, rng).blurry
+        for number in range(count)
+    ]
 
 
 def _at_least(pair: Pair, size: tuple[int, int]) -> Pair:
-    missing = [
+    bottom, right = (
         max(0, length - side)
         for length, side in zip(size, pair.sharp.shape[:2], strict=True)
-    ]
-    padding = [(0, missing[0]), (0, missing[1]), (0, 0)]
-    return Pair(*(np.pad(image, padding, "reflect") for image in pair))
+    )
+    return Pair(*(reflect_pad(image, bottom, right) for image in pair))

@@ -9,25 +9,25 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.data import Pair
-from egnet_tf.metrics import protocol_named
+from egnet_tf.images.convert import to_float, to_uint8
 
 
 class Parity(NamedTuple):
-    """An exported file beside its Keras model, on photographs.
+    """An exported file compared with its Keras model on images.
 
-    PSNR and SSIM are of the protocol `plain` against the sharp photographs, the mean
-    of all windows.
+    PSNR and SSIM are those of the protocol `plain` against the sharp images, averaged
+    over the images.
 
     Attributes:
-        photographs: how many windows of photographs were restored.
+        photographs: the number of images (windows of a dataset's images).
         largest_difference: from Keras, of a value in [0, 1].
         psnr_to_keras: PSNR of the file's images against those of Keras, before
             rounding, in dB.
-        psnr_blurry: of what goes in.
-        psnr_keras: of what the Keras model restores.
-        psnr: of what the file restores.
-        ssim_keras: likewise.
-        ssim: likewise.
+        psnr_blurry: of the blurry images, in dB.
+        psnr_keras: of the images that the Keras model restores, in dB.
+        psnr: of the images that the file restores, in dB.
+        ssim_keras: of the images that the Keras model restores.
+        ssim: of the images that the file restores.
         db_lost: psnr_keras - psnr.
     """
 
@@ -43,19 +43,19 @@ class Parity(NamedTuple):
 
 
 class Tolerance(NamedTuple):
-    """What an exported file may differ by.
+    """The difference between an exported file and its Keras model that is accepted.
 
     Attributes:
         difference: the largest difference of a value in [0, 1]; infinite where the
-            loss in dB says it better (integer arithmetic).
-        db_lost: the most dB of PSNR lost against the sharp photographs.
+            loss in dB is the better measure (integer arithmetic).
+        db_lost: the largest loss of PSNR against the sharp images, in dB.
     """
 
     difference: float
     db_lost: float
 
     def broken_by(self, parity: Parity) -> str:
-        """Says what is above the tolerance; an empty text if nothing is."""
+        """Names what is above the tolerance; empty if nothing is."""
         # Not `>`: a NaN must not pass.
         if not parity.largest_difference <= self.difference:
             return f"a difference of {parity.largest_difference:.2g}"
@@ -64,7 +64,7 @@ class Tolerance(NamedTuple):
         return ""
 
     def __str__(self) -> str:
-        """As in "at most ..."."""
+        """As it follows the words "to stay within"."""
         lost = f"{self.db_lost:g} dB lost"
         if math.isinf(self.difference):
             return lost
@@ -76,12 +76,12 @@ def measure(
     expected: Sequence[np.ndarray],
     restored: Sequence[np.ndarray],
 ) -> Parity:
-    """Compares what a file restored with what Keras did.
+    """Compares the images that a file restored with those of Keras.
 
     Args:
-        pairs: the photographs, uint8 (H, W, 3).
-        expected: of Keras, float32 (H, W, 3) in [0, 1].
-        restored: of the file, likewise.
+        pairs: the images, uint8 (H, W, 3).
+        expected: restored by Keras, float32 (H, W, 3) in [0, 1].
+        restored: by the file, of the same form.
     """
     differences = [
         np.asarray(r, np.float64) - e for r, e in zip(restored, expected, strict=True)
@@ -90,7 +90,7 @@ def measure(
     mean_square = squares / sum(d.size for d in differences)
     blurry, keras, file = (
         [_score(image, pair.sharp) for image, pair in zip(of, pairs, strict=True)]
-        for of in ([p.blurry / 255 for p in pairs], expected, restored)
+        for of in ([to_float(p.blurry) for p in pairs], expected, restored)
     )
     psnr_keras, psnr = (np.mean([s.psnr for s in of]) for of in (keras, file))
     return Parity(
@@ -107,6 +107,8 @@ def measure(
 
 
 def _score(image: np.ndarray, sharp: np.ndarray):
-    # NaN becomes 0 here and is seen in the largest difference.
-    levels = np.rint(255 * np.clip(np.nan_to_num(image), 0, 1)).astype(np.uint8)
-    return protocol_named("plain").score(levels, sharp)
+    # Imported here, because SciPy takes most of a second.
+    from egnet_tf.metrics import protocol_named
+
+    # A NaN becomes 0 here; the largest difference shows it.
+    return protocol_named("plain").score(to_uint8(np.nan_to_num(image)), sharp)

@@ -1,10 +1,10 @@
-"""Runs an exported file as a stranger would: in a process of its own.
+"""Runs an exported model in a clean process.
 
 python -m export.checks.subprocess_run FILE IMAGES.npz RESTORED.npz
 
-FILE is a .tflite file, an .onnx file or the folder of a SavedModel; the arrays of
-IMAGES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by TensorFlow
-alone: nothing of this project is imported then.
+FILE is a .tflite file, an .onnx file or the folder of a SavedModel; the arrays in
+IMAGES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by TensorFlow alone,
+without importing anything of this project.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import numpy as np
 
 
 class RunError(Exception):
-    """The process failed; its message says how."""
+    """The process failed; the message is its last line or its signal."""
 
 
-def run_fresh(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Restores images with an exported file in a fresh process.
+def run_in_subprocess(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Restores images with an exported file in a process of its own.
 
     Args:
         file: see the module.
@@ -40,8 +40,8 @@ def run_fresh(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         given, result = Path(folder, "given.npz"), Path(folder, "result.npz")
         np.savez(given, *images)
-        here = str(Path(__file__).parents[1])
-        path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
             [sys.executable, "-m", "export.checks.subprocess_run", file, given, result],
             env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -57,8 +57,8 @@ def run_fresh(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
             return [arrays[name] for name in arrays.files]
 
 
-def opened(file: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """The function float32 (1, H, W, 3) -> restored of an exported file."""
+def open_file(file: Path) -> Callable[[np.ndarray], object]:
+    """Returns the function of an exported file: float32 (1, H, W, 3) -> restored."""
     if file.suffix == ".tflite":
         from egnet_tf.inference.runners.litert import LiteRTRunner
 
@@ -71,12 +71,12 @@ def opened(file: Path) -> Callable[[np.ndarray], np.ndarray]:
 
     loaded = tf.saved_model.load(str(file))
     signature = loaded.signatures["serving_default"]
-    # The signature's constants live as long as what was loaded: kept by the closure.
+    # The closure keeps `loaded`, without which the signature's constants are freed.
     return lambda image: loaded and signature(image=tf.constant(image))["restored"]
 
 
 def _main(file: str, given: str, result: str) -> None:
-    restore = opened(Path(file))
+    restore = open_file(Path(file))
     with np.load(given) as images:
         restored = [np.asarray(restore(images[name])) for name in images.files]
     np.savez(result, *restored)

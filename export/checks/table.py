@@ -1,10 +1,13 @@
-"""Exports as rows of a table."""
+"""The table of several exports, those that were refused named below it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
-from export.checks.checked_export import Export
+from egnet_tf.cli.table import aligned, write_csv
+from export.checks.checked_export import Export, ToleranceError
 
 
 class Row(NamedTuple):
@@ -16,8 +19,8 @@ class Row(NamedTuple):
         megabytes: of all its files.
         largest_difference: from Keras, of a value in [0, 1].
         psnr_to_keras: of the file's images against those of Keras, in dB.
-        psnr: against the sharp photographs, in dB.
-        ssim: likewise.
+        psnr: against the sharp images, in dB.
+        ssim: against the sharp images.
         db_lost: PSNR of Keras - PSNR of the file.
     """
 
@@ -31,11 +34,34 @@ class Row(NamedTuple):
     db_lost: float
 
 
-def row(export: Export) -> Row:
-    """The row of an export."""
+def write_all(writers: Iterable[Callable[[], Export]], csv: Path | None = None) -> None:
+    """Writes exports one after the other and prints a table of them.
+
+    Args:
+        writers: one function for each export.
+        csv: the file to write the table to as well.
+
+    Raises:
+        ToleranceError: some were refused; the others are written.
+    """
+    rows, refused = [], []
+    for write in writers:
+        try:
+            rows.append(_row(write()))
+        except ToleranceError as error:
+            refused.append(str(error))
+    if rows:
+        print(aligned(rows))
+        if csv:
+            write_csv(csv, rows)
+    if refused:
+        raise ToleranceError("; ".join(refused))
+
+
+def _row(export: Export) -> Row:
     parity = export.parity
     return Row(
-        # The folder of a SavedModel is called by its number.
+        # SavedModel folders are named by version.
         "/".join(export.path.parts[-2:]) if export.path.is_dir() else export.path.name,
         export.kind,
         export.size / 1e6,

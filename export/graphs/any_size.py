@@ -1,4 +1,4 @@
-"""The graph that goes onto a server: images of any size, restored."""
+"""The graph for servers, which restores images of any size."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def any_size_function(
     branches: Sequence[str],
     ensemble: keras.Model | None,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes the function that a server runs.
+    """Makes a function that restores images of any size.
 
-    Sizes that the network does not take are padded and cropped inside, as
+    Images are padded to a size that the network takes and cropped again inside, as
     `egnet_tf.inference.Restorer` does it: at the right and the bottom, by reflection
-    (`1234 -> 1234 321`), again and again where an image is smaller than its padding.
+    (`1234 -> 1234 321`), repeatedly where an image is smaller than its padding.
 
     Args:
         network: float32 (B, H, W, 3) -> stages.
-        size_multiple: what H and W of the network must be multiples of.
+        size_multiple: H and W of the network's input are multiples of it.
         branches: of the self-ensemble.
         ensemble: fuses them; None for their mean.
 
@@ -49,9 +49,9 @@ def any_size_function(
 
 
 def _padded(image: tf.Tensor, axis: int, length: tf.Tensor, multiple: int) -> tf.Tensor:
-    """Mirrors an axis up to the next multiple."""
+    """Reflects an axis up to the next multiple."""
     period = tf.maximum(2 * (length - 1), 1)
     positions = tf.range((length + multiple - 1) // multiple * multiple) % period
-    # A length of 1 has the period 1: all its positions are 0.
+    # A length of 1 has the period 1, so that all its positions are 0.
     mirrored = tf.minimum(positions, period - positions)
     return tf.gather(image, tf.minimum(mirrored, length - 1), axis=axis)

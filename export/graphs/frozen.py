@@ -1,4 +1,4 @@
-"""A network as a graph of operations and constants: what every format is made from.
+"""A network as a graph of operations and constants, from which every format is made.
 
 Keras 3 keeps its variables where the LiteRT converter does not find them, so they
 become constants here, once, before any converter sees the network. Such a graph needs
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import (
@@ -19,9 +20,7 @@ SIGNATURE = "serving_default"
 """Name of the signature `image` -> `restored` of every SavedModel and .tflite file."""
 
 
-def frozen(
-    restore: Callable[[tf.Tensor], tf.Tensor], image: tf.TensorSpec
-) -> tf.types.experimental.ConcreteFunction:
+def frozen(restore: Callable[[tf.Tensor], tf.Tensor], image: tf.TensorSpec) -> Any:
     """Traces a function once and turns its variables into constants.
 
     Args:
@@ -29,12 +28,13 @@ def frozen(
         image: shape of its input; None where a side is to stay open.
 
     Returns:
-        A function of the image that returns [restored].
+        A `ConcreteFunction` (whose public type lacks `inputs` and `graph`) of the image
+        that returns [restored].
     """
     spec = tf.TensorSpec(image.shape, image.dtype, name="image")
     function = tf.function(restore, input_signature=[spec], autograph=False)
-    # Loops stay functions: the older form of control flow that lowering gives is what
-    # the LiteRT and ONNX converters read less well.
+    # Loops stay functions: the converters of LiteRT and ONNX have more trouble with the
+    # older form of control flow, to which they would be lowered.
     return convert_variables_to_constants_v2(
         function.get_concrete_function(), lower_control_flow=False
     )
@@ -44,19 +44,19 @@ def write_saved_model(folder: Path, signatures: Mapping[str, Callable]) -> None:
     """Writes a SavedModel without variables.
 
     Args:
-        folder: where to.
+        folder: where to write it.
         signatures: tf.functions with an input signature that return dicts, by name.
     """
     module = tf.Module()
     # Tracked, or the constants inside would not be found when the folder is loaded.
-    module.functions = dict(signatures)
-    # Nothing here is trained: gradients of our own are left out.
+    module.functions = dict(signatures)  # pyright: ignore[reportAttributeAccessIssue]
+    # Nothing in it is trained, so that custom gradients are left out.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(folder), dict(signatures), options)
 
 
-def image_signature(function: tf.types.experimental.ConcreteFunction) -> Callable:
-    """The signature `image` -> {"restored"} around what `frozen` returned."""
+def image_signature(function: Any) -> Callable:
+    """Makes the signature `image` -> {"restored"} of what `frozen` returned."""
     (image,) = function.inputs
 
     @tf.function(input_signature=[tf.TensorSpec(image.shape, image.dtype, "image")])

@@ -1,4 +1,4 @@
-"""The graph that goes onto a device: one tile of fixed size, restored."""
+"""The graph for devices, which restores one tile of fixed size."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
 
-TILE = 256
-
 
 def tile_model(
     loaded: models.LoadedModel,
-    branches: Sequence[str] = ("whole",),
-    tile: int = TILE,
+    branches: Sequence[str],
+    tile: int,
 ) -> keras.Model:
     """Builds the model of one tile.
 
-    The patches of the hierarchy stand apart (batch 1, static slices) and position
-    attention sees all queries at once: devices run neither batches nor loops well.
+    The patches of the hierarchy are kept apart (batch size 1, static slices) and
+    position attention sees all queries at once, because devices run neither batches
+    nor loops well.
 
     Args:
         loaded: the trained networks.
-        branches: of the self-ensemble, fused inside the graph; by default the tile
-            is restored once.
+        branches: of the self-ensemble, fused inside the graph; ("whole",) restores
+            the tile once.
         tile: side in pixels.
 
     Returns:
@@ -35,7 +34,7 @@ def tile_model(
         clipped to [0, 1]}.
 
     Raises:
-        InputError: a tile that the network does not take.
+        InputError: the network does not take such a tile.
     """
     multiple = loaded.size_multiple * shrinkage(branches)
     if tile <= 0 or tile % multiple:

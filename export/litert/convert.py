@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
+from egnet_tf.images.convert import to_float
 from export.graphs.frozen import SIGNATURE, frozen, image_signature, write_saved_model
-from export.litert.inspect import is_convolution, output_names
+from export.litert.inspect import Model, is_convolution, output_names, pack, parse
 from export.litert.ranges import (
     activation_ranges,
     image_ranges,
@@ -41,13 +42,13 @@ class TileConverter:
         )
 
     def convert(
-        self, mode: str, crops: np.ndarray | None = None, uint8: bool = False
+        self, mode: str, crops: Sequence[np.ndarray] = (), uint8: bool = False
     ) -> bytes:
         """Converts it.
 
         Args:
             mode: a key of `export.litert.modes.TOLERANCES`.
-            crops: uint8 (N, tile, tile, 3) images, for a calibrated mode.
+            crops: uint8 images (tile, tile, 3), for a calibrated mode.
             uint8: input and output are bytes from 0 to 255; for int8.
 
         Returns:
@@ -64,7 +65,7 @@ class TileConverter:
     def _float32(self) -> bytes:
         return self._convert("float32")
 
-    def _convert(self, mode: str, crops: np.ndarray | None = None) -> bytes:
+    def _convert(self, mode: str, crops: Sequence[np.ndarray] = ()) -> bytes:
         with tempfile.TemporaryDirectory() as folder, muted_stderr():
             write_saved_model(Path(folder), {SIGNATURE: self._signature})
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -85,33 +86,33 @@ class TileConverter:
             return converter.convert()
 
     def _with_float_stems(self, float16: bytes) -> bytes:
-        exact = flatbuffer_utils.convert_bytearray_to_object(self._float32)
-        model = flatbuffer_utils.convert_bytearray_to_object(float16)
+        exact = parse(self._float32)
+        model = parse(float16)
         restore_float_weights(model, exact, _stems(output_names(exact)))
-        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+        return pack(model)
 
-    def _convert_int8(self, crops: np.ndarray, image_type: tf.DType) -> bytes:
-        exact = flatbuffer_utils.convert_bytearray_to_object(self._float32)
+    def _convert_int8(self, crops: Sequence[np.ndarray], image_type: Any) -> bytes:
+        exact = parse(self._float32)
         ranges = activation_ranges(exact, self._float32, _images(crops))
         set_ranges(exact, {**ranges, **image_ranges(exact)})
         # The converter's own way keeps no operators in float32 and takes no ranges.
         with muted_stderr():
-            content = mlir_quantize(
-                bytes(flatbuffer_utils.convert_object_to_bytearray(exact)),
+            content: Any = mlir_quantize(
+                pack(exact),
                 input_data_type=image_type,
                 output_data_type=image_type,
                 denylisted_nodes=_float_nodes(
                     output_names(exact), to_the_end=image_type == tf.float32
                 ),
             )
-        model = flatbuffer_utils.convert_bytearray_to_object(content)
+        model = parse(content)
         if repair_zero_ranges(model):
-            content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+            content = pack(model)
         return content
 
 
 def restore_float_weights(
-    float16: schema.ModelT, float32: schema.ModelT, outputs: Collection[str]
+    float16: Model, float32: Model, outputs: Collection[str]
 ) -> None:
     """Gives some convolutions of a float16 model their float32 weights back.
 
@@ -136,9 +137,7 @@ def restore_float_weights(
     graph.operators = operators
 
 
-def _exact_weights(
-    float32: schema.ModelT, outputs: Collection[str]
-) -> dict[bytes, np.ndarray]:
+def _exact_weights(float32: Model, outputs: Collection[str]) -> dict[bytes, np.ndarray]:
     """Maps each convolution's weights, rounded to float16, to the weights, flat."""
     (graph,) = float32.subgraphs
     exact = {}
@@ -176,6 +175,5 @@ def _stems(names: list[str]) -> list[str]:
     return [name for name in names if "shallow_conv" in name]
 
 
-def _images(crops: np.ndarray) -> Iterator[np.ndarray]:
-    for crop in crops:
-        yield crop[None].astype(np.float32) / np.float32(255)
+def _images(crops: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    return (to_float(crop)[None] for crop in crops)

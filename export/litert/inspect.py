@@ -1,12 +1,16 @@
-"""The contents of a .tflite file: its operators and the shapes of its tensors."""
+"""The contents of a .tflite file: parsing it, its operators, its tensors' shapes."""
 
 from __future__ import annotations
 
 import collections
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+
+Model = Any
+"""A `schema.ModelT`. Its generated annotations are of no use: they take every field
+for optional, and know lists where arrays are."""
 
 _ON_GPU = (
     "ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D "
@@ -55,9 +59,19 @@ class Contents(NamedTuple):
         return tuple(sorted(set(self.operators) - GPU_DELEGATE))
 
 
+def parse(content: bytes) -> Model:
+    """Reads the content of a .tflite file into objects that can be changed."""
+    return flatbuffer_utils.convert_bytearray_to_object(content)
+
+
+def pack(model: Model) -> bytes:
+    """The content of a .tflite file with these objects."""
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
 def read_contents(content: bytes) -> Contents:
     """Summarises the content of a .tflite file."""
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    model = parse(content)
     tensors = [t for graph in model.subgraphs for t in graph.tensors]
     signatures = [t.shapeSignature for t in tensors if t.shapeSignature is not None]
     return Contents(
@@ -72,18 +86,18 @@ def read_contents(content: bytes) -> Contents:
     )
 
 
-def operator_code(model: schema.ModelT, operator: schema.OperatorT) -> int:
+def operator_code(model: Model, operator: Any) -> int:
     """The kind of an operator, a `schema.BuiltinOperator`."""
     code = model.operatorCodes[operator.opcodeIndex]
     return flatbuffer_utils.get_builtin_code_from_operator_code(code)
 
 
-def output_names(model: schema.ModelT) -> list[str]:
+def output_names(model: Model) -> list[str]:
     """The name of each operator's first output, in the order of the operators."""
     (graph,) = model.subgraphs
     return [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators]
 
 
-def is_convolution(model: schema.ModelT, operator: schema.OperatorT) -> bool:
+def is_convolution(model: Model, operator: Any) -> bool:
     """Whether an operator is CONV_2D, whose inputs are image, weights, maybe bias."""
     return operator_code(model, operator) == schema.BuiltinOperator.CONV_2D

@@ -12,12 +12,13 @@ All functions work on a parsed file, so that it is read and written once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export.litert.inspect import is_convolution, operator_code
+from export.litert.inspect import Model, is_convolution, operator_code
 
 _OUTSIDE = 3e-5
 _VALUES = 2048
@@ -35,17 +36,17 @@ _XNNPACK_LIMIT = 2.0**8
 _INT8_MAX = 127
 
 
-def set_ranges(model: schema.ModelT, ranges: Mapping[int, tuple[float, float]]) -> None:
+def set_ranges(model: Model, ranges: Mapping[int, tuple[float, float]]) -> None:
     """Writes the (minimum, maximum) of tensors, by index, into a float32 model."""
     (graph,) = model.subgraphs
     for index, (low, high) in ranges.items():
         graph.tensors[index].quantization = schema.QuantizationParametersT(
-            min=np.float32([low]), max=np.float32([high])
+            min=np.array([low], np.float32), max=np.array([high], np.float32)
         )
 
 
 def activation_ranges(
-    model: schema.ModelT, content: bytes, images: Iterable[np.ndarray]
+    model: Model, content: bytes, images: Iterable[np.ndarray]
 ) -> dict[int, tuple[float, float]]:
     """Measures the range of every operator's output on images.
 
@@ -85,7 +86,7 @@ def activation_ranges(
     return ranges
 
 
-def image_ranges(model: schema.ModelT) -> dict[int, tuple[float, float]]:
+def image_ranges(model: Model) -> dict[int, tuple[float, float]]:
     """The range [0, 1] for the input, all that is cut out of it, and the output.
 
     What is cut out of an image has the image's scale, and the converter prefers the
@@ -108,7 +109,7 @@ def image_ranges(model: schema.ModelT) -> dict[int, tuple[float, float]]:
     return dict.fromkeys(images, (0.0, 1.0))
 
 
-def repair_zero_ranges(model: schema.ModelT) -> bool:
+def repair_zero_ranges(model: Model) -> bool:
     """Gives the convolutions of an int8 model scales that XNNPACK accepts.
 
     The squeezing convolution of a channel attention ends in a ReLU. Where it gives
@@ -138,7 +139,7 @@ def repair_zero_ranges(model: schema.ModelT) -> bool:
             product = float(np.max(scales[0] * scales[1]))
             if product / scales[2][0] < _XNNPACK_LIMIT:
                 continue
-            output.quantization.scale = np.float32([product * _INT8_MAX])
+            output.quantization.scale = np.array([product * _INT8_MAX], np.float32)
             changed = True
             for taken, kernel, *bias, _ in convolutions:
                 if taken is output and bias:
@@ -146,12 +147,12 @@ def repair_zero_ranges(model: schema.ModelT) -> bool:
     return changed
 
 
-def _scale(tensor: schema.TensorT) -> np.ndarray | None:
+def _scale(tensor: Any) -> Any:
     quantization = tensor.quantization
     return None if quantization is None else quantization.scale
 
 
-def _rescale(model: schema.ModelT, bias: schema.TensorT, scale: np.ndarray) -> None:
+def _rescale(model: Model, bias: Any, scale: np.ndarray) -> None:
     """Changes the step of a bias, which is input scale x weight scale."""
     buffer = model.buffers[bias.buffer]
     values = np.frombuffer(bytes(buffer.data), np.int32) * _scale(bias)

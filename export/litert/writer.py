@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from egnet_tf.errors import InputError
-from export.checks.checked_export import Export, Source, write_checked
+from export.checks.checked_export import Export, image_description, write_checked
+from export.checks.source import Source
 from export.graphs.tile import tile_model
 from export.litert.convert import TileConverter
 from export.litert.inspect import read_contents
@@ -18,72 +20,71 @@ class LiteRTWriter:
     """Writes files of one model, in as many modes as wanted.
 
     Args:
-        source: the model; its photographs are of the tile's size.
+        source: the model, with images of the tile's size.
         folder: for the files.
         tile: side of the tile in pixels.
+        crops: uint8 images (tile, tile, 3) for the `CALIBRATED` modes.
+        crops_from: where they come from, for the JSON files.
 
     Raises:
-        InputError: a tile that the network does not take.
+        InputError: the network does not take such a tile.
     """
 
-    def __init__(self, source: Source, folder: Path, tile: int):
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        tile: int,
+        crops: Sequence[np.ndarray] = (),
+        crops_from: str = "",
+    ):
         self._source, self._folder, self._tile = source, folder, tile
+        self._crops, self._crops_from = crops, crops_from
         self._converter = TileConverter(
             tile_model(source.loaded, source.branches, tile)
         )
 
-    def write(
-        self,
-        mode: str,
-        *,
-        crops: np.ndarray | None = None,
-        crops_from: str = "",
-        uint8: bool = False,
-    ) -> Export:
+    def write(self, mode: str, *, uint8: bool = False) -> Export:
         """Writes `<model>_<mode>.tflite`, or `<model>_<mode>_uint8.tflite`.
 
         Args:
             mode: a key of `TOLERANCES`.
-            crops: uint8 (N, tile, tile, 3) photographs, for a `CALIBRATED` mode.
-            crops_from: where they come from, for the description.
             uint8: input and output are bytes; for int8.
 
         Raises:
-            InputError: bytes in another mode; or see `write_checked`.
+            InputError: bytes in another mode, a calibrated mode without crops, or see
+                `write_checked`.
         """
         if uint8 and mode != "int8":
             raise InputError(f"Expected mode int8 for bytes. Received: {mode}")
-        content = self._converter.convert(mode, crops, uint8)
-        suffix = f"{mode}_uint8" if uint8 else mode
-        description = self._description(content, uint8)
+        calibration = {}
         if mode in CALIBRATED:
-            description["calibration"] = {
-                "photographs": crops_from,
-                "crops": len(crops),
+            if not self._crops:
+                raise InputError(f"Expected crops for mode {mode}. Received: none")
+            calibration["calibration"] = {
+                "photographs": self._crops_from,
+                "crops": len(self._crops),
                 "side": self._tile,
             }
+        content = self._converter.convert(mode, self._crops, uint8)
+        contents = read_contents(content)
+        tensor = image_description(
+            1, self._tile, self._tile, "uint8" if uint8 else "float32"
+        )
+        suffix = f"{mode}_uint8" if uint8 else mode
         return write_checked(
             self._folder / f"{self._source.name}_{suffix}.tflite",
             f"tflite {suffix}",
             lambda path: path.write_bytes(content),
             self._source,
             TOLERANCES[mode],
-            {"mode": mode, **description},
+            {
+                "mode": mode,
+                "tile": self._tile,
+                "inputs": {"image": tensor},
+                "outputs": {"restored": tensor},
+                "operators": dict(contents.operators.most_common()),
+                "not_on_gpu_delegate": list(contents.not_on_gpu),
+                **calibration,
+            },
         )
-
-    def _description(self, content: bytes, uint8: bool) -> dict:
-        tensor = {
-            "shape": [1, self._tile, self._tile, 3],
-            "layout": "NHWC",
-            "colours": "RGB, sRGB encoding",
-            "dtype": "uint8" if uint8 else "float32",
-            "range": [0, 255] if uint8 else [0, 1],
-        }
-        contents = read_contents(content)
-        return {
-            "tile": self._tile,
-            "inputs": {"image": tensor},
-            "outputs": {"restored": tensor},
-            "operators": dict(contents.operators.most_common()),
-            "not_on_gpu_delegate": list(contents.not_on_gpu),
-        }

@@ -8,15 +8,15 @@ from PIL import Image
 from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.inference.branches import PAPER_BRANCHES
-from export.checks.checked_export import Source
-from export.checks.images import check_pairs
+from export.checks.images import calibration_crops, check_pairs
+from export.checks.source import Source
 
 TILE = 64
 
 
 @pytest.fixture(scope="session")
 def pairs():
-    """A few windows of photographs of the tile's size."""
+    """A few windows of images of the tile's size."""
     return check_pairs(open_pairs("samples", split="test"), (TILE, TILE), 6)
 
 
@@ -52,14 +52,12 @@ def run(testing_model, tmp_path_factory):
 @pytest.fixture(scope="session")
 def source(device_model, pairs):
     """The device's network, without its self-ensemble."""
-    return Source("runs/testing", device_model, ("whole",), pairs, "samples, test")
+    return Source("runs/testing", device_model, ("whole",), pairs, "samples test")
 
 
 @pytest.fixture(scope="session")
 def crops():
     """Crops for calibration."""
-    from export.checks.images import calibration_crops
-
     return calibration_crops(open_pairs("samples", split="train"), TILE, 8)
 
 
@@ -74,7 +72,7 @@ def version(device_model, pairs, tmp_path_factory):
     """Folder of an exported version, which takes images of up to 10,000 pixels."""
     from export.saved_model_writer import write_version
 
-    source = Source("device", device_model, ("whole",), pairs, "samples, test")
+    source = Source("device", device_model, ("whole",), pairs, "samples test")
     return write_version(source, tmp_path_factory.mktemp("egnet"), 10_000).path
 
 

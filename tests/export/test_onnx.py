@@ -6,17 +6,18 @@ import pytest
 from egnet_tf import models
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
-from export.checks.checked_export import Source
-from export.onnx_writer import write_onnx
+from export.checks.source import Source
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("tf2onnx", reason="needs the extra onnx")
+
+from export.onnx_writer import write_onnx  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def any_size(testing_model, pairs, tmp_path_factory):
     """With the self-ensemble."""
-    source = Source("testing", testing_model, PAPER_BRANCHES, pairs, "samples, test")
+    source = Source("testing", testing_model, PAPER_BRANCHES, pairs, "samples test")
     return write_onnx(source, tmp_path_factory.mktemp("onnx")).path
 
 

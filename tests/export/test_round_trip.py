@@ -1,8 +1,6 @@
 """Train a little, export everything, restore one photograph through each file."""
 
 import csv
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -14,6 +12,7 @@ from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.inference.branches import PAPER_BRANCHES
 from export.litert.modes import TOLERANCES
+from helpers import command
 
 for package in ("tf2onnx", "onnxruntime", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs the extras onnx and serving")
@@ -64,9 +63,8 @@ def test_every_file_restores_the_photo_as_keras_does(name, device_model, tmp_pat
     run, dist = tmp_path / name, tmp_path / "dist"
     variant = variant_of(name, device_model)
     models.save(run / "weights", trained(variant, ensemble=name == "egnet_testing"))
-    command = [sys.executable, "-m", "export.all", f"--model={run}"]
     options = [f"--output={dist}", f"--tile={TILE}", "--calibration=6", "--checked=3"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    done = command("export.all", f"--model={run}", *options)
     assert done.returncode == 0, done.stderr[-3000:]
 
     photo = open_pairs("samples", split="test").read(2).blurry[:TILE, :TILE]
@@ -85,20 +83,3 @@ def test_every_file_restores_the_photo_as_keras_does(name, device_model, tmp_pat
         rows = list(csv.DictReader(table))
     assert len(rows) == len(files)
     assert all(float(row["db_lost"]) < 0.1 for row in rows)
-
-
-def test_bad_input_is_one_line(tmp_path):
-    for command in (
-        ["export.tflite", "--model=nowhere"],
-        ["export.saved_model", "--model=nowhere"],
-        ["export.tflite", "--model=nowhere", "--uint8"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", *command, f"--output={tmp_path / 'out'}"],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1
-        assert done.stderr.startswith("error: Expected")
-        assert len(done.stderr.splitlines()) == 1
-    assert not list(tmp_path.iterdir())

@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 
 from egnet_tf import models
-from export.checks.checked_export import Source
-from export.saved_model_writer import write_version
+from export.checks.source import Source
 
 pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
+
+from export.saved_model_writer import write_version
 
 
 def test_loads_without_this_package(version):
@@ -69,7 +70,7 @@ def test_warm_up_records_replay(version):
 
 
 def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
-    source = Source("device", device_model, ("whole",), pairs[:1], "samples, test")
+    source = Source("device", device_model, ("whole",), pairs[:1], "samples test")
     assert version.name == "1"
     assert write_version(source, version.parent, 10_000).path.name == "2"
     assert sorted(p.name for p in version.parent.iterdir()) == ["1", "2"]

@@ -35,14 +35,13 @@ MODES = (*TOLERANCES, "int8_uint8")
 @pytest.fixture(scope="module")
 def exports(source, crops, tmp_path_factory):
     """Each mode's export; made once."""
-    writer = LiteRTWriter(source, tmp_path_factory.mktemp("tflite"), TILE)
+    folder = tmp_path_factory.mktemp("tflite")
+    writer = LiteRTWriter(source, folder, TILE, crops, "samples train")
     written = {}
     with mock.patch.dict(TOLERANCES, RANDOM):
         for name in MODES:
             mode, _, uint8 = name.partition("_")
-            written[name] = writer.write(
-                mode, crops=crops, crops_from="samples, train", uint8=bool(uint8)
-            )
+            written[name] = writer.write(mode, uint8=bool(uint8))
     return written
 
 
@@ -184,7 +183,7 @@ def test_branches_are_fused_inside_the_graph(device_model, blurry):
 
 def test_a_tile_the_network_does_not_take_is_refused(device_model):
     with pytest.raises(InputError, match=r"multiple of 32\. Received: 36"):
-        tile_model(device_model, tile=36)
+        tile_model(device_model, ("whole",), 36)
     with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):
         tile_model(device_model, PAPER_BRANCHES, 32)
 

@@ -25,26 +25,26 @@ def corners(pairs):
     return [tuple(map(int, pair.sharp[0, 0])) for pair in pairs]
 
 
-def test_whole_windows_side_by_side_centred_images_in_turn():
+def test_windows_lie_side_by_side_centred_each_image_in_turn():
     pairs = check_pairs(Images((20, 34), (16, 16)), (16, 16), 10)
     assert corners(pairs) == [(2, 1, 100), (0, 0, 101), (2, 17, 100)]
     assert all(pair.blurry.shape == (16, 16, 3) for pair in pairs)
     assert len(check_pairs(Images((64, 64)), (16, 16), 5)) == 5
 
 
-def test_a_small_image_is_mirrored():
+def test_windows_reflect_a_small_image():
     (pair,) = check_pairs(Images((16, 12)), (16, 16), 1)
     assert list(pair.sharp[0, :, 1]) == [*range(12), 10, 9, 8, 7]
 
 
-def test_no_images_are_refused():
+def test_windows_of_an_empty_dataset_are_refused():
     with pytest.raises(InputError, match="Received: none"):
         check_pairs(Images(), (16, 16), 1)
 
 
 def test_calibration_crops_are_the_same_each_time():
     images = Images((40, 40), (30, 50))
-    crops = calibration_crops(images, 16, 6)
+    crops = np.stack(calibration_crops(images, 16, 6))
     assert crops.shape == (6, 16, 16, 3) and crops.dtype == np.uint8
     np.testing.assert_array_equal(crops, calibration_crops(images, 16, 6))
     # Each is a part of one image, and both images are drawn equally.

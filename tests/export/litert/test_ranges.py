@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.tools import flatbuffer_utils
 
 from export.litert import convert
+from export.litert.inspect import parse
 from export.litert.ranges import activation_ranges, repair_zero_ranges
-from tests.helpers import random_image
+from helpers import random_image
 
 SIDE = 32
 
@@ -38,7 +38,7 @@ def content(matrix):
 def ranges(content, crops):
     """(minimum, maximum) of every operator's output, in their order."""
     images = (crop[None].astype(np.float32) / 255 for crop in crops)
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    model = parse(content)
     return np.array(list(activation_ranges(model, content, images).values()))
 
 
@@ -108,6 +108,4 @@ def test_a_zero_range_is_repaired_so_that_xnnpack_takes_the_file(dead_channels):
     np.testing.assert_allclose(
         run(image=image)["restored"], np.clip(image + 0.25, 0, 1), atol=1 / 255
     )
-    # Once is enough.
-    model = flatbuffer_utils.convert_bytearray_to_object(repaired)
-    assert not repair_zero_ranges(model)
+    assert not repair_zero_ranges(parse(repaired))
