@@ -2,69 +2,102 @@
 
 --server=http://localhost:8501   REST
 --server=grpc://localhost:8500   gRPC
+
+Needs the extra `serving`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from absl import flags
 
 from egnet_tf.cli import app
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
+from export.command import require_extra
 from export.serving.image_file import image_file
 
-_INPUT = flags.DEFINE_string("input", None, "the photo")
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "the restored PNG; by default <photo>_restored.png beside it"
-)
-_SERVER = flags.DEFINE_string(
-    "server", "http://localhost:8501", "http://, https:// (REST) or grpc://"
-)
-_MODEL = flags.DEFINE_string("model", "egnet", "its name on the server")
-_LABEL = flags.DEFINE_string("label", None, "of the version, such as stable")
-_TIMEOUT = flags.DEFINE_float("timeout", 60.0, "seconds for an answer", 0.1)
-_RETRIES = flags.DEFINE_integer(
-    "retries", 3, "further attempts when the server is busy or away", 0
-)
+POSITIONAL = "input"
 
 
-def main() -> None:
-    """Sends the photo and writes what comes back."""
-    if not _INPUT.value:
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.DEFINE_string("input", None, "The photo.", flag_values=values)
+    flags.DEFINE_string(
+        "output",
+        None,
+        "The restored PNG file; the default is <photo>_restored.png beside the photo.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "server",
+        "http://localhost:8501",
+        "The address of the server: http:// or https:// for REST, grpc:// for gRPC.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "model", "egnet", "The model's name on the server.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "label",
+        None,
+        "The label of a version, such as stable; the default is the newest version.",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "timeout",
+        60.0,
+        "The time to wait for an answer, in seconds.",
+        lower_bound=0.1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "retries",
+        3,
+        "The number of further attempts when the server is busy or cannot be reached.",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues) -> None:
+    """Sends the photo and writes the restored image."""
+    if not values.input:
         raise InputError("Expected a photo. Received: none")
-    source = Path(_INPUT.value)
-    target = Path(_OUTPUT.value or source.with_name(f"{source.stem}_restored.png"))
+    source = Path(values.input)
+    target = Path(values.output or source.with_name(f"{source.stem}_restored.png"))
     if target.suffix.lower() != ".png":
         raise InputError(f"Expected an output that ends in .png. Received: {target}")
-    restored = _client().deblur(image_file(source))
+    photo = image_file(source)
+    restored = _client(values).deblur(photo)
     with replacing(target) as unfinished:
         unfinished.write_bytes(restored)
     print(target)
 
 
-def _client():
-    scheme, _, host = _SERVER.value.partition("://")
-    options = (_MODEL.value, _LABEL.value, _TIMEOUT.value, _RETRIES.value)
-    try:
-        if scheme in ("http", "https"):
-            from export.serving.rest_client import RestClient
+class _Client(Protocol):
+    def deblur(self, image: bytes) -> bytes: ...
 
-            return RestClient(_SERVER.value, *options)
-        if scheme == "grpc":
-            from export.serving.grpc_client import GrpcClient
 
-            return GrpcClient(host, *options)
-    except ImportError as error:
-        raise InputError(
-            "Expected the libraries of the clients: pip install 'egnet-tf[serving]'. "
-            f"Received: {error}"
-        ) from error
+def _client(values: flags.FlagValues) -> _Client:
+    scheme, _, host = values.server.partition("://")
+    options = (values.model, values.label, values.timeout, values.retries)
+    if scheme in ("http", "https"):
+        require_extra("serving", "requests")
+        from export.serving.rest_client import RestClient
+
+        return RestClient(values.server, *options)
+    if scheme == "grpc":
+        require_extra("serving", "grpc", "tensorflow_serving")
+        from export.serving.grpc_client import GrpcClient
+
+        return GrpcClient(host, *options)
     raise InputError(
-        f"Expected a server of http://, https:// or grpc://. Received: {_SERVER.value}"
+        f"Expected a server of http://, https:// or grpc://. Received: {values.server}"
     )
 
 
 if __name__ == "__main__":
-    app.run(main, subject="input")
+    app.run(define_flags, main, POSITIONAL)

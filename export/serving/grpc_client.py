@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import grpc
-from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from export.serving.errors import ServerError
+from egnet_tf.errors import InputError
 
 _MESSAGE_BYTES = 256 * 2**20
-"""The most bytes of an answer. gRPC's own limit of 4 MB is less than the PNG of a
-photograph of 2 megapixels may take."""
+"""The largest message. gRPC's own limit of 4 MB is less than the PNG file of an image
+of 2 megapixels may take."""
 
 
 class GrpcClient:
@@ -22,9 +22,9 @@ class GrpcClient:
         server: host and port, such as "localhost:8500".
         model: its name on the server.
         label: of the version, such as "stable"; None for the newest.
-        timeout: seconds after which a request is given up.
+        timeout: of a request, in seconds.
         retries: further attempts when the server cannot be reached; the pauses
-            between them double, from half a second. At most 4 (of gRPC).
+            between them double, from half a second. gRPC makes at most 4.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class GrpcClient:
             "backoffMultiplier": 2,
             "retryableStatusCodes": ["UNAVAILABLE"],
         }
-        # Fewer than two attempts are no policy.
+        # gRPC refuses a policy of fewer than two attempts.
         method = {"name": [{}], **({"retryPolicy": policy} if retries > 0 else {})}
         channel = grpc.insecure_channel(
             server,
@@ -60,33 +60,27 @@ class GrpcClient:
         """Sends a JPEG or PNG file, returns the restored image as a PNG file.
 
         Raises:
-            ServerError: no server, no such model, or an image it does not take.
+            InputError: the server cannot be reached or refuses the request, or its
+                answer is not an image.
         """
-        request = predict_pb2.PredictRequest()
+        request = predict_pb2.PredictRequest()  # pyright: ignore[reportAttributeAccessIssue]
         request.model_spec.name = self._model
         request.model_spec.signature_name = "deblur_bytes"
         if self._label:
             request.model_spec.version_label = self._label
-        one = tensor_shape_pb2.TensorShapeProto(
-            dim=[tensor_shape_pb2.TensorShapeProto.Dim(size=1)]
-        )
-        request.inputs["image_bytes"].CopyFrom(
-            tensor_pb2.TensorProto(
-                dtype=types_pb2.DT_STRING, tensor_shape=one, string_val=[image]
-            )
-        )
+        request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([image]))
         try:
             answer = self._stub.Predict(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise ServerError(
+            raise InputError(
                 f"Expected {self._server} to restore the image. Received: "
-                f"{error.code().name} {error.details()[:500]}"
+                f"{error.code().name} {(error.details() or '')[:500]}"
             ) from error
         try:
             (restored,) = answer.outputs["restored_bytes"].string_val
         except ValueError:
-            raise ServerError(
-                f"Expected one image of {self._server}. Received: outputs "
+            raise InputError(
+                f"Expected one image from {self._server}. Received: outputs "
                 f"{sorted(answer.outputs)}"
             ) from None
         return restored

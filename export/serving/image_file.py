@@ -1,31 +1,29 @@
-"""A photo as a server reads it."""
+"""A photo as an image file that a server reads correctly."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from egnet_tf.images.read import read_image
 
-_ORIENTATION = 0x0112  # EXIF's tag. TensorFlow decodes without it.
-_UPRIGHT = 1
-
 
 def image_file(path: Path) -> bytes:
-    """The photo's own bytes if a server reads them right, else those of a PNG of it.
+    """Returns the photo's own bytes if a server reads them correctly, else a PNG file.
 
     Args:
-        path: any image that Pillow opens.
+        path: any image that `read_image` reads.
 
     Raises:
-        InputError: no image, or a damaged one.
+        InputError: it is no image, or a damaged one.
     """
     pixels = read_image(path)
     with Image.open(path) as image:
-        upright = image.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT
-        if image.format in ("JPEG", "PNG") and image.mode == "RGB" and upright:
+        # TensorFlow's decoder ignores the orientation.
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format in ("JPEG", "PNG") and (image.mode, orientation) == ("RGB", 1):
             return path.read_bytes()
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "png")

@@ -8,9 +8,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from export.serving.errors import ServerError
+from egnet_tf.errors import InputError
 
-_TRY_AGAIN = (429, 502, 503, 504)  # Busy or starting: the request itself is right.
+_TRY_AGAIN = (429, 502, 503, 504)  # Busy or starting; the request may be right.
 
 
 class RestClient:
@@ -20,7 +20,7 @@ class RestClient:
         server: such as "http://localhost:8501".
         model: its name on the server.
         label: of the version, such as "stable"; None for the newest.
-        timeout: seconds of silence after which a request is given up.
+        timeout: of a connection and between two parts of an answer, in seconds.
         retries: further attempts when the server cannot be reached or is busy; the
             pauses between them double, from half a second.
     """
@@ -41,7 +41,7 @@ class RestClient:
             total=retries,
             backoff_factor=0.5,
             status_forcelist=_TRY_AGAIN,
-            allowed_methods=None,  # Also POST: restoring twice does no harm.
+            allowed_methods=None,  # Also POST, because restoring twice does no harm.
             raise_on_status=False,
         )
         for scheme in ("http://", "https://"):
@@ -51,7 +51,8 @@ class RestClient:
         """Sends a JPEG or PNG file, returns the restored image as a PNG file.
 
         Raises:
-            ServerError: no server, no such model, or an image it does not take.
+            InputError: the server cannot be reached or refuses the request, or its
+                answer is not an image.
         """
         instance = {"image_bytes": {"b64": base64.b64encode(image).decode()}}
         request = {"signature_name": "deblur_bytes", "instances": [instance]}
@@ -60,21 +61,21 @@ class RestClient:
                 self._address, json=request, timeout=self._timeout
             )
         except requests.RequestException as error:
-            raise ServerError(
-                f"Expected an answer of {self._address}. Received: {error}"
+            raise InputError(
+                f"Expected an answer from {self._address}. Received: {error}"
             ) from error
         if not answer.ok:
-            raise ServerError(
+            raise InputError(
                 f"Expected {self._address} to take the image. Received: "
                 f"{answer.status_code} {_message(answer)}"
             )
         try:
             (restored,) = answer.json()["predictions"]
-            # The only output: its name is left out.
+            # The name of a signature's only output is left out.
             return base64.b64decode(restored["b64"], validate=True)
         except (ValueError, KeyError, TypeError) as error:
-            raise ServerError(
-                f"Expected one base64 prediction of {self._address}. Received: "
+            raise InputError(
+                f"Expected one base64 prediction from {self._address}. Received: "
                 f"{answer.text[:100]}"
             ) from error
 

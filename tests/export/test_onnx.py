@@ -13,6 +13,8 @@ pytest.importorskip("tf2onnx", reason="needs the extra onnx")
 
 from export.onnx_writer import write_onnx  # noqa: E402
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 
 @pytest.fixture(scope="module")
 def any_size(testing_model, pairs, tmp_path_factory):

@@ -1,4 +1,4 @@
-"""The clients against servers that speak the protocols, and what the servers survive.
+"""The clients against servers of both protocols, with right and wrong requests.
 
 No `tensorflow_model_server` here: REST is a KServe server (V1 protocol) in a process
 of its own, gRPC a PredictionService of the official stubs, both over the exported
@@ -21,12 +21,15 @@ import tensorflow as tf
 from google.protobuf import text_format
 from PIL import Image
 
+from egnet_tf.errors import InputError
 from export import serving
-from export.serving.errors import ServerError
+from helpers import call, command
 
 grpc = pytest.importorskip("grpc")
 requests = pytest.importorskip("requests")
 pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 CONFIGURATION = Path(serving.__file__).parent
 
@@ -43,7 +46,7 @@ def assert_restored(png, expected, image):
     assert np.abs(restored - image).max() > 1
 
 
-def test_the_model_configuration_is_one():
+def test_model_configuration_is_read_by_its_protobuf():
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
@@ -117,12 +120,12 @@ def test_grpc_survives_bad_requests_between_good_ones(grpc_server, image, expect
 
     client = GrpcClient(grpc_server, "egnet", "stable", retries=0)
     for number, (bad, word) in enumerate(bad_files(image)):
-        with pytest.raises(ServerError, match=f"(?s)INVALID_ARGUMENT.*{word}"):
+        with pytest.raises(InputError, match=f"(?s)INVALID_ARGUMENT.*{word}"):
             client.deblur(bad)
         if number % 10 == 0:
             assert_restored(client.deblur(file_of(image)), expected, image)
     assert_restored(client.deblur(file_of(image, "png")), expected, image)
-    with pytest.raises(ServerError, match="NOT_FOUND"):
+    with pytest.raises(InputError, match="NOT_FOUND"):
         GrpcClient(grpc_server, "other", retries=0).deblur(file_of(image))
 
 
@@ -166,7 +169,7 @@ def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expect
     client = RestClient(rest_server, "egnet", retries=0)
     address = f"{rest_server}/v1/models/egnet:predict"
     for number, (bad, word) in enumerate(bad_files(image)):
-        with pytest.raises(ServerError, match=f"(?s)400.*{word}"):
+        with pytest.raises(InputError, match=f"(?s)400.*{word}"):
             client.deblur(bad)
         if number % 10 == 0:
             assert_restored(client.deblur(file_of(image)), expected, image)
@@ -190,25 +193,25 @@ def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expect
     np.testing.assert_allclose(255 * np.array(restored), expected, atol=0.51)
 
 
-def test_the_command_restores_a_photo_by_either_protocol(
+def test_client_restores_a_photo_by_either_protocol(
     rest_server, grpc_server, image, expected, tmp_path
 ):
     photo = tmp_path / "photo.png"
     photo.write_bytes(file_of(image))
     for server in (rest_server, f"grpc://{grpc_server}"):
-        command = [sys.executable, "-m", "export.serving.client", str(photo)]
-        subprocess.run([*command, f"--server={server}"], check=True)
+        done = command("export.serving.client", photo, f"--server={server}")
+        assert done.returncode == 0, done.stderr
         restored = (tmp_path / "photo_restored.png").read_bytes()
         assert_restored(restored, expected, image)
 
 
-def test_a_sideways_photo_is_sent_upright(image, tmp_path):
-    """EXIF's orientation is not read by the server's decoder."""
+def test_client_sends_a_sideways_photo_upright(image, tmp_path):
+    """The server's decoder ignores the EXIF orientation."""
     from export.serving.image_file import image_file
 
     path = tmp_path / "photo.jpg"
     exif = Image.Exif()
-    exif[0x0112] = 6  # Turn by 90 degrees to see it upright.
+    exif[0x0112] = 6  # Rotated by 90 degrees.
     Image.fromarray(image).save(path, exif=exif)
     sent = Image.open(io.BytesIO(image_file(path)))
     assert sent.format == "PNG" and sent.size == (47, 61)
@@ -216,17 +219,16 @@ def test_a_sideways_photo_is_sent_upright(image, tmp_path):
     assert image_file(path) == path.read_bytes()
 
 
-def test_no_server_is_one_line(tmp_path, image):
+def test_client_reports_a_missing_server_in_one_line(tmp_path, image):
     photo = tmp_path / "photo.png"
     photo.write_bytes(file_of(image))
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "export.serving.client", str(photo)]
-    options = [f"--server=http://localhost:{port}", "--retries=0"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    server = f"http://localhost:{port}"
+    done = call("export.serving.client", photo, f"--server={server}", "--retries=0")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: Expected an answer of")
+    assert done.stderr.startswith("error: Expected an answer from")
     assert len(done.stderr.splitlines()) == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png"]
 

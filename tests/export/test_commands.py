@@ -1,0 +1,62 @@
+"""Wrong calls are answered in one line, before TensorFlow is imported."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from helpers import environment, random_image
+
+WRONG = [
+    ("export.tflite --model=nowhere", "Expected a file or folder that exists"),
+    ("export.saved_model --model=nowhere", "Expected a file or folder that exists"),
+    ("export.tflite --model=egnet_mobile --uint8", "Expected --mode=int8 with --uint8"),
+    ("export.tflite --model=egnet_mobile --mode=int9", "--mode"),
+    ("export.tflite --model=egnet_mobile --mod=int8", "Unknown command line flag"),
+    ("export.tflite --model=egnet_mobile --dataset=nosuch", "Expected a dataset"),
+    ("export.onnx --model=egnet_mobile --data_set=samples", "Unknown command line"),
+    ("export.onnx --model=egnet_mobile", "pip install '.[onnx]'"),
+    ("export.all --model=egnet_mobile", "pip install '.[onnx]'"),
+    ("export.saved_model --model=egnet_mobile", "pip install '.[serving]'"),
+    ("export.serving.client --input=nowhere.jpg", "nowhere.jpg"),
+    ("export.serving.client --input={photo}", "pip install '.[serving]'"),
+    ("export.serving.client --input={photo} --server=ftp://x", "http://, https://"),
+]
+
+SCRIPT = """
+import importlib, sys
+from egnet_tf.cli import app
+{missing}
+module = importlib.import_module({module!r})
+code = app.call(module.define_flags, module.main, {words!r})
+assert "tensorflow" not in sys.modules, "TensorFlow was imported"
+sys.exit(code)
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("words", "message"), WRONG)
+def test_a_wrong_call_needs_no_tensorflow(words, message, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(random_image((8, 8, 3))).save(photo)
+    module, *words = words.format(photo=photo).split()
+    if "serving.client" not in module:
+        words.append(f"--output={tmp_path / 'out'}")
+    extra = "pip install" in message
+    missing = ("onnx", "tf2onnx", "tensorflow_serving", "requests") if extra else ()
+    script = SCRIPT.format(
+        module=module,
+        words=words,
+        missing=f"sys.modules.update(dict.fromkeys({missing}))",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
