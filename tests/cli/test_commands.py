@@ -1,0 +1,115 @@
+"""What holds for every command, whichever it is."""
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from egnet_tf.cli import app
+from egnet_tf.cli.main import COMMANDS
+from tests.helpers import ROOT, call, environment
+
+
+def discovered():
+    """The modules that define flags for a command line, found without a list."""
+    for package in ("egnet_tf", "export"):
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            path = ROOT / module.name.replace(".", "/")
+            file = path / "__init__.py" if module.ispkg else path.with_suffix(".py")
+            if re.search(r"^    app\.run\(define_flags", file.read_text(), re.M):
+                yield module.name
+
+
+MODULES = sorted(discovered())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_shows_every_flag_in_one_style(module):
+    done = call(module, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    values = flags.FlagValues()
+    importlib.import_module(module).define_flags(values)
+    assert len(values)
+    for name in values:
+        assert re.search(rf"^  --(\[no])?{name}( |$)", done.stdout, re.M), name
+        text = app.help_text(values[name])
+        assert re.fullmatch(r"(?s)([A-Z\d]|--).*\.", text), f"--{name}: {text}"
+
+
+def test_all_commands_are_listed():
+    assert set(MODULES) <= {*COMMANDS.values(), "egnet_tf.benchmarks.__main__"}
+    for module in COMMANDS.values():
+        assert importlib.util.find_spec(module), module
+
+
+def egnet(*words):
+    command = [sys.executable, "-m", "egnet_tf.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment())
+
+
+def test_egnet_lists_its_commands_and_runs_them():
+    listed = egnet("--help").stdout
+    for name in COMMANDS:
+        assert re.search(rf"^  egnet {name} +[A-Z].*\.$", listed, re.M), name
+    done = egnet("deblur", "none.jpg")
+    assert done.returncode == 1
+    assert done.stderr == ("error: Expected an image or a folder. Received: none.jpg\n")
+    assert egnet("deblurr").stderr.endswith("Received: 'deblurr'\n")
+
+
+RUN = """
+import atexit, runpy, sys
+module, missing = sys.argv[1:3]
+del sys.argv[1:3]
+sys.modules[missing] = None
+atexit.register(lambda: print("tensorflow" in sys.modules))
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("deblur none.jpg", "Expected an image or a folder. Received: none.jpg"),
+        ("deblur broken.jpg", "Received: an empty file, broken.jpg"),
+        ("deblur none.mp4", "No such file or directory: none.mp4"),
+        ("deblur broken.mp4", "pip install 'egnet-tf[video]'"),
+        ("deblur --modle=x a.jpg", "Did you mean: model"),
+        ("deblur --model=none broken.jpg", "Received: none"),
+        ("deblur --model=broken.tflite broken.jpg", "Received: broken.tflite"),
+        ("deblur --tile=-1 broken.jpg", "at least 0 for --tile"),
+        ("evaluate --model=none", "Received: none"),
+        ("evaluate --model=egnet_mobile --dataset=coco", "Received: coco"),
+        ("evaluate --model=egnet_mobile --dataset=gopro", "--data_dir=FOLDER"),
+        ("evaluate --model=egnet_mobile --protocol=x", "--protocol. Received: x"),
+        ("prepare --dataset=coco --output=x", "Received: coco"),
+        ("train --run=x --variant=egnett", "--variant. Received: egnett"),
+        ("train --run=x --backbone_step=1", "Did you mean: backbone_steps"),
+        ("train --run=x --dataset=coco --backbone_steps=1", "Received: coco"),
+        ("train --run=x --init_weights=no --egn_steps=1", "Received: no"),
+        ("import_torch --checkpoint=none --run=x", "Received: none"),
+        ("import_torch --checkpoint=broken.jpg --run=x", "egnet-tf[torch]"),
+    ],
+)
+def test_wrong_calls_are_answered_without_tensorflow(words, message, tmp_path):
+    for name in ("broken.jpg", "broken.mp4", "broken.tflite"):
+        (tmp_path / name).touch()
+    command, *words = words.split()
+    missing = "torch" if command == "import_torch" else "imageio_ffmpeg"
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, f"egnet_tf.{command}", missing, *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: .*\n", done.stderr)
+    assert message in done.stderr
+    assert done.stdout == "False\n"
+    assert not Path(tmp_path, "x").exists()
