@@ -25,6 +25,7 @@ COMMANDS = {
     "export onnx": "export.onnx",
     "export saved_model": "export.saved_model",
     "export all": "export.all",
+    "client": "export.serving.client",
 }
 """What follows `egnet`, and the module it runs."""
 

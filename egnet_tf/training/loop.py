@@ -204,7 +204,7 @@ def train(
                     name,
                     recipe.network_variant(),
                     phase,
-                    branches=recipe.branches.split(","),
+                    branches=recipe.branches,
                     recompute=recipe.recompute,
                 )
             phase.check_crop(recipe.crop)

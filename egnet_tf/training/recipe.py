@@ -88,8 +88,8 @@ class Recipe:
     ensemble_steps: int = option(
         0, "Steps of the self-ensemble phase; 0 leaves it out.", lower=0
     )
-    branches: str = option(
-        "half,whole,quarters", "Branches that the self-ensemble fuses."
+    branches: tuple[str, ...] = option(
+        ("half", "whole", "quarters"), "Branches that the self-ensemble fuses."
     )
 
     # === Loss and optimizer ===
