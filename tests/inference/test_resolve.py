@@ -6,6 +6,7 @@ from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.branches import branch_images
+from egnet_tf.inference.resolve import ModelSource, resolve
 from egnet_tf.layers.pooling import local_pooling
 
 
@@ -54,6 +55,72 @@ def test_options_reach_the_restorer(run):
     restorer = load(run, branches=["whole"], tile=64, overlap=8)
     plan = restorer.plan(100, 100)
     assert (plan.tile, plan.overlap, plan.tiles) == ((64, 64), 8, 4)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """What is recognised without being loaded."""
+    for name, content in (
+        ("run/weights/model.json", b"{}"),
+        ("run/weights/network.weights.h5", b""),
+        ("model.tflite", b"\x1c\0\0\0TFL3"),
+        ("model.onnx", b""),
+        ("saved/saved_model.pb", b""),
+        ("versions/9/saved_model.pb", b""),
+        ("versions/10/saved_model.pb", b""),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "path"),
+    [
+        ("run", "run", "run/weights"),
+        ("model.tflite", "tflite", "model.tflite"),
+        ("model.onnx", "onnx", "model.onnx"),
+        ("saved", "saved_model", "saved"),
+        ("versions", "saved_model", "versions/10"),
+        ("versions/9", "saved_model", "versions/9"),
+    ],
+)
+def test_every_kind_of_model_is_recognised(files, model, kind, path):
+    source = resolve(files / model)
+    assert source == ModelSource(kind, files / path)
+    assert source.files()
+    assert all(file.is_file() for file in source.files())
+    if kind == "run":
+        assert source.weights() == files / path
+    else:
+        with pytest.raises(InputError, match="Received: an exported model"):
+            source.weights()
+
+
+def test_a_shipped_variant_is_found_by_its_name():
+    source = resolve("egnet_mobile")
+    assert source.kind == "shipped"
+    assert source.path.name == "egnet_mobile"
+    assert source.weights() / "model.json" in source.files()
+
+
+def test_a_file_or_folder_goes_before_a_shipped_variant(files, monkeypatch):
+    monkeypatch.chdir(files)
+    (files / "run").rename("egnet_mobile")
+    assert resolve("egnet_mobile").kind == "run"
+
+
+def test_what_is_no_model_is_one_line(files, monkeypatch):
+    monkeypatch.chdir(files)
+    (files / "text.tflite").write_text("no model")
+    (files / "run" / "weights" / "model.json").write_text("{")
+    (files / "half" / "weights").mkdir(parents=True)
+    (files / "half" / "weights" / "model.json").write_text("{}")
+    names = ("", ".", "none", "none.tflite", "none/such", "egnet", "half", "run")
+    for name in (*names, "text.tflite"):
+        with pytest.raises(InputError, match="Received: ") as raised:
+            resolve(name)
+        assert "\n" not in str(raised.value)
 
 
 def test_a_damaged_run_is_refused(tmp_path):
