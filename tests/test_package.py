@@ -38,7 +38,9 @@ def test_the_public_names():
         _ = egnet_tf.restore
 
 
-@pytest.mark.parametrize("package", ["egnet_tf", "egnet_tf.models"])
+@pytest.mark.parametrize(
+    "package", ["egnet_tf", "egnet_tf.inference", "egnet_tf.models"]
+)
 def test_lazy_names_are_those_that_type_checkers_see(package):
     module = importlib.import_module(package)
     seen = {
@@ -59,8 +61,10 @@ def test_configs_variants_and_losses_need_no_tensorflow():
     done = run_python(
         "import sys\n"
         "from egnet_tf.loss_weights import LOSSES\n"
-        "from egnet_tf.models import EGNConfig, find_weights, read_variant, variant\n"
-        "assert read_variant(find_weights('egnet_mobile')) == variant('egnet_mobile')\n"
+        "from egnet_tf.inference.resolve import resolve\n"
+        "from egnet_tf.models import EGNConfig, read_variant, variant\n"
+        "weights = resolve('egnet_mobile').weights()\n"
+        "assert read_variant(weights) == variant('egnet_mobile')\n"
         "print({'tensorflow', 'keras', 'numpy', 'h5py'} & set(sys.modules))"
     )
     assert done.stdout == "set()\n", done.stderr

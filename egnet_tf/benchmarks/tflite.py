@@ -15,6 +15,7 @@ from egnet_tf.benchmarks.networks import Size, forward
 from egnet_tf.benchmarks.timing import median_ratio, run_times
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
+from egnet_tf.inference.resolve import resolve
 
 _KERAS = "Keras"
 _SUFFIXES = (".onnx", ".tflite")
@@ -58,7 +59,7 @@ def measure_files(
     Raises:
         InputError: no such model or file, or files of different tiles.
     """
-    weights = models.find_weights(model)
+    weights = resolve(model).weights()
     runners = {path.name: load(path).runner for path in files}
     tiles = {runner.tile for runner in runners.values() if runner.tile} or {256}
     if len(tiles) != 1:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import read_json
-from egnet_tf.inference.restorer import Restorer
-from egnet_tf.inference.runners.base import Runner
+
+if TYPE_CHECKING:
+    from egnet_tf.inference.restorer import Restorer
+    from egnet_tf.inference.runners.base import Runner
 
 _SHIPPED = Path(__file__).parents[1] / "weights"
 
@@ -136,6 +138,8 @@ def load(
             "Expected a run or a variant with local pooling: an exported model's "
             f"pools are fixed. Received: {source.path}"
         )
+    from egnet_tf.inference.restorer import Restorer
+
     ensemble = None
     if source.exported:
         runner = _open(source)

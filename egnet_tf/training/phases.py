@@ -24,11 +24,11 @@ from egnet_tf.inference.branches import (
     checked_branches,
     shrinkage,
 )
+from egnet_tf.inference.resolve import resolve
 from egnet_tf.models import (
     Variant,
     build,
     build_ensemble,
-    find_weights,
     finest,
     load,
     transfer_weights,
@@ -65,7 +65,7 @@ class Phase:
         """Returns what precedes the first phase: the initial weights, if any.
 
         Args:
-            init_weights: a run's folder; "" for none.
+            init_weights: a run, or a variant with shipped weights; "" for none.
             recompute: see `egnet_tf.models.build`.
 
         Raises:
@@ -73,7 +73,7 @@ class Phase:
         """
         if not init_weights:
             return None
-        loaded = load(find_weights(init_weights), recompute=recompute)
+        loaded = load(resolve(init_weights).weights(), recompute=recompute)
         return cls("initial", loaded.variant, loaded.network)
 
     @classmethod

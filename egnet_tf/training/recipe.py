@@ -14,10 +14,11 @@ from typing import Any
 from egnet_tf.data.augment import Augment
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
+from egnet_tf.inference.resolve import resolve
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.models.configs import INPUTS
 from egnet_tf.models.variants import VARIANTS, Variant, variant
-from egnet_tf.models.weights import find_weights, read_variant
+from egnet_tf.models.weights import read_variant
 from egnet_tf.options import changes, from_text, option, to_text
 
 
@@ -168,7 +169,7 @@ class Recipe:
         """
         chosen = variant(self.variant)
         if self.init_weights:
-            initial = read_variant(find_weights(self.init_weights)).backbone
+            initial = read_variant(resolve(self.init_weights).weights()).backbone
             if initial.name != chosen.backbone.name:
                 raise InputError(
                     f"Expected --init_weights of {chosen.backbone.name}, the backbone "

@@ -83,7 +83,7 @@ def test_refuses_other_backbones_and_what_is_no_run(run, tmp_path):
     mimo = Recipe(variant="mimo_unet_egn", init_weights=str(run[0]), egn_steps=1)
     with pytest.raises(InputError, match=r"of mimo_unet, .* Received: mprnet in"):
         mimo.phase_steps()
-    with pytest.raises(InputError, match=r"Expected a run's folder .* Received: "):
+    with pytest.raises(InputError, match=r"Expected a file or folder .* Received: "):
         recipe(tmp_path / "none", egn_steps=1).phase_steps()
 
 
