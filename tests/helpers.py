@@ -1,4 +1,4 @@
-"""What tests of several packages share: running commands, random images."""
+"""What tests of several packages share: commands, random images, a runner."""
 
 from __future__ import annotations
 
@@ -70,6 +70,26 @@ def random_image(shape: tuple[int, ...], seed: int = 0, dtype=np.uint8) -> np.nd
     if np.issubdtype(dtype, np.floating):
         return rng.random(shape, dtype=dtype)
     return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+class DarkeningRunner:
+    """A runner of any size that halves every number.
+
+    Attributes:
+        batches: how many images each call restored.
+    """
+
+    size_multiple = 8
+    tile = None
+    bytes_per_pixel = 100.0
+
+    def __init__(self):
+        self.batches: list[int] = []
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores (B, H, W, 3)."""
+        self.batches.append(len(batch))
+        return batch / 2
 
 
 def saved_arrays(folder: Path) -> dict[str, np.ndarray]:

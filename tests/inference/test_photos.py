@@ -9,19 +9,7 @@ from PIL import Image
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.photos import Job, find_jobs, restore_photos
-
-
-class DarkeningRunner:
-    size_multiple = 8
-    tile = None
-    bytes_per_pixel = 100.0
-
-    def __init__(self):
-        self.batches = []
-
-    def __call__(self, batch):
-        self.batches.append(len(batch))
-        return batch / 2
+from helpers import DarkeningRunner
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.video import is_video, restore_video, video_target
+from helpers import DarkeningRunner
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
@@ -20,15 +21,6 @@ pytestmark = pytest.mark.filterwarnings(
 def collected():
     yield
     gc.collect()
-
-
-class DarkeningRunner:
-    size_multiple = 8
-    tile = None
-    bytes_per_pixel = 100.0
-
-    def __call__(self, batch):
-        return batch * 0.5
 
 
 def ffmpeg(*arguments):

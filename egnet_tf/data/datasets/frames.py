@@ -27,6 +27,7 @@ from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import split_folder, split_names
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.convert import to_uint8
 from egnet_tf.images.find import find_images
 from egnet_tf.options import check, option
 
@@ -54,7 +55,7 @@ def average(frames: Sequence[np.ndarray], blur: str) -> np.ndarray:
     light = np.zeros(frames[0].shape, np.float32)
     for frame in frames:
         light += _LIGHT_OF_BYTE[frame]
-    return np.rint(255 * (light / len(frames)) ** (1 / _GAMMA)).astype(np.uint8)
+    return to_uint8((light / len(frames)) ** (1 / _GAMMA))
 
 
 class AveragedFrames(Pairs):
