@@ -99,7 +99,7 @@ def _read_dmphn(folder: Path) -> dict[str, np.ndarray]:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise InputError(
             "Expected PyTorch, which reads checkpoints: pip install 'egnet-tf[torch]'. "

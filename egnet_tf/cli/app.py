@@ -149,7 +149,8 @@ def _help(about: str, values: flags.FlagValues) -> str:
         flag = values[name]
         title = f"--[no]{name}" if flag.boolean else f"--{name}"
         if flag.default not in (None, "", (), []):
-            title += f" (default: {flag.default_as_str.strip(chr(39))})"
+            default = (flag.default_as_str or "").strip("'")
+            title += f" (default: {default})"
         entries.append((title, help_text(flag)))
     entries.append(
         ("--flagfile", "A file of flags, one a line, in the place of these.")
@@ -179,7 +180,7 @@ def help_text(flag: flags.Flag) -> str:
         )
     if choices:
         sentences += f" One of {', '.join(choices)}."
-    if lower is not None:
+    if lower:
         sentences += f" At least {lower:g}."
     if upper is not None:
         sentences += f" At most {upper:g}."

@@ -84,7 +84,7 @@ def training_batches(
         return pair.blurry, pair.sharp, np.int64(index)
 
     def load(position: tf.Tensor) -> dict[str, tf.Tensor]:
-        step, j = position // share, position % share
+        step, j = tf.math.floordiv(position, share), tf.math.floormod(position, share)
         number = step * batch + worker * share + j
         blurry, sharp, index = tf.numpy_function(
             sample, [number], [tf.uint8, tf.uint8, tf.int64]

@@ -1,8 +1,8 @@
-"""Writes the pairs of a dataset as shards or as images; a stopped job goes on.
+"""Writes the pairs of a dataset as shards or as images; a stopped job resumes.
 
 What is complete stays: a shard is renamed into place when it is written, then its
 list, and the manifest comes last. A job is described in `job.json` before the first
-pixel is written, so that another job cannot go on in the same folder.
+pixel is written, so that another job cannot resume in the same folder.
 """
 
 from __future__ import annotations
@@ -67,14 +67,15 @@ def records_of(
     if not crop:
         yield name, pair
         return
-    corners = crop_corners(*pair.sharp.shape[:2], crop, overlap)
+    height, width = pair.sharp.shape[:2]
+    corners = crop_corners(height, width, crop, overlap)
     for number, (top, left) in enumerate(corners, start=1):
         rows, columns = slice(top, top + crop), slice(left, left + crop)
         yield f"{name}-{number}", Pair(*(p[rows, columns] for p in pair))
 
 
 def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
-    """Describes a job in its folder, or finds that it is the one to go on with.
+    """Describes a job in its folder, or finds that it is the one to resume.
 
     Args:
         folder: made if missing.
@@ -148,15 +149,8 @@ def write_shards(
             progress(len(indices))
             return records
         except InputError:
-            return _write_shard(
-                pairs,
-                indices,
-                folder / shard_name(number),
-                crop,
-                overlap,
-                stop,
-                progress,
-            )
+            path = folder / shard_name(number)
+            return _write_shard(pairs, indices, path, crop, overlap, stop, progress)
 
     numbers = range(-(-len(pairs) // PAIRS_PER_SHARD))
     lists = _in_threads(shard, numbers, workers, stop)
@@ -208,7 +202,7 @@ def _append(file: BinaryIO, name: str, part: Pair) -> Record:
     height, width = part.sharp.shape[:2]
     offset, crc = file.tell(), 0
     for image in part:
-        content = np.ascontiguousarray(image)
+        content = np.ascontiguousarray(image).data
         file.write(content)
         crc = zlib.crc32(content, crc)
     return Record(name, offset, height, width, crc)

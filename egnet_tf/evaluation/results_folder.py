@@ -1,7 +1,7 @@
 """The folder of an evaluation: its table grows row by row and survives a kill.
 
 It holds evaluation.json (what is scored and how), scores.csv (a row an image),
-summary.json (the means, once all are scored) and, if wished, the images.
+summary.json (the means, once all are scored) and, on request, the images.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Row(NamedTuple):
 class EvaluationFolder:
     """Scores that are on the disk as soon as they are known.
 
-    An evaluation that was killed goes on where it was; a last line that was cut off is
-    dropped and scored again.
+    An evaluation that was killed resumes; a last line that was cut off is dropped and
+    scored again.
 
     Attributes:
         path: the folder.
@@ -60,8 +60,8 @@ class EvaluationFolder:
 
         Args:
             path: the folder, there or not.
-            identity: JSON values that say what is scored and how. Rows are only
-                carried on for the same identity.
+            identity: JSON values that say what is scored and how. Rows are kept
+                for the same identity only.
             overwrite: replace the scores and images of another identity.
 
         Raises:
@@ -73,14 +73,14 @@ class EvaluationFolder:
         self._table = self.path / "scores.csv"
         self.path.mkdir(parents=True, exist_ok=True)
         # As it comes back from the file: tuples become lists.
-        identity = json.loads(json.dumps(identity))
+        known = json.loads(json.dumps(identity))
         try:
-            self._resume(identity)
+            self._resume(known)
         except InputError:
             if not overwrite:
                 raise
             self._clear()
-            self._start(identity)
+            self._start(known)
 
     def _resume(self, identity: dict[str, Any]) -> None:
         note = self.path / "evaluation.json"

@@ -90,7 +90,7 @@ def restore_photos(
     quality: int = 95,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     batch: int = 1,
-    on_done: Callable[[int], None] = lambda count: None,
+    on_done: Callable[[int], object] = lambda count: None,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
     """Restores photos; one that fails does not keep the others from it.

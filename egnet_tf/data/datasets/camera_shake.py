@@ -111,7 +111,8 @@ class CameraShakePairs(Pairs):
             factor = random_resize(rng, 1.0, self._options.max_upscale)
             around = enlarged_window(photo, side, factor, rng)
         else:
-            top, left = random_corner(*photo.shape[:2], size, rng)
+            height, width = photo.shape[:2]
+            top, left = random_corner(height, width, size, rng)
             around = window(photo, top - margin, left - margin, side, side)
         inner = slice(margin, margin + size)
         blurry = camera_shake.shake(around, kernel, rng)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ class AveragedFrames(Pairs):
 
     def __init__(
         self,
-        windows: dict[str, Sequence[Path]],
+        windows: Mapping[str, Sequence[Path]],
         *,
         blur: str,
         cache_bytes: int = DEFAULT_LIMIT,
@@ -164,13 +164,13 @@ def open_frames(request: Request, options: FramesOptions) -> AveragedFrames:
 
 def _unbroken(frames: list[Path]) -> list[list[Path]]:
     runs: list[list[Path]] = []
-    previous = None
+    expected = None
     for frame in frames:
         digits = re.findall(r"\d+", frame.stem)
         number = int(digits[-1]) if digits else None
-        gap = None not in (previous, number) and number != previous + 1
+        gap = None not in (expected, number) and number != expected
         if gap or not runs:
             runs.append([])
         runs[-1].append(frame)
-        previous = number
+        expected = None if number is None else number + 1
     return runs

@@ -67,8 +67,9 @@ def sample_photos(split: str) -> dict[str, Path]:
     for name, (package, folder, file) in _PHOTOS[split].items():
         # Found without importing the package, which would cost a second.
         spec = importlib.util.find_spec(package)
-        path = spec and Path(spec.submodule_search_locations[0], folder, file)
-        if not (path and path.is_file()):
+        where = (spec and spec.submodule_search_locations) or [""]
+        path = Path(where[0], folder, file)
+        if not path.is_file():
             raise InputError(
                 "Expected scikit-image and scikit-learn with their sample images "
                 f"(pip install scikit-image scikit-learn). Received: no {package} "

@@ -124,7 +124,7 @@ class ShardPairs(Pairs):
         record = self._records[index]
         pixels = self._bytes(index, 0, 2 * record.image_bytes)
         if not self._verified[index]:
-            if zlib.crc32(pixels) != record.crc32:
+            if zlib.crc32(pixels.data) != record.crc32:
                 raise InputError(
                     f"Expected the pixels that were prepared for {record.name}. "
                     f"Received: damaged ones in {self._files[index]} (prepare it again)"

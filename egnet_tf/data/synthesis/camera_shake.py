@@ -95,7 +95,7 @@ def random_trajectory(
         velocity = (1 - damping) * velocity + noise[step] - restoring * path[step]
         if jerks[step]:
             velocity *= 1.5 * np.exp(1j * turns[step])
-    points = np.stack([path.real, path.imag], axis=1)
+    points = np.stack([np.real(path), np.imag(path)], axis=1)
     points *= extent / np.ptp(points, axis=0).max()
     return points - points.mean(axis=0)
 

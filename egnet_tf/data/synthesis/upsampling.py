@@ -35,7 +35,8 @@ def enlarged_window(
         uint8 (side, side, 3).
     """
     source = max(1, round(side / factor))
-    top, left = random_corner(*photo.shape[:2], source, rng)
+    height, width = photo.shape[:2]
+    top, left = random_corner(height, width, source, rng)
     image = window(photo, top, left, source, source)
     if source == side:
         return image
