@@ -1,11 +1,8 @@
-"""Gradient maps for the eye, and Figure 7 of the paper."""
+"""Gradient maps for the eye."""
 
 from __future__ import annotations
 
 import numpy as np
-
-from egnet_tf.layers import gradient_map, laplacian
-from egnet_tf.visualization.sheet import labelled_row
 
 
 def visible_gradient_map(image: np.ndarray) -> np.ndarray:
@@ -20,28 +17,17 @@ def visible_gradient_map(image: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (H, W, 3), grey.
     """
+    # Here, because it imports TensorFlow, which drawing does not need otherwise.
+    from egnet_tf.layers import gradient_map
+
     return _stretched(gradient_map(_unit(image)).numpy()[0])
 
 
-def gradient_figure(image: np.ndarray) -> np.ndarray:
-    """Figure 7: an image, its Laplacian, and its gradient map by Eq. 15.
+def visible_laplacian(image: np.ndarray) -> np.ndarray:
+    """The absolute Laplacian of an image, stretched as in `visible_gradient_map`."""
+    from egnet_tf.layers import laplacian
 
-    Both maps are stretched alike, as in `visible_gradient_map`.
-
-    Args:
-        image: uint8 (H, W, 3).
-
-    Returns:
-        uint8 (H', W', 3), a labelled row of three images.
-    """
-    edges = _stretched(np.abs(laplacian(_unit(image)).numpy()[0]))
-    return labelled_row(
-        {
-            "image": image,
-            "Laplacian": edges,
-            "gradient map (Eq. 15)": visible_gradient_map(image),
-        }
-    )
+    return _stretched(np.abs(laplacian(_unit(image)).numpy()[0]))
 
 
 def _unit(image: np.ndarray) -> np.ndarray:

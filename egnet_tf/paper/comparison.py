@@ -1,0 +1,186 @@
+"""Scenes for Figures 8 to 14: one image as several methods restore it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from egnet_tf.errors import InputError
+from egnet_tf.images.find import find_images
+from egnet_tf.images.read import read_image
+from egnet_tf.inference.resolve import resolve
+from egnet_tf.metrics.protocols import protocol_named
+from egnet_tf.visualization.figures import Panel, Scene
+from egnet_tf.visualization.zooms import Zoom, largest_differences
+
+if TYPE_CHECKING:
+    from egnet_tf.inference.restorer import Restorer
+
+_MOST_SCENES = 8
+
+
+class Method(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        title: stands below its images.
+        restore: (name of the scene, blurry image) -> restored image, uint8 (H, W, 3).
+    """
+
+    title: str
+    restore: Callable[[str, np.ndarray], np.ndarray]
+
+
+def find_method(text: str, load: Callable[[str], Restorer]) -> Method:
+    """Reads "title=path", or a path alone, whose last part is then the title.
+
+    Args:
+        text: the path is that of a model, of an image, or of a folder of results that
+            have the names of the scenes.
+        load: loads a model; called for the first scene.
+
+    Raises:
+        InputError: there is neither a model nor a file of that name.
+    """
+    title, _, where = text.partition("=")
+    if not where or Path(text).exists():
+        title, where = "", text
+    path = Path(where).expanduser()
+    title = title or path.stem
+    try:
+        resolve(where)
+    except InputError:
+        if not path.exists() or (path / "weights").is_dir():
+            raise
+        return Method(title, lambda name, _: read_named(path, name))
+    loaded: list[Restorer] = []
+
+    def restore(name: str, blurry: np.ndarray) -> np.ndarray:
+        if not loaded:
+            loaded.append(load(where))
+        return loaded[0](blurry)
+
+    return Method(title, restore)
+
+
+def find_scenes(
+    source: str | os.PathLike[str], names: Sequence[str]
+) -> dict[str, Path]:
+    """The blurry images by name: a single file, or images of a folder.
+
+    Args:
+        source: the file or folder.
+        names: of images in the folder, without suffix; all by default.
+
+    Raises:
+        InputError: a name is not in the folder, or there are more than eight.
+    """
+    path = Path(source).expanduser()
+    if not path.is_dir():
+        return {path.stem: path}
+    found = find_images(path)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise InputError(
+            f"Expected names of images in {path}, without suffix. "
+            f"Received: {', '.join(missing)}"
+        )
+    scenes = {name: found[name] for name in names or found}
+    if not 1 <= len(scenes) <= _MOST_SCENES:
+        raise InputError(
+            f"Expected 1 to {_MOST_SCENES} images; --images chooses. "
+            f"Received: {len(scenes)} in {path}"
+        )
+    return scenes
+
+
+def compare(
+    name: str,
+    blurry: np.ndarray,
+    methods: Sequence[Method],
+    *,
+    sharp: np.ndarray | None = None,
+    zooms: Sequence[Zoom] = (),
+    count: int = 2,
+) -> Scene:
+    """Restores an image by all methods.
+
+    Args:
+        name: of the image.
+        blurry: uint8 (H, W, 3).
+        methods: at least one.
+        sharp: of the same size; PSNR and SSIM (protocol `gopro`) then stand below the
+            others.
+        zooms: windows to enlarge; by default those where the methods differ most.
+        count: how many are chosen.
+
+    Raises:
+        InputError: the images differ in size, or a window is not inside of them.
+    """
+    images = {"blurry": blurry}
+    images |= {method.title: method.restore(name, blurry) for method in methods}
+    # One method is compared with the blurry image, several with each other.
+    compared = list(images.values())[min(len(methods) - 1, 1) :]
+    if sharp is not None:
+        images["sharp"] = sharp
+    for title, image in images.items():
+        if image.shape != blurry.shape:
+            raise InputError(
+                f"Expected images of {name} of one size, {blurry.shape[:2]}. "
+                f"Received: {image.shape[:2]} of {title}"
+            )
+    height, width = blurry.shape[:2]
+    for zoom in zooms:
+        if zoom.left + zoom.width > width or zoom.top + zoom.height > height:
+            raise InputError(
+                f"Expected a window inside {width} x {height} pixels. Received: "
+                f"x={zoom.left}, y={zoom.top}, {zoom.width} x {zoom.height}"
+            )
+    zooms = zooms or largest_differences(compared, (width // 6, width // 5), count)
+    notes = {title: score_note(image, sharp) for title, image in images.items()}
+    if sharp is not None:
+        notes["sharp"] = "PSNR / SSIM"
+    return Scene([Panel(t, image, notes[t]) for t, image in images.items()], zooms)
+
+
+def parse_zoom(text: str) -> Zoom:
+    """Reads "x,y,width,height" in pixels.
+
+    Raises:
+        InputError: the text is something else.
+    """
+    try:
+        left, top, width, height = map(int, text.split(","))
+    except ValueError:
+        left = top = width = height = -1
+    if min(left, top, width - 1, height - 1) < 0:
+        raise InputError(
+            f"Expected --zoom=x,y,width,height in pixels. Received: {text}"
+        )
+    return Zoom(top, left, height, width)
+
+
+def read_named(path: Path, name: str) -> np.ndarray:
+    """Reads an image file, or the image of that name in a folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_dir():
+        return read_image(path)
+    found = find_images(path)
+    if name not in found:
+        raise InputError(f"Expected an image named {name} in {path}. Received: none")
+    return read_image(found[name])
+
+
+def score_note(image: np.ndarray, sharp: np.ndarray | None) -> str:
+    """PSNR and SSIM by the protocol `gopro` in a line, "" without a sharp image."""
+    if sharp is None:
+        return ""
+    score = protocol_named("gopro").score(image, sharp)
+    return f"{score.psnr:.2f} dB / {score.ssim:.3f}"

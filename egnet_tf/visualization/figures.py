@@ -1,0 +1,403 @@
+"""Figures for a paper, drawn by matplotlib (extra `paper`).
+
+Sizes are inches, measured from the left and the top of the figure.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from egnet_tf.errors import InputError
+from egnet_tf.files import replacing
+from egnet_tf.visualization.gradient import visible_gradient_map, visible_laplacian
+from egnet_tf.visualization.zooms import Zoom
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.patches import Rectangle
+    from matplotlib.textpath import TextPath
+    from matplotlib.ticker import MaxNLocator
+except ImportError:
+    raise InputError(
+        "Expected the extra `paper` for figures and curves: "
+        "pip install 'egnet-tf[paper]'. Received: an installation without matplotlib"
+    ) from None
+
+_DPI = 300
+_GAP, _SCENE_GAP = 0.035, 0.1
+_MARGIN = 0.02
+"""Around the figure, so that no frame is cut by its border."""
+
+_TEXT, _SMALLEST_TEXT = 8.0, 4.0
+"""Points."""
+
+_FRAMES = ("#f0e442", "#56b4e9", "#e66400", "#cc79a7")
+"""Of Okabe and Ito: safe for colour-blind readers, and rare in photographs."""
+
+
+class Panel(NamedTuple):
+    """One method's restoration.
+
+    Attributes:
+        title: the method.
+        image: uint8 (H, W, 3).
+        note: a second line of the caption, such as its PSNR.
+    """
+
+    title: str
+    image: np.ndarray
+    note: str = ""
+
+    @property
+    def caption(self) -> str:
+        """Title and note."""
+        return f"{self.title}\n{self.note}" if self.note else self.title
+
+
+class Scene(NamedTuple):
+    """A comparison of methods on one image.
+
+    Attributes:
+        panels: of one size; the blurry one first.
+        zooms: at least one, all of the first one's proportions.
+    """
+
+    panels: Sequence[Panel]
+    zooms: Sequence[Zoom]
+
+
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Checks that figures can be written under this name.
+
+    Raises:
+        InputError: matplotlib does not write such files.
+    """
+    known = sorted(Figure().canvas.get_supported_filetypes())
+    if Path(path).suffix[1:].lower() not in known:
+        raise InputError(
+            f"Expected a file named .{', .'.join(known)}. Received: {path}"
+        )
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure, at 300 dpi where it consists of pixels.
+
+    Args:
+        figure: of this module.
+        path: its suffix chooses the format: .pdf and .svg keep texts and frames as
+            vectors, .png, .jpg, .tif and .webp are pixels.
+
+    Raises:
+        InputError: see `check_suffix`.
+    """
+    check_suffix(path)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, format=Path(path).suffix[1:].lower(), dpi=_DPI)
+
+
+def gradient_figure(image: np.ndarray, *, width: float = 7.0) -> Figure:
+    """Figure 7: an image, its Laplacian, and its gradient map by Eq. 15.
+
+    Args:
+        image: uint8 (H, W, 3).
+        width: of the figure in inches.
+    """
+    shown = {
+        "image": image,
+        "Laplacian": visible_laplacian(image),
+        "gradient map (Eq. 15)": visible_gradient_map(image),
+    }
+    grid = _Grid([list(shown)], image.shape, [""], width)
+    for column, drawn in enumerate(shown.values()):
+        grid.show(0, column, drawn)
+    return grid.figure
+
+
+def comparison_figure(
+    scenes: Sequence[Scene],
+    *,
+    gradients: bool = False,
+    columns: int = 6,
+    width: float = 7.0,
+) -> Figure:
+    """Figures 8 to 14: scenes one below the other, as several methods restore them.
+
+    At the left of each stands its first image with the windows framed, as high as
+    what is beside it: for each window a row with the crop of each panel in the
+    frame's colour, and below, if asked, the crops' gradient maps (Eq. 15). Captions
+    stand below the crops.
+
+    Args:
+        scenes: at least one.
+        gradients: draw the gradient maps, too.
+        columns: panels in a row at most; more go below.
+        width: of the figure in inches.
+    """
+    layouts = [_layout(scene, gradients, columns, width) for scene in scenes]
+    height = sum(layout.height + _SCENE_GAP for layout in layouts) - _SCENE_GAP
+    figure, top = Figure(figsize=(width, height + 2 * _MARGIN)), _MARGIN
+    for scene, layout in zip(scenes, layouts, strict=True):
+        _draw_scene(figure, scene, layout, gradients, top)
+        top += layout.height + _SCENE_GAP
+    return figure
+
+
+def feature_figure(
+    image: np.ndarray,
+    stages: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    channels: int = 4,
+    width: float = 7.0,
+) -> Figure:
+    """Draws features before and after EGN, and what EGN added, stage by stage.
+
+    The first column holds the image and its gradient map (Eq. 15), the second the
+    mean of the features' absolute values, the others the channels that EGN changes
+    most. Before and after share a scale; what was added has its own.
+
+    Args:
+        image: uint8 (H, W, 3), what the stages see.
+        stages: by title, the features before and after EGN, (h, w, C) each.
+        channels: number of single channels.
+        width: of the figure in inches.
+    """
+    columns = {}
+    for title, (before, after) in stages.items():
+        change = np.abs(after - before).mean(axis=(0, 1))
+        means = np.abs(before).mean(-1), np.abs(after).mean(-1)
+        columns[title] = {"mean of |features|": means} | {
+            f"channel {i + 1}": (before[..., i], after[..., i])
+            for i in np.argsort(-change)[:channels]
+        }
+    rows = ["before EGN", "after EGN", "|added by EGN|"]
+    titles = [[title, *maps] for title, maps in columns.items()]
+    grid = _Grid(titles, image.shape, rows, width, bars=(1, 2))
+    for block, maps in enumerate(columns.values()):
+        before, after, added = range(3 * block, 3 * block + 3)
+        grid.show(before, 0, image)
+        axes = grid.show(after, 0, visible_gradient_map(image)).axes
+        axes.set_xlabel("gradient map (Eq. 15)", fontsize=grid.text)
+        for column, (one, other) in enumerate(maps.values(), 1):
+            scale = np.percentile(np.stack([one, other]), (0.5, 99.5))
+            grid.show(before, column, one, scale)
+            grid.bar(grid.show(after, column, other, scale))
+            change = np.abs(other - one)
+            highest = max(float(np.percentile(change, 99.5)), 1e-12)
+            grid.bar(grid.show(added, column, change, (0, highest)))
+    return grid.figure
+
+
+def ensemble_figure(
+    branches: Sequence[Panel], weights: np.ndarray, fused: Panel, *, width: float = 7.0
+) -> Figure:
+    """Draws each branch's restoration above its weights (Eq. 12), and the result.
+
+    All weights share a scale, from the smallest to the largest (of the middle 99%).
+
+    Args:
+        branches: the restored images.
+        weights: (H, W, n), in the order of the branches; they sum to 1.
+        fused: the weighted sum.
+        width: of the figure in inches.
+    """
+    panels, count = [*branches, fused], len(branches)
+    titles = [panel.caption for panel in panels]
+    grid = _Grid([titles], weights.shape, ["restored", "weight"], width, bars=(1,))
+    scale = np.percentile(weights, (0.5, 99.5))
+    for column, panel in enumerate(panels):
+        grid.show(0, column, panel.image)
+    drawn = [grid.show(1, i, weights[..., i], scale) for i in range(count)]
+    grid.bar(drawn[0], drawn[-1])
+    return grid.figure
+
+
+class _Grid:
+    """Blocks of rows of images of one shape, each under titles of its own.
+
+    Attributes:
+        figure: the figure.
+        text: size of the texts in points.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[Sequence[str]],
+        shape: tuple[int, ...],
+        rows: Sequence[str],
+        width: float,
+        bars: Sequence[int] = (),
+    ):
+        """Makes the axes.
+
+        Args:
+            titles: of the columns, for each block.
+            shape: height and width of the images.
+            rows: labels of the rows of each block.
+            width: of the figure in inches.
+            bars: rows of each block below which there is room for a colour bar.
+        """
+        margin, room = (0.16 if any(rows) else 0.0), 0.26
+        side = (width - 2 * _MARGIN - margin + _GAP) / len(titles[0]) - _GAP
+        cell = side * shape[0] / shape[1]
+        words = [title for block in titles for title in block]
+        self.text = min(_text_size(words, side), _text_size(rows, cell))
+        head = _caption_height(words, self.text)
+        block = head + len(rows) * (cell + _GAP) + len(bars) * room
+        self.figure = Figure(figsize=(width, len(titles) * block + 2 * _MARGIN))
+        self._axes: list[list[Axes]] = []
+        top = _MARGIN
+        for columns in titles:
+            top += head
+            for number, label in enumerate(rows):
+                lefts = (
+                    _MARGIN + margin + i * (side + _GAP) for i in range(len(columns))
+                )
+                line = [
+                    _axes(self.figure, (left, top, side, cell), None) for left in lefts
+                ]
+                line[0].set_ylabel(label, fontsize=self.text, labelpad=2)
+                self._axes.append(line)
+                top += cell + _GAP + room * (number in bars)
+            for axes, title in zip(self._axes[-len(rows)], columns, strict=True):
+                axes.set_title(title, fontsize=self.text, pad=3)
+
+    def show(
+        self,
+        row: int,
+        column: int,
+        image: np.ndarray,
+        scale: Sequence[float] | np.ndarray = (0, 1),
+    ) -> AxesImage:
+        """Draws an image, or numbers in viridis from the low to the high one."""
+        low, high = scale
+        return self._axes[row][column].imshow(image, vmin=low, vmax=high, aspect="auto")
+
+    def bar(self, first: AxesImage, last: AxesImage | None = None) -> None:
+        """Draws the colour bar of an image, below all up to the last of its row."""
+        one, other = (drawn.axes.get_position() for drawn in (first, last or first))
+        inch = 1 / self.figure.get_figheight()
+        axes = self.figure.add_axes(
+            (one.x0, one.y0 - 0.11 * inch, other.x1 - one.x0, 0.06 * inch)
+        )
+        # Numbers at the ends would run into those of the next bar.
+        ticks = MaxNLocator(nbins=12 if last else 4, prune="both")
+        bar = self.figure.colorbar(
+            first, cax=axes, orientation="horizontal", ticks=ticks
+        )
+        bar.ax.tick_params(labelsize=self.text - 1, length=2, pad=1)
+        bar.outline.set_visible(False)
+
+
+class _Layout(NamedTuple):
+    """Sizes in inches of a scene: of the left image, the crops and the captions."""
+
+    groups: list[Sequence[Panel]]
+    left: tuple[float, float]
+    cell: tuple[float, float]
+    text: float
+    caption: float
+    height: float
+
+
+def _layout(scene: Scene, gradients: bool, columns: int, width: float) -> _Layout:
+    panels, zooms = scene
+    shape = panels[0].image.shape[0] / panels[0].image.shape[1]
+    ratio, width = zooms[0].height / zooms[0].width, width - 2 * _MARGIN
+    # As many in each row as the rows need: eight, up to six in a row, are 4 + 4.
+    count = math.ceil(len(panels) / columns)
+    columns = math.ceil(len(panels) / count)
+    groups = [panels[i : i + columns] for i in range(0, len(panels), columns)]
+    lines = len(zooms) * (2 if gradients else 1)
+
+    def block(left: float, caption: float) -> tuple[float, float]:
+        """Width of a crop and height of all rows of crops with their captions."""
+        side = (width - left - columns * _GAP) / columns
+        group = lines * ratio * side + (lines - 1) * _GAP + caption
+        return side, count * (group + _GAP) - _GAP
+
+    # The left image is as high as the crops beside it; both are linear in its width.
+    # The captions shrink until they fit into the width of a crop, hence two rounds.
+    captions, text = [panel.caption for panel in panels], _TEXT
+    for _ in range(2):
+        caption = _caption_height(captions, text)
+        side, height = block(0.0, caption)
+        left = (height - caption) / (shape + count * lines * ratio / columns)
+        left = min(left, 0.6 * width)
+        side, height = block(left, caption)
+        text = min(_text_size(captions, side), _text_size([panels[0].title], left))
+    return _Layout(
+        groups,
+        (left, shape * left),
+        (side, ratio * side),
+        text,
+        caption,
+        max(height, shape * left + caption),
+    )
+
+
+def _draw_scene(
+    figure: Figure, scene: Scene, layout: _Layout, gradients: bool, top: float
+) -> None:
+    (left, height), (side, cell) = layout.left, layout.cell
+    colours = [_FRAMES[i % len(_FRAMES)] for i in range(len(scene.zooms))]
+    first = scene.panels[0]
+    whole = _axes(figure, (_MARGIN, top, left, height), None)
+    whole.imshow(first.image, aspect="auto")
+    whole.set_xlabel(first.title, fontsize=layout.text, labelpad=2)
+    for zoom, colour in zip(scene.zooms, colours, strict=True):
+        corner = zoom.left - 0.5, zoom.top - 0.5
+        whole.add_patch(
+            Rectangle(corner, zoom.width, zoom.height, fill=False, ec=colour, lw=1.5)
+        )
+    for group in layout.groups:
+        shown = [[panel.image for panel in group]]
+        if gradients:
+            # Of the whole images: alone, a flat crop would show its noise as edges.
+            shown.append([visible_gradient_map(panel.image) for panel in group])
+        lines = [
+            ([zoom.cut(image) for image in images], colour)
+            for zoom, colour in zip(scene.zooms, colours, strict=True)
+            for images in shown
+        ]
+        for number, (crops, colour) in enumerate(lines, 1):
+            for i, (panel, crop) in enumerate(zip(group, crops, strict=True)):
+                x = _MARGIN + left + _GAP + i * (side + _GAP)
+                axes = _axes(figure, (x, top, side, cell), colour)
+                axes.imshow(crop, aspect="auto")
+                if number == len(lines):
+                    axes.set_xlabel(panel.caption, fontsize=layout.text, labelpad=2)
+            top += cell + _GAP
+        top += layout.caption
+
+
+def _axes(
+    figure: Figure, box: tuple[float, float, float, float], colour: str | None
+) -> Axes:
+    """Axes for an image in (left, top, width, height), framed in that colour."""
+    (left, top, width, height), (across, down) = box, figure.get_size_inches()
+    axes = figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=bool(colour), color=colour, linewidth=1.5)
+    return axes
+
+
+def _text_size(texts: Sequence[str], width: float) -> float:
+    """The largest size, at most 8 points, in which each line fits with some room."""
+    lines = [line for text in texts for line in text.split("\n") if line]
+    widths = [TextPath((0, 0), line, size=72).get_extents().width for line in lines]
+    size = min([_TEXT, *(0.93 * 72 * 72 * width / extent for extent in widths)])
+    return max(size, _SMALLEST_TEXT)
+
+
+def _caption_height(texts: Sequence[str], size: float) -> float:
+    return (1.25 * size * max(text.count("\n") + 1 for text in texts) + 4) / 72

@@ -1,0 +1,65 @@
+import numpy as np
+
+from egnet_tf.visualization import Zoom, largest_differences
+
+
+def checked(size=2):
+    """A grey chessboard, so that there is something to see everywhere."""
+    rows, columns = np.indices((60, 90)) // size
+    return np.repeat(np.uint8(40 * ((rows + columns) % 2) + 80)[..., None], 3, -1)
+
+
+def test_the_zoom_is_where_the_images_differ_most():
+    one = checked()
+    other = one.copy()
+    other[10:15, 10:15] += 40
+    other[30:50, 60:80] += 100
+    first, second = largest_differences([one, other], (20, 20), count=2)
+    assert abs(first.top - 30) <= 1 and abs(first.left - 60) <= 1
+    # The next one, apart from the first, holds all of the weaker difference.
+    assert second.top <= 10 and second.left <= 10 and second.top + 20 >= 15
+
+
+def test_an_empty_corner_does_not_count_though_it_differs():
+    one = checked()
+    one[:, :45] = 100  # Flat.
+    other = one.copy()
+    other[:, :45] += 60
+    other[20:40, 60:80] += 30
+    (zoom,) = largest_differences([one, other], (20, 20))
+    assert zoom.left > 40
+
+
+def test_artefacts_along_the_border_are_left_out():
+    one = checked()
+    other = one.copy()
+    other[:2] += 120
+    other[30:40, 40:50] += 10
+    (zoom,) = largest_differences([one, other], (16, 16))
+    assert zoom.top >= 2
+
+
+def test_of_several_images_the_largest_difference_of_any_two_counts():
+    images = [checked() for _ in range(3)]
+    images[1][20:24, 20:24] -= 20
+    images[2][20:24, 20:24] += 20  # 40 apart, ...
+    images[2][40:44, 60:64] += 30  # ... which is more than 30.
+    (zoom,) = largest_differences(images, (4, 4))
+    assert abs(zoom.top - 20) <= 2 and abs(zoom.left - 20) <= 2
+
+
+def test_zooms_do_not_overlap_and_are_as_many_as_fit():
+    flat = np.zeros((10, 26, 3), np.uint8)
+    found = largest_differences([flat, flat], (10, 8), count=9)
+    lefts = sorted(zoom.left for zoom in found)
+    assert len(lefts) == 3 and min(np.diff(lefts)) >= 8
+
+
+def test_a_zoom_larger_than_the_image_is_clipped():
+    tiny = np.zeros((4, 6, 3), np.uint8)
+    assert largest_differences([tiny, tiny + 1], (50, 50)) == [Zoom(0, 0, 4, 6)]
+
+
+def test_a_zoom_cuts_its_window():
+    image = np.arange(5 * 6 * 3).reshape(5, 6, 3)
+    np.testing.assert_array_equal(Zoom(1, 2, 3, 4).cut(image), image[1:4, 2:6])
