@@ -1,120 +1,125 @@
-"""Curves as SVG that takes its colours from the page it stands in."""
+"""Curves of training as SVG that takes its colours from the page it stands in."""
 
 from __future__ import annotations
 
+import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
-_WIDTH, _HEIGHT = 420, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 46
-_MOST_POINTS = 400
+# Checks that matplotlib is installed.
+from egnet_tf.visualization.figures import Figure
+
+_COLOURS = {"#010101": "var(--ink)", "#020202": "var(--soft)", "#030303": "var(--line)"}
+_SERIES = {f"#0400{i:02d}": f"var(--c{i})" for i in range(6)}
+_FEW = 30
+"""Points up to which each is marked by a dot."""
 
 
-def curves(
-    series: Mapping[str, Sequence[tuple[float, float]]], x_title: str, y_title: str
-) -> str:
-    """Draws lines in one pair of axes.
+class Segment(NamedTuple):
+    """A curve's part in one phase of training.
 
-    The page styles the classes axis, grid, tick and, of each line in turn, series0,
-    series1, ... (`stroke` and `fill` by `currentColor`). Text is text.
+    Attributes:
+        phase: its name.
+        start: the step at which the phase begins.
+        points: (step, value), ascending.
+    """
+
+    phase: str
+    start: int
+    points: Sequence[tuple[float, float]]
+
+
+def curves(series: Mapping[str, Sequence[Segment]], y_title: str) -> str:
+    """Draws curves by the steps of training in one pair of axes.
+
+    A curve is interrupted where a phase ends, for the loss is another one then; a
+    line with the phase's name marks where the next begins.
 
     Args:
-        series: points by name, ascending in x; those that are not finite are left out.
-        x_title: below the axis.
-        y_title: beside the axis.
+        series: by run. Values that are not finite are left out.
+        y_title: of the vertical axis.
 
     Returns:
-        An <svg> element that describes itself to screen readers; "" without points.
+        An <svg> element for a page that defines the CSS colours --ink, --soft, --line
+        and --c0 to --c5, described for screen readers; "" without points.
     """
-    series = {
-        name: thinned([p for p in points if all(map(math.isfinite, p))])
-        for name, points in series.items()
+    finite = {
+        name: [
+            segment._replace(points=[p for p in segment.points if math.isfinite(p[1])])
+            for segment in segments
+        ]
+        for name, segments in series.items()
     }
-    series = {name: points for name, points in series.items() if points}
-    if not series:
+    drawn = {
+        name: [s for s in segments if s.points] for name, segments in finite.items()
+    }
+    if not any(drawn.values()):
         return ""
-    xs = [x for points in series.values() for x, _ in points]
-    ys = [y for points in series.values() for _, y in points]
-    x_ticks, y_ticks = ticks(min(xs), max(xs), 5), ticks(min(ys), max(ys), 5)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
-        up = (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
-        return (
-            _LEFT + across * (_WIDTH - _LEFT - _RIGHT),
-            _HEIGHT - _BOTTOM - up * (_HEIGHT - _TOP - _BOTTOM),
-        )
-
-    parts = []
-    for y in y_ticks:
-        (left, height), (right, _) = place(x_ticks[0], y), place(x_ticks[-1], y)
-        parts.append(
-            f'<line class="grid" x1="{left:.1f}" x2="{right:.1f}" y1="{height:.1f}" '
-            f'y2="{height:.1f}"/><text class="tick" x="{left - 6:.1f}" '
-            f'y="{height + 4:.1f}" text-anchor="end">{_number(y)}</text>'
-        )
-    for x in x_ticks:
-        across, bottom = place(x, y_ticks[0])
-        parts.append(
-            f'<text class="tick" x="{across:.1f}" y="{bottom + 18:.1f}" '
-            f'text-anchor="middle">{_number(x)}</text>'
-        )
-    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
-    parts.append(
-        f'<text class="axis" x="{(_LEFT + _WIDTH - _RIGHT) / 2:.1f}" '
-        f'y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_title)}</text>'
-        f'<text class="axis" x="14" y="{middle:.1f}" text-anchor="middle" '
-        f'transform="rotate(-90 14 {middle:.1f})">{escape(y_title)}</text>'
-    )
-    for number, points in enumerate(series.values()):
-        placed = [place(*point) for point in points]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-        dots = ""
-        if len(placed) <= 30:
-            dots = "".join(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in placed
+    ink, soft, line = _COLOURS
+    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
+    figure.patch.set_visible(False)
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)
+    axes.set_xlabel("step", color=ink)
+    axes.set_ylabel(y_title, color=ink)
+    axes.tick_params(length=0, labelcolor=soft)
+    axes.spines[:].set_visible(False)
+    axes.grid(axis="y", color=line)
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+    for number, segments in enumerate(drawn.values()):
+        for _, _, points in segments:
+            axes.plot(
+                *zip(*points, strict=True),
+                color=list(_SERIES)[number % len(_SERIES)],
+                marker="o" if len(points) <= _FEW else None,
+                markersize=4,
             )
-        parts.append(
-            f'<g class="series{number % 6}"><polyline points="{line}"/>{dots}</g>'
-        )
-    ends = ", ".join(
-        f"{name}: {_number(points[0][1])} at first, {_number(points[-1][1])} at last"
-        for name, points in series.items()
+    starts = {(s.start, s.phase) for segments in drawn.values() for s in segments}
+    if len(starts) > 1:
+        for start, phase in sorted(starts):
+            axes.axvline(start, color=line, linestyle="--", zorder=0)
+            axes.annotate(
+                phase,
+                (start, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(3, 1),
+                textcoords="offset points",
+                color=soft,
+                fontsize=9,
+            )
+    return _inline(figure, y_title, _description(drawn, y_title))
+
+
+def _description(drawn: Mapping[str, Sequence[Segment]], y_title: str) -> str:
+    ends = (
+        f"{name}: {segments[0].points[0][1]:.4g} at first, "
+        f"{segments[-1].points[-1][1]:.4g} at last"
+        for name, segments in drawn.items()
+        if segments
     )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(f"{y_title} by {x_title}. {ends}")}">'
-        + "".join(parts)
-        + "</svg>"
+    return f"{y_title} by step. {', '.join(ends)}"
+
+
+def _inline(figure: Figure, name: str, description: str) -> str:
+    """The figure as an <svg> element whose ids begin with the name."""
+    import matplotlib
+
+    file = io.StringIO()
+    # Text stays text; a fixed salt makes the same ids for the same figure.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(file, format="svg", metadata=nothing)
+    svg = file.getvalue()
+    box = re.search(r'viewBox="[^"]*"', svg)
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :].strip()
+    prefix = re.sub(r"\W+", "", name)
+    body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", body)
+    for colour, variable in (_COLOURS | _SERIES).items():
+        body = body.replace(colour, variable)
+    head = (
+        f'<svg {box[0] if box else ""} role="img" aria-label="{escape(description)}">'
     )
-
-
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """Round numbers about `count` steps apart, around all from low to high."""
-    if low == high:
-        low, high = low - 0.5 * (abs(low) or 1), high + 0.5 * (abs(high) or 1)
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [step * number for number in range(first, last + 1)]
-
-
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Means over equal numbers of neighbours, so that at most 400 points are left."""
-    size = math.ceil(len(points) / _MOST_POINTS) or 1
-    groups = (points[i : i + size] for i in range(0, len(points), size))
-    return [
-        (
-            math.fsum(x for x, _ in group) / len(group),
-            math.fsum(y for _, y in group) / len(group),
-        )
-        for group in groups
-    ]
-
-
-def _number(value: float) -> str:
-    if abs(value) >= 10_000:
-        return f"{value / 1000:,.6g}k"
-    return f"{round(value, 10):.4g}"
+    return head + body

@@ -14,28 +14,46 @@ from absl import flags
 
 from egnet_tf.cli import app
 from egnet_tf.errors import InputError
-from egnet_tf.files import replacing
-from egnet_tf.paper.report_page import report_page
-from egnet_tf.paper.run_record import read_run
 
-_RUNS = flags.DEFINE_list("runs", None, "Folders of runs, or of evaluations.")
-_OUTPUT = flags.DEFINE_string("output", "report.html", "The file to write.")
-_TITLE = flags.DEFINE_string("title", "EGNet-TF: report", "Heading of the page.")
-_IMAGES = flags.DEFINE_integer("images", 3, "Images of each evaluation.", lower_bound=0)
+POSITIONAL = "runs"
 
 
-def main() -> None:
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.DEFINE_list(
+        "runs",
+        None,
+        "Folders of runs, or output folders of evaluate. The name of this flag may be "
+        "left out.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "output", "report.html", "The file to write.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "title", "EGNet-TF: report", "The heading of the page.", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "images",
+        3,
+        "Number of images that are shown of each evaluation.",
+        lower_bound=0,
+        flag_values=values,
+    )
+
+
+def main(values: flags.FlagValues) -> None:
     """Reads the runs and writes the page."""
-    if not _RUNS.value:
+    from egnet_tf.files import write_text
+    from egnet_tf.paper.report_page import report_page
+    from egnet_tf.paper.run_record import read_run
+
+    if not values.runs:
         raise InputError("Expected --runs=folder,... Received: none")
-    runs = [read_run(Path(name)) for name in _RUNS.value]
-    page = report_page(_TITLE.value, runs, _IMAGES.value)
-    output = Path(_OUTPUT.value)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    print(output)
+    runs = [read_run(Path(name)) for name in values.runs]
+    write_text(values.output, report_page(values.title, runs, values.images))
+    print(values.output)
 
 
 if __name__ == "__main__":
-    app.run(main, subject="runs")
+    app.run(define_flags, main, POSITIONAL)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
+from egnet_tf.cli.table import Cell
+from egnet_tf.evaluation import score_rows
 from egnet_tf.images.read import read_image
 from egnet_tf.paper.curves import curves
 from egnet_tf.paper.run_record import RunRecord, chosen_images
@@ -21,22 +24,21 @@ _MOST_WIDTH = 1200
 _QUALITY = 88
 
 
-class _Line(NamedTuple):
-    """A row of a results table; `best` marks the larger numbers."""
-
-    method: str
-    psnr: str
-    ssim: str
-    images: str
-    best: bool
+_COLUMNS = ("method", "PSNR (dB)", "SSIM", "images")
 
 
 class _Results(NamedTuple):
-    """One table: evaluations of one dataset by one protocol."""
+    """One table: evaluations of one dataset by one protocol.
+
+    Attributes:
+        title: dataset and protocol.
+        description: of the protocol.
+        rows: cells in the order of `_COLUMNS`, and whether it is the best row.
+    """
 
     title: str
     description: str
-    lines: list[_Line]
+    rows: list[tuple[list[Cell], bool]]
 
 
 def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
@@ -44,8 +46,8 @@ def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
 
     Args:
         title: its heading.
-        runs: what it tells of.
-        images: how many of each evaluation.
+        runs: the runs, in the order of their colours.
+        images: number of images of each evaluation.
 
     Returns:
         HTML with styles, script and images inside; it asks for no other file.
@@ -62,14 +64,16 @@ def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
         ("SSIM of the held-out pairs", "ssim", "SSIM"),
         ("Loss of training", "loss", "loss"),
     ]
+    environment.filters["breakable"] = _breakable
     return environment.get_template("report_page.html").render(
         title=title,
         names=[run.name for run in runs],
+        columns=_COLUMNS,
         tables=_tables(runs),
         charts=[
             (heading, Markup(drawn))
             for heading, key, axis in charts
-            if (drawn := curves({r.name: r.curves[key] for r in runs}, "step", axis))
+            if (drawn := curves({run.name: run.curves[key] for run in runs}, axis))
         ],
         runs=[_run(run, images) for run in runs],
     )
@@ -86,36 +90,24 @@ def _tables(runs: Sequence[RunRecord]) -> list[_Results]:
         _Results(
             f"{dataset}, protocol {protocol}",
             summaries[0]["description"],
-            _lines(summaries),
+            _rows(summaries),
         )
         for (dataset, protocol), summaries in groups.items()
     ]
 
 
-def _lines(summaries: Sequence[dict[str, Any]]) -> list[_Line]:
-    means = [
-        ("blurry", summary, summary["blurry"])
-        for summary in summaries[:1]
-        if summary["blurry"]
-    ]
-    means += [(s["method"], s, s["restored"]) for s in summaries]
-    best = max(float(mean["psnr"] or "-inf") for _, _, mean in means)
+def _rows(summaries: Sequence[dict[str, Any]]) -> list[tuple[list[Cell], bool]]:
+    rows = score_rows(summaries)
+    ratios = [float(row["PSNR (dB)"] or "-inf") for row in rows]
     return [
-        _Line(
-            method,
-            _number(mean["psnr"], 2),
-            _number(mean["ssim"], 4),
-            str(summary["images"])
-            if mean["compared"] == summary["images"]
-            else f"{mean['compared']} of {summary['images']}",
-            float(mean["psnr"] or "-inf") == best,
-        )
-        for method, summary, mean in means
+        ([row[name] for name in _COLUMNS], ratio == max(ratios))
+        for row, ratio in zip(rows, ratios, strict=True)
     ]
 
 
-def _number(value: float | str | None, digits: int) -> str:
-    return "none" if value is None else f"{float(value):.{digits}f}"
+def _breakable(text: str) -> Markup:
+    """Lets a browser break a path after its slashes and underscores."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(escape(text))))
 
 
 def _run(run: RunRecord, count: int) -> dict[str, Any]:

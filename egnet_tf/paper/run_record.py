@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation import read_summary
-
-Points = list[tuple[float, float]]
+from egnet_tf.paper.curves import Segment
 
 
 class Scored(NamedTuple):
-    """An image of an evaluation; a file is None if it was not saved."""
+    """An image of an evaluation with its files."""
 
     name: str
     blurry_psnr: float
@@ -38,15 +37,15 @@ class RunRecord(NamedTuple):
     Attributes:
         name: the folder's path as given.
         recipe: the text of recipe.flags, "" if it was not trained here.
-        curves: points (step, value) by name: "psnr" and "ssim" of the validations,
-            "loss" of the training steps. Steps go on from phase to phase.
+        curves: "psnr" and "ssim" of the validations and "loss" of the training steps,
+            a segment for each phase. Steps are counted over all phases.
         evaluations: those that are finished.
         comparison: the image that training drew at its end, if it did.
     """
 
     name: str
     recipe: str
-    curves: dict[str, Points]
+    curves: dict[str, list[Segment]]
     evaluations: list[Evaluation]
     comparison: Path | None
 
@@ -76,9 +75,9 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def chosen_images(images: Sequence[Scored], count: int) -> list[Scored]:
-    """Images from the least to the greatest gain in PSNR, evenly spread.
+    """Images evenly spread from the least to the greatest gain in PSNR.
 
-    So that neither the best nor the worst is hidden.
+    Neither the best nor the worst result is hidden.
     """
     ranked = sorted(images, key=lambda scored: scored.psnr - scored.blurry_psnr)
     if len(ranked) <= count:
@@ -106,26 +105,29 @@ def _read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(read_summary(folder), images)
 
 
-def _read_curves(folder: Path) -> dict[str, Points]:
-    curves: dict[str, Points] = {"psnr": [], "ssim": [], "loss": []}
+def _read_curves(folder: Path) -> dict[str, list[Segment]]:
+    curves: dict[str, list[Segment]] = {"psnr": [], "ssim": [], "loss": []}
     table = folder / "metrics.csv"
     if not table.exists():
         return curves
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
-    first_step = 0
+    start = 0
     for phase in dict.fromkeys(row["phase"] for row in rows):
-        of_phase = [row for row in rows if row["phase"] == phase]
-        for row in of_phase:
-            for name in ("psnr", "ssim"):
-                curves[name].append((first_step + int(row["step"]), float(row[name])))
-        losses = _read_events(folder / "logs" / phase, "loss/total")
-        curves["loss"] += [(first_step + step, value) for step, value in losses]
-        first_step += int(of_phase[-1]["step"])
+        found = [row for row in rows if row["phase"] == phase]
+        points = {
+            name: [(int(row["step"]), float(row[name])) for row in found]
+            for name in ("psnr", "ssim")
+        }
+        points["loss"] = _read_events(folder / "logs" / phase, "loss/total")
+        for name, of_phase in points.items():
+            shifted = [(start + step, value) for step, value in of_phase]
+            curves[name].append(Segment(phase, start, shifted))
+        start += int(found[-1]["step"])
     return curves
 
 
-def _read_events(folder: Path, tag: str) -> Points:
+def _read_events(folder: Path, tag: str) -> list[tuple[int, float]]:
     """A scalar's points from TensorBoard's files; the last one of each step counts."""
     if not folder.is_dir():
         return []

@@ -1,26 +1,12 @@
-"""Both commands as a person runs them, on a folder that looks like a run."""
+"""Both commands on a folder that looks like a run."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from egnet_tf.evaluation import EvaluationFolder, Row, summarize
 from egnet_tf.metrics import PROTOCOLS, Score
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(command, *words, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", f"egnet_tf.paper.{command}", *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+from tests.helpers import call, command
 
 
 @pytest.fixture
@@ -29,11 +15,12 @@ def folder(tmp_path):
     written = EvaluationFolder(tmp_path / "runs/mine/evaluation/gopro_gopro", about)
     written.append(row := Row("a", Score(31.5, 0.95)))
     written.write_summary(summarize([row], PROTOCOLS["gopro"], about))
-    return tmp_path
+    return tmp_path / "runs/mine"
 
 
 def test_table_1_has_our_row_below_the_published(folder):
-    done = run("table1", "runs/mine", "--output=tables/table1", cwd=folder)
+    output = folder.parent / "tables/table1"
+    done = call("egnet_tf.paper.table1", folder, f"--output={output}")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "| MPRNet | published | 32.66 | 0.959 | 26.51 |" in done.stdout
@@ -41,21 +28,32 @@ def test_table_1_has_our_row_below_the_published(folder):
         line.startswith("| runs/mine | gopro | 31.50 | 0.950 |") for line in lines
     )
     assert PROTOCOLS["gopro"].description in lines
-    assert (folder / "tables/table1.csv").exists()
-    bare = run("table1", "--runs=runs/mine", "--nopublished", cwd=folder).stdout
+    assert output.with_suffix(".csv").exists() and output.with_suffix(".md").exists()
+    bare = call("egnet_tf.paper.table1", f"--runs={folder}", "--nopublished").stdout
     assert "published" not in bare and "31.50" in bare
 
 
 def test_a_report_is_one_file(folder):
-    done = run("report", "runs/mine", "--output=new/page.html", cwd=folder)
+    output = folder.parent / "new" / "page.html"
+    done = call("egnet_tf.paper.report", folder, f"--output={output}")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in (folder / "new").iterdir()] == ["page.html"]
-    page = (folder / "new/page.html").read_text()
+    assert list(output.parent.iterdir()) == [output]
+    page = output.read_text()
     assert "31.50" in page and page.rstrip().endswith("</html>")
 
 
-@pytest.mark.parametrize("command", ["table1", "report"])
-def test_a_mistake_is_one_line(command, tmp_path):
-    done = run(command, "runs/none", cwd=tmp_path)
+@pytest.mark.parametrize("module", ["table1", "report"])
+def test_a_mistake_is_one_line_without_tensorflow(module, tmp_path):
+    done = command(f"egnet_tf.paper.{module}", "runs/none", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected ") and done.stderr.count("\n") == 1
+
+
+def test_a_report_without_matplotlib_names_the_extra(folder, monkeypatch):
+    for name in list(sys.modules):
+        if name.startswith(("egnet_tf.visualization.figures", "egnet_tf.paper.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    done = call("egnet_tf.paper.report", folder)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "pip install 'egnet-tf[paper]'" in done.stderr
