@@ -10,7 +10,6 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from egnet_tf.files import replacing
@@ -54,7 +53,6 @@ def write_csv(path: str | PathLike[str], rows: Sequence[Row]) -> None:
         path: the file; folders that are missing are made.
         rows: a cell without a value is left empty.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, _mapping(rows[0]), lineterminator="\n")
         writer.writeheader()

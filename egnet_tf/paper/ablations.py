@@ -6,97 +6,171 @@ python -m egnet_tf.paper.ablations configs/ablations/table4_*.flags --output=run
     --variant=egnet_tiny --dataset=samples --backbone_steps=400 --egn_steps=100
 
 Each flag file is a row: a run below --output, trained in a process of its own and then
-evaluated. Flags of training given here count for all rows, steps of a phase only for
-those that have it. What is finished is not done again, what was stopped goes on, and a
-row that fails does not stop the others.
+evaluated. Flags of training given here hold for all rows, steps of a phase only for
+those that have it. What is finished is not done again, what was stopped is resumed, and
+a row that fails does not stop the others.
 --output gets table.md and table.csv, with the published numbers beside.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
-from egnet_tf import metrics
 from egnet_tf.cli import app
+from egnet_tf.cli import flags as option_flags
 from egnet_tf.cli.flag_files import expanded
+from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
-from egnet_tf.options import to_text
-from egnet_tf.paper.published import ABLATIONS
-from egnet_tf.paper.tables import Result, ablation_table, read_result, write_table
-from egnet_tf.training import Recipe, recipe
+from egnet_tf.metrics.protocols import PROTOCOLS
+from egnet_tf.options import changes, flatten
 
-_ROWS = flags.DEFINE_list(
-    "rows", None, "Flag files of training. The name of this flag may be left out."
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder of the runs and of the table.", required=True
-)
-_PROTOCOL = flags.DEFINE_enum(
-    "protocol", "gopro", list(metrics.PROTOCOLS), "See docs/evaluation.md."
-)
-_TEST = flags.DEFINE_list(
-    "test",
-    None,
-    "Datasets to score on, each as name or name:folder (Table 6: "
-    "realblur_r:RealBlur,realblur_j:RealBlur). By default what training validates on.",
-)
-recipe.define_flags(flags.FLAGS)
+if TYPE_CHECKING:
+    from egnet_tf.paper.tables import Result
+    from egnet_tf.training.recipe import Recipe
+
+POSITIONAL = "rows"
 
 _PHASES = ("backbone_steps", "egn_steps", "joint_steps", "ensemble_steps")
 
 
-def main() -> int:
+class Row(NamedTuple):
+    """A row of the table before it is trained.
+
+    Attributes:
+        flags: of `egnet_tf.train`: the flag file, then what overrides it.
+        recipe: what these flags describe.
+    """
+
+    flags: list[str]
+    recipe: Recipe
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    from egnet_tf.training.recipe import Recipe
+
+    flags.DEFINE_list(
+        "rows",
+        None,
+        "Flag files of training, one per row. The name of this flag may be left out.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "The folder of the runs and of the table.",
+        required=True,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "protocol",
+        "gopro",
+        list(PROTOCOLS),
+        "The protocol by which images are scored (docs/evaluation.md).",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "test",
+        None,
+        "Datasets to score on, each as name or name:folder, such as "
+        "realblur_r:RealBlur,realblur_j:RealBlur for Table 6. By default the dataset "
+        "that training validates on.",
+        flag_values=values,
+    )
+    option_flags.define(Recipe, values)
+
+
+def main(values: flags.FlagValues) -> int:
     """Trains and scores row by row; 1 if one failed."""
-    files = [Path(name) for name in _ROWS.value or ()]
-    names = [file.stem for file in files]
-    if not files or len(set(names)) < len(names):
+    files = [Path(name) for name in values.rows or ()]
+    if not files or len({file.stem for file in files}) < len(files):
         raise InputError(
             "Expected flag files of different names, one a row. "
             f"Received: {', '.join(map(str, files)) or 'none'}"
         )
     # All are read before the first is trained: a mistake shows at once.
-    recipes = {file: _recipe(file) for file in files}
+    rows = {file.stem: read_row(file, values) for file in files}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Ends the row's process.
-    rows: dict[str, list[Result]] = {}
-    for number, (file, chosen) in enumerate(recipes.items(), 1):
-        print(f"\n[{number}/{len(files)}] {file.stem}", flush=True)
-        rows[file.stem] = _row(file, chosen)
-        _write(rows, recipes)
-    table = Path(_OUTPUT.value) / "table.md"
-    print(f"\n{table.read_text()}\n{table}")
-    failed = [name for name, results in rows.items() if not results]
+    output, results = Path(values.output), {}
+    for number, (name, row) in enumerate(rows.items(), 1):
+        print(f"\n[{number}/{len(rows)}] {name}", flush=True)
+        run = output / name
+        results[name] = []
+        if train_row(row, run):
+            tests = values.test or [row.recipe.validation or row.recipe.dataset]
+            results[name] = score_row(row.recipe, run, tests, values.protocol)
+        _write(output / "table", rows, results)
+    print(f"\n{(output / 'table.md').read_text()}\n{output / 'table.md'}")
+    failed = [name for name, found in results.items() if not found]
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _row(file: Path, chosen: Recipe) -> list[Result]:
-    """Trains and scores one row; empty if that failed."""
-    run = Path(_OUTPUT.value) / file.stem
-    if _finished(run, chosen):
+def read_row(file: Path, given: flags.FlagValues) -> Row:
+    """Puts a flag file and the flags of training given for all rows together.
+
+    A row without a phase does not get one by `--egn_steps`: that it has none is what
+    it is for.
+
+    Raises:
+        InputError: the file, or the two together, are no recipe.
+    """
+    from egnet_tf.training.recipe import Recipe
+
+    own = _parsed(file, [])
+    overrides = [
+        given[option.name].serialize()
+        for option in flatten(Recipe())
+        if given[option.name].present
+        and (option.name not in _PHASES or getattr(own, option.name))
+    ]
+    recipe = _parsed(file, overrides)
+    recipe.phase_steps()
+    return Row([f"--flagfile={file}", *overrides], recipe)
+
+
+def train_row(row: Row, run: Path) -> bool:
+    """Trains a row unless that is done; whether it is done then."""
+    if _finished(run, row.recipe):
         print(f"{run}: trained already")
-    else:
-        flagfile = f"--flagfile={file}"
-        _call("egnet_tf.train", flagfile, *_overrides(file), f"--run={run}")
-        if not _finished(run, chosen):
-            return []
+        return True
+    _call("egnet_tf.train", *row.flags, f"--run={run}")
+    return _finished(run, row.recipe)
+
+
+def score_row(
+    recipe: Recipe, run: Path, datasets: Sequence[str], protocol: str
+) -> list[Result]:
+    """Evaluates a trained row; empty if an evaluation failed.
+
+    Args:
+        recipe: of the run; its options of datasets hold for the tests, too.
+        run: its folder.
+        datasets: each as name or name:folder.
+        protocol: its name.
+    """
+    from egnet_tf.paper.tables import read_result
+
+    options = [
+        f"--{option.name}={option.text}"
+        for _, option in changes(default_options(), recipe.data)
+    ]
+    options += [f"--data_dir={recipe.data_dir}"] if recipe.data_dir else []
     results = []
-    for dataset in _TEST.value or [chosen.validation or chosen.dataset]:
+    for dataset in datasets:
         name = re.sub(r"[^\w.-]+", "_", dataset.partition(":")[0])
-        output = run / "evaluation" / f"{name}_{_PROTOCOL.value}"
-        options = [f"--model={run}", f"--dataset={dataset}", f"--output={output}"]
-        options += [f"--protocol={_PROTOCOL.value}"]
-        options += [f"--data_dir={chosen.data_dir}"] if chosen.data_dir else []
-        options += to_text(chosen.data).splitlines()
-        _call("egnet_tf.evaluate", *options)
+        output = run / "evaluation" / f"{name}_{protocol}"
+        which = [f"--dataset={dataset}", f"--output={output}", f"--protocol={protocol}"]
+        _call("egnet_tf.evaluate", f"--model={run}", *which, *options)
         try:
             results.append(read_result(output))
         except InputError:
@@ -104,82 +178,64 @@ def _row(file: Path, chosen: Recipe) -> list[Result]:
     return results
 
 
-def _recipe(file: Path) -> Recipe:
-    """What the flag file and the flags given here make together."""
-    chosen = _parsed(file, _overrides(file))
-    chosen.phase_steps()
-    return chosen
-
-
-def _overrides(file: Path) -> list[str]:
-    """The flags of training that were given here, as far as they concern a row.
-
-    A row without a phase does not get one by `--egn_steps`: that it has none is what
-    it is for.
-    """
-    own = _parsed(file, [])
-    names = (field.name for field in dataclasses.fields(Recipe))
-    given = (flags.FLAGS[name] for name in names)
-    return [
-        flag.serialize()
-        for flag in given
-        if flag.present and (flag.name not in _PHASES or getattr(own, flag.name))
-    ]
-
-
 def _parsed(file: Path, overrides: Sequence[str]) -> Recipe:
+    from egnet_tf.training.recipe import Recipe
+
     values = flags.FlagValues()
-    recipe.define_flags(values)
-    flags.DEFINE_string("run", "", "where to", flag_values=values)
+    option_flags.define(Recipe, values)
+    flags.DEFINE_string("run", "", "Where the run goes.", flag_values=values)
     try:
         values(["train", *expanded([f"--flagfile={file}"]), *overrides])
     except (flags.Error, OSError) as error:
         raise InputError(
             f"Expected a flag file of training ({error}). Received: {file}"
         ) from error
-    return recipe.from_flags(values)
+    return option_flags.read(Recipe, values)
 
 
-def _finished(run: Path, chosen: Recipe) -> bool:
+def _finished(run: Path, recipe: Recipe) -> bool:
     """Whether training came to its end, where it draws the comparison."""
+    from egnet_tf.training import recipe as recipes
+
     if not (run / "compare.png").exists():
         return False
-    return recipe.read(run / "recipe.flags") == chosen
+    return recipes.read(run / "recipe.flags") == recipe
 
 
 def _call(module: str, *words: str) -> None:
-    """Runs a command to its end; it says itself what goes wrong."""
+    """Runs a command to its end; it prints itself what goes wrong."""
     process = subprocess.Popen([sys.executable, "-m", module, *words])
     try:
         process.wait()
     except BaseException:
-        process.terminate()  # Training saves where it is.
+        process.terminate()  # Training saves a checkpoint.
         process.wait()
         raise
 
 
-def _write(rows: dict[str, list[Result]], recipes: dict[Path, Recipe]) -> None:
-    results = [result for found in rows.values() for result in found]
+def _write(
+    path: Path, rows: Mapping[str, Row], results: Mapping[str, Sequence[Result]]
+) -> None:
+    from egnet_tf.paper.published import ABLATIONS
+    from egnet_tf.paper.tables import ablation_table, write_table
+
     # The flag files differ in what the rows compare; this is what they should share.
-    shared = ("variant", "dataset", "crop", "batch")
-    notes = [_shared(name, list(recipes.values())) for name in shared]
-    notes += [
-        f"{file.stem}: "
-        + ", ".join(f"{name} {steps} steps" for name, steps in r.phase_steps().items())
-        for file, r in recipes.items()
-        if file.stem in rows
-    ]
-    notes += dict.fromkeys(result.description for result in results)
+    notes = []
+    for name in ("variant", "dataset", "crop", "batch"):
+        found = dict.fromkeys(str(getattr(row.recipe, name)) for row in rows.values())
+        notes.append(f"{name}: {', '.join(found)}")
+    for name in results:
+        steps = rows[name].recipe.phase_steps().items()
+        notes.append(
+            f"{name}: " + ", ".join(f"{p} {count} steps" for p, count in steps)
+        )
+    notes += dict.fromkeys(
+        one.description for found in results.values() for one in found
+    )
     notes.append("published: printed in the paper, not measured here")
-    table = ablation_table(rows, ABLATIONS)
-    text = [f"{note}  " for note in notes]  # Markdown's line break.
-    write_table(Path(_OUTPUT.value) / "table", table, text)
-
-
-def _shared(name: str, recipes: Sequence[Recipe]) -> str:
-    values = dict.fromkeys(str(getattr(chosen, name)) for chosen in recipes)
-    return f"{name}: {', '.join(values)}"
+    table = ablation_table(results, ABLATIONS)
+    write_table(path, table, [f"{note}  " for note in notes])  # Markdown's line break.
 
 
 if __name__ == "__main__":
-    app.run(main, subject="rows")
+    app.run(define_flags, main, POSITIONAL)

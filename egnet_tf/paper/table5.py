@@ -2,8 +2,8 @@
 
 python -m egnet_tf.paper.table5 --model=runs/without_egn,runs/with_egn --dataset=samples
 
-A row a model: the mean over the images of nHSIC with the sharp image over nHSIC
-with the blurry one, which is 1. The features are what enters the last convolution;
+A row per model: the mean over the images of nHSIC with the sharp image over nHSIC with
+the blurry one, which is 1. The features are what enters the last convolution;
 estimator, kernels and samples are described in `egnet_tf.metrics.hsic`.
 """
 
@@ -11,41 +11,17 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from absl import flags
-from tqdm import tqdm
 
-from egnet_tf import models
-from egnet_tf.cli import app
-from egnet_tf.cli.data_flags import DataFlags
-from egnet_tf.cli.table import aligned, write_csv
-from egnet_tf.data import Pairs
+from egnet_tf.cli import app, dataset_flags
 from egnet_tf.errors import InputError
-from egnet_tf.metrics.hsic import dependence_on_images
 
 if TYPE_CHECKING:
-    import keras
-
-_MODEL = flags.DEFINE_list(
-    "model", None, "Runs' folders, or variants with shipped weights.", required=True
-)
-_DATA = DataFlags()
-_IMAGES = flags.DEFINE_integer(
-    "images", 0, "How many images, the first ones; 0 for all.", lower_bound=0
-)
-_CROP = flags.DEFINE_integer(
-    "crop", 256, "Side of the window that is cut out of each image.", lower_bound=8
-)
-_SAMPLES = flags.DEFINE_integer(
-    "samples", 1000, "Positions drawn in each window.", lower_bound=2
-)
-_PATCH = flags.DEFINE_integer(
-    "patch", 5, "Side of the patches around them in pixels, odd.", lower_bound=1
-)
-_OUTPUT = flags.DEFINE_string("output", None, "A CSV file with a row an image.")
+    from egnet_tf.data import Pairs
+    from egnet_tf.models import LoadedModel
 
 
 class ImageRow(NamedTuple):
@@ -67,53 +43,130 @@ class ModelRow(NamedTuple):
     sharp: float
 
 
-def main() -> None:
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command."""
+    options = {"flag_values": values}
+    flags.DEFINE_list(
+        "model",
+        None,
+        "Folders of runs, or variants with shipped weights.",
+        required=True,
+        **options,
+    )
+    dataset_flags.define(values)
+    flags.DEFINE_integer(
+        "images",
+        0,
+        "Number of images, the first ones of the dataset; 0 for all.",
+        lower_bound=0,
+        **options,
+    )
+    flags.DEFINE_integer(
+        "crop",
+        256,
+        "Side in pixels of the window that is cut out of each image.",
+        lower_bound=8,
+        **options,
+    )
+    flags.DEFINE_integer(
+        "samples",
+        1000,
+        "Number of positions that are drawn in each window.",
+        lower_bound=2,
+        **options,
+    )
+    flags.DEFINE_integer(
+        "patch",
+        5,
+        "Side in pixels of the patches around the positions, an odd number.",
+        lower_bound=1,
+        **options,
+    )
+    flags.DEFINE_string(
+        "output", None, "A CSV file to write, with a row per image.", **options
+    )
+
+
+def main(values: flags.FlagValues) -> None:
     """Measures every model on the same windows and positions."""
-    pairs = _DATA.open()
-    count = min(_IMAGES.value or len(pairs), len(pairs))
+    from egnet_tf.cli.table import aligned, write_csv
+    from egnet_tf.inference.resolve import resolve
+
+    if values.patch % 2 == 0:
+        raise InputError(f"Expected an odd --patch. Received: {values.patch}")
+    pairs = dataset_flags.open_pairs(values)
+    weights = {model: resolve(model).weights() for model in values.model}
+
+    from tqdm import tqdm
+
+    from egnet_tf import models
+
+    count = min(values.images or len(pairs), len(pairs))
+    sizes = values.crop, values.samples, values.patch
     rows: list[ImageRow] = []
     table = []
-    for model in _MODEL.value:
-        network = _features_of(model)
-        measured = tqdm(
-            _measured(model, network, pairs, count), model, count, unit="image"
+    for model, folder in weights.items():
+        measured = measure(
+            models.load(folder), model, pairs, count, values.seed, *sizes
         )
-        of_model = list(measured)
-        rows += of_model
-        mean = statistics.fmean(row.ratio for row in of_model)
-        table.append(ModelRow(model, count, 1, mean))
+        found = list(tqdm(measured, model, count, unit="image"))
+        rows += found
+        ratio = statistics.fmean(row.ratio for row in found)
+        table.append(ModelRow(model, count, 1, ratio))
     print(aligned(table))
-    if _OUTPUT.value:
-        write_csv(Path(_OUTPUT.value), rows)
+    if values.output:
+        write_csv(values.output, rows)
 
 
-def _features_of(model: str) -> keras.Model:
-    loaded = models.load(models.find_weights(model))
-    positions = (_CROP.value // loaded.variant.backbone.stride) ** 2
-    if _CROP.value % loaded.size_multiple or _SAMPLES.value > positions:
-        raise InputError(
-            f"Expected --crop to be a multiple of {loaded.size_multiple} and --samples "
-            f"of at most {positions} for {model}. "
-            f"Received: {_CROP.value} and {_SAMPLES.value}"
-        )
-    if _PATCH.value % 2 == 0:
-        raise InputError(f"Expected an odd --patch. Received: {_PATCH.value}")
-    return models.last_features(loaded.network)
-
-
-def _measured(
-    model: str, network: keras.Model, pairs: Pairs, count: int
+def measure(
+    loaded: LoadedModel,
+    name: str,
+    pairs: Pairs,
+    count: int,
+    seed: int,
+    crop: int = 256,
+    samples: int = 1000,
+    patch: int = 5,
 ) -> Iterator[ImageRow]:
-    for index in range(count):
-        # The seed of the data chooses windows and positions, too.
-        rng = np.random.default_rng([_DATA.seed.value, index])
-        blurry, sharp = pairs.crop(index, _CROP.value, rng)
-        features = network(blurry[None].astype(np.float32) / 255, training=False)
-        found = dependence_on_images(
-            features[0].numpy(), blurry, sharp, rng, _SAMPLES.value, _PATCH.value
+    """Measures a model on one window of each image.
+
+    Args:
+        loaded: the model.
+        name: of the model in the rows.
+        pairs: the images.
+        count: how many of them.
+        seed: of the windows and the positions.
+        crop: side of the windows in pixels.
+        samples: positions in each window.
+        patch: odd side of the patches around them in pixels.
+
+    Raises:
+        InputError: the network does not take such windows, or they have too few
+            positions.
+    """
+    from egnet_tf.images.convert import to_float
+    from egnet_tf.metrics.hsic import dependence_on_images
+    from egnet_tf.models import last_features
+
+    if crop % loaded.size_multiple:
+        raise InputError(
+            f"Expected --crop to be a multiple of {loaded.size_multiple} for {name}. "
+            f"Received: {crop}"
         )
-        yield ImageRow(model, pairs.names[index], *found, found.ratio)
+    network = last_features(loaded.network)
+    for index in range(count):
+        rng = np.random.default_rng([seed, index])
+        blurry, sharp = pairs.crop(index, crop, rng)
+        features = network(to_float(blurry)[None], training=False)[0].numpy()
+        positions = features.shape[0] * features.shape[1]
+        if samples > positions:
+            raise InputError(
+                f"Expected --samples of at most {positions}, the positions of the "
+                f"features of {name}. Received: {samples}"
+            )
+        found = dependence_on_images(features, blurry, sharp, rng, samples, patch)
+        yield ImageRow(name, pairs.names[index], *found, found.ratio)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(define_flags, main)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from egnet_tf.cli.table import Cell, markdown, write_csv
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation import images_compared, read_summary
-from egnet_tf.files import replacing
+from egnet_tf.files import write_text
 from egnet_tf.paper.published import Scores
 
 TITLES = {"gopro": "GoPro", "realblur_j": "RealBlur-J", "realblur_r": "RealBlur-R"}
@@ -149,9 +149,8 @@ def write_table(
 ) -> None:
     """Writes <path>.csv, and <path>.md with notes below the table."""
     write_csv(path.with_name(path.name + ".csv"), rows)
-    with replacing(path.with_name(path.name + ".md")) as unfinished:
-        text = "\n".join([markdown(rows), "", *notes])
-        unfinished.write_text(text + "\n", encoding="utf-8")
+    text = "\n".join([markdown(rows), "", *notes])
+    write_text(path.with_name(path.name + ".md"), text + "\n")
 
 
 def _result(method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]) -> Result:

@@ -1,22 +1,11 @@
 """An ablation as a person runs it, at the smallest width."""
 
 import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 from egnet_tf.paper.run_record import read_run
+from tests.helpers import ROOT, command
 
-ROOT = Path(__file__).parents[2]
-
-
-def ablate(*words, cwd):
-    command = [sys.executable, "-m", "egnet_tf.paper.ablations", *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=environment
-    )
+ABLATIONS = "egnet_tf.paper.ablations"
 
 
 def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
@@ -26,7 +15,7 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
     words = [bad, good, "--output=runs/tiny", "--variant=egnet_testing"]
     words += ["--dataset=samples", "--crop=16", "--backbone_steps=1", "--egn_steps=1"]
     words += ["--validation_pairs=1", "--protocol=plain"]
-    done = ablate(*words, cwd=tmp_path)
+    done = command(ABLATIONS, *words, cwd=tmp_path)
     # The first row cannot be trained; the second is nevertheless.
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -44,10 +33,12 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
     # The row has no EGN phase, and a flag does not give it one.
     text = (tmp_path / "runs" / "tiny" / "table.md").read_text()
     assert "table4_without_egn: backbone 1 steps" in text
-    assert read_run(scores.parents[1]).curves["loss"]  # Found where training logs it.
+    assert (
+        read_run(scores.parents[1]).curves["loss"][0].points
+    )  # Found where training logs it.
     assert "+ egn" not in text and "published: printed in the paper" in text
 
-    again = ablate(*words[1:], cwd=tmp_path)
+    again = command(ABLATIONS, *words[1:], cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert "trained already" in again.stdout
     assert "step/s" not in again.stderr  # Nothing was trained.
@@ -55,7 +46,7 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
 
 def test_mistakes_are_one_line_before_anything_is_trained(tmp_path):
     (tmp_path / "wrong.flags").write_text("--nmae=x\n")
-    done = ablate("wrong.flags", "--output=out", cwd=tmp_path)
+    done = command(ABLATIONS, "wrong.flags", "--output=out", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected a flag file of training")
     assert done.stderr.count("\n") == 1

