@@ -1,5 +1,5 @@
-"""What the networks cost on this machine: one file a measurement.
+"""What the networks cost on this machine: one file per measurement.
 
-Each measurement returns rows, named tuples of plain values; `egnet_tf.cli.table` prints
-them.
+A measurement is a module with a dataclass `Options`, from which its flags are made, and
+`measure(options)`, which returns rows of `egnet_tf.cli.table`.
 """

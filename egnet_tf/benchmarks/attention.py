@@ -1,18 +1,32 @@
-"""Position attention by blocks of queries against the whole matrix at once."""
+"""Measures position attention in blocks of queries against the whole matrix at once.
+
+python -m egnet_tf.benchmarks attention --positions=14400 --block=1024
+"""
 
 from __future__ import annotations
 
-import statistics
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
-
-import tensorflow as tf
+from typing import TYPE_CHECKING, NamedTuple
 
 from egnet_tf.benchmarks.memory import peak_memory
-from egnet_tf.benchmarks.timing import median_ratio, run_times
-from egnet_tf.layers import blockwise_attention, plain_attention
+from egnet_tf.benchmarks.timing import time_in_turns
+from egnet_tf.options import option
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _DRAWN = ("queries", "keys", "values", "upstream")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    positions: int = option(14_400, "Number of queries, and of keys.", lower=1)
+    channels: int = option(192, "Channels of queries, keys and values.", lower=1)
+    block: int = option(1024, "Number of queries in a block.", lower=1)
+    repetitions: int = option(5, "Number of timed runs.", lower=1)
 
 
 class AttentionCost(NamedTuple):
@@ -24,8 +38,8 @@ class AttentionCost(NamedTuple):
         channels: of queries, keys and values.
         peak_megabytes: of a process that computes it once, above its start.
         peak_ratio: to the plain form.
-        seconds: the median.
-        time_ratio: to the plain form, the median over the rounds.
+        seconds: see `Timing`.
+        time_ratio: to the plain form.
         value_difference: the largest to the plain form, as a share of its largest
             value.
         gradient_difference: the same of the gradients of queries, keys and values;
@@ -43,6 +57,13 @@ class AttentionCost(NamedTuple):
     gradient_difference: float
 
 
+def measure(options: Options) -> list[AttentionCost]:
+    """Measures what the options say; a row for each."""
+    return measure_attention(
+        options.positions, options.channels, options.block, options.repetitions
+    )
+
+
 def measure_attention(
     positions: int = 14_400,
     channels: int = 192,
@@ -52,22 +73,24 @@ def measure_attention(
     """Measures the plain form and the blocks; a row for each.
 
     Args:
-        positions: queries, and as many keys; 14,400 are a quarter of 1280 x 720.
+        positions: number of queries, and of keys; 14,400 are a quarter of 1280 x 720.
         channels: of queries, keys and values.
-        block: queries at a time.
-        repetitions: timed computations of each form.
+        block: number of queries in a block.
+        repetitions: number of timed computations of each form.
     """
     sizes = {"plain": None, f"blocks of {block}": block}
     peaks = {
         form: peak_memory(_compute, positions, channels, size) / 1e6
         for form, size in sizes.items()
     }
-    works = {form: _work(positions, channels, size) for form, size in sizes.items()}
-    times = run_times(works, repetitions)
-    plain_value, *plain_gradients = works["plain"]()
+    functions = {
+        form: _attention(positions, channels, size) for form, size in sizes.items()
+    }
+    times = time_in_turns(functions, repetitions)
+    plain_value, *plain_gradients = functions["plain"]()
     rows = []
-    for form, work in works.items():
-        value, *gradients = work()
+    for form, function in functions.items():
+        value, *gradients = function()
         rows.append(
             AttentionCost(
                 form,
@@ -75,8 +98,7 @@ def measure_attention(
                 channels,
                 peaks[form],
                 peaks[form] / peaks["plain"],
-                statistics.median(times[form]),
-                median_ratio(times[form], times["plain"]),
+                *times[form],
                 _largest_difference([value], [plain_value]),
                 _largest_difference(gradients, plain_gradients),
             )
@@ -85,11 +107,17 @@ def measure_attention(
 
 
 def _compute(positions: int, channels: int, block: int | None) -> None:
-    _work(positions, channels, block)()
+    _attention(positions, channels, block)()
 
 
-def _work(positions: int, channels: int, block: int | None) -> Callable[[], list]:
+def _attention(
+    positions: int, channels: int, block: int | None
+) -> Callable[[], list[tf.Tensor]]:
     """A function that returns the value and the gradients of queries, keys, values."""
+    import tensorflow as tf
+
+    from egnet_tf.layers import blockwise_attention, plain_attention
+
     queries, keys, values, upstream = (
         tf.random.stateless_normal((1, positions, channels), seed=(0, index))
         for index in range(len(_DRAWN))
@@ -113,6 +141,8 @@ def _work(positions: int, channels: int, block: int | None) -> Callable[[], list
 
 
 def _largest_difference(ones: list[tf.Tensor], others: list[tf.Tensor]) -> float:
+    import tensorflow as tf
+
     return max(
         float(tf.reduce_max(tf.abs(one - other)) / tf.reduce_max(tf.abs(other)))
         for one, other in zip(ones, others, strict=True)

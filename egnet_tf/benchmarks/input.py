@@ -1,42 +1,33 @@
-"""Measures how fast training crops come out of files of different forms.
+"""Measures how fast training crops come out of PNG files and of shards.
+
+python -m egnet_tf.benchmarks input
 
 The same pairs are written to a temporary folder in each form and read through the
-training pipeline, without any cache of decoded images, as with a dataset that is
-larger than the memory. The files have just been written, so the operating system has
-them in memory: this measures decoding and copying, not the disk.
+training pipeline, without any cache of decoded images, as with a dataset that is larger
+than the memory. The files have just been written, so the operating system holds them in
+memory: this measures decoding and copying, not the disk. docs/data.md compares further
+forms, which were measured before this choice.
 """
 
 from __future__ import annotations
 
-import importlib
+import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
-from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.samples import sample_photos
-from egnet_tf.data.datasets.shards import ShardPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.pipeline import training_batches
-from egnet_tf.data.prepare import records_of, write_images, write_shards
-from egnet_tf.data.synthesis import camera_shake
-from egnet_tf.errors import InputError
 from egnet_tf.images.read import read_image
-from egnet_tf.images.write import write_image
+from egnet_tf.options import option
 
 _STORED_CROP, _OVERLAP = 512, 256
 _CPUS = os.cpu_count() or 1
-
-# (crop, batch, steps) -> batches
-_Reader = Callable[[int, int, int], tf.data.Dataset]
 
 
 class InputSpeed(NamedTuple):
@@ -53,85 +44,20 @@ class InputSpeed(NamedTuple):
     megabytes: float
 
 
-def measure_input(
-    pairs: Pairs | None = None,
-    *,
-    forms: Sequence[str] = ("png", "shards"),
-    count: int = 16,
-    crop: int = 256,
-    batch: int = 16,
-    seconds: float = 5.0,
-) -> list[InputSpeed]:
-    """Measures the forms one after another.
-
-    Args:
-        pairs: what to write; by default the sample photographs, enlarged to 1280x720
-            and shaken.
-        forms: of `FORMS`; `array_record` needs the package of that name.
-        count: how many pairs to write, at most.
-        crop: side of the training crops.
-        batch: crops a batch.
-        seconds: how long to read each form, after a first epoch that does not count.
-
-    Returns:
-        A row for each form.
-
-    Raises:
-        InputError: no such form, or its package is missing.
-    """
-    unknown = [form for form in forms if form not in FORMS]
-    if unknown:
-        raise InputError(
-            f"Expected forms of {', '.join(FORMS)}. Received: {', '.join(unknown)}"
-        )
-    pairs = _First(pairs or _EnlargedSamples(), count)
-    rows = []
-    for form in forms:
-        with tempfile.TemporaryDirectory() as folder:
-            read, records = FORMS[form](pairs, Path(folder))
-            files = [path for path in Path(folder).rglob("*") if path.is_file()]
-            megabytes = sum(path.stat().st_size for path in files) / 1e6
-            # More steps than can be read in the time.
-            batches = iter(read(crop, batch, 10**6))
-            for _ in range(-(-records // batch)):
-                next(batches)
-            done, start = 0, time.perf_counter()
-            while (passed := time.perf_counter() - start) < seconds or not done:
-                next(batches)
-                done += batch
-            rows.append(InputSpeed(form, done / passed, megabytes))
-    return rows
-
-
-def _through_pipeline(pairs: Pairs) -> tuple[_Reader, int]:
-    def read(crop: int, batch: int, steps: int) -> tf.data.Dataset:
-        return training_batches(
-            pairs, crop=crop, batch=batch, seed=0, first_step=0, steps=steps
-        )
-
-    return read, len(pairs)
-
-
-def _png(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
+def _png(pairs: Pairs, folder: Path) -> Pairs:
     """Whole images, as GoPro is published."""
+    from egnet_tf.data import open_pairs
+    from egnet_tf.data.prepare import write_images
+
     write_images(pairs, folder, workers=_CPUS, progress=lambda _: None)
-    return _through_pipeline(
-        open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
-    )
+    return open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
 
 
-def _png_crops(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
-    """Overlapping crops of 512 as PNG files, as Restormer and NAFNet prepare them."""
-    for name, record in _records(pairs):
-        for kind, image in zip(("blurry", "sharp"), record, strict=True):
-            write_image(folder / kind / f"{name}.png", image)
-    return _through_pipeline(
-        open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
-    )
-
-
-def _shards(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
+def _shards(pairs: Pairs, folder: Path) -> Pairs:
     """What `egnet_tf.prepare` writes."""
+    from egnet_tf.data.datasets.shards import ShardPairs
+    from egnet_tf.data.prepare import write_shards
+
     write_shards(
         pairs,
         folder,
@@ -141,73 +67,72 @@ def _shards(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
         workers=_CPUS,
         progress=lambda _: None,
     )
-    return _through_pipeline(ShardPairs(folder))
+    return ShardPairs(folder)
 
 
-def _array_record(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
-    """Raw crops in an ArrayRecord file, read one record at a time."""
-    module = _optional("array_record.python.array_record_module")
-    file = str(folder / "crops.array_record")
-    writer = module.ArrayRecordWriter(file, "group_size:1,uncompressed")
-    shapes = []
-    for _, record in _records(pairs):
-        writer.write(np.stack(record).tobytes())
-        shapes.append(record.sharp.shape)
-    writer.close()
-    reader = module.ArrayRecordReader(file, "readahead_buffer_size:0")
-    return _through_pipeline(_ArrayRecords(reader, shapes))
+FORMS: dict[str, Callable[[Pairs, Path], Pairs]] = {"png": _png, "shards": _shards}
+"""Write pairs to a folder and open what was written."""
 
 
-def _tfrecord(pairs: Pairs, folder: Path) -> tuple[_Reader, int]:
-    """Raw crops in a TFRecord file, which can only be read from front to back."""
-    file = str(folder / "crops.tfrecord")
-    count = 0
-    with tf.io.TFRecordWriter(file) as writer:
-        for _, record in _records(pairs):
-            writer.write(np.stack(record).tobytes())
-            count += 1
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
 
-    def read(crop: int, batch: int, steps: int) -> tf.data.Dataset:
-        def parse(content: tf.Tensor) -> tf.Tensor:
-            pair = tf.io.decode_raw(content, tf.uint8)
-            pair = tf.reshape(pair, (2, _STORED_CROP, _STORED_CROP, 3))
-            return tf.image.random_crop(pair, (2, crop, crop, 3))
-
-        return (
-            tf.data.TFRecordDataset(file)
-            .repeat()
-            .map(parse, num_parallel_calls=_CPUS)
-            .batch(batch)
-            .map(lambda batch: tf.cast(batch, tf.float32) / 255.0)
-            .take(steps)
-            .prefetch(2)
-        )
-
-    return read, count
+    forms: tuple[str, ...] = option(
+        tuple(FORMS), "Forms of the files.", choices=tuple(FORMS)
+    )
+    crop: int = option(256, "Side of the training crops in pixels.", lower=16)
+    batch: int = option(16, "Batch size.", lower=1)
 
 
-FORMS: dict[str, Callable[[Pairs, Path], tuple[_Reader, int]]] = {
-    "png": _png,
-    "png_crops": _png_crops,
-    "tfrecord": _tfrecord,
-    "array_record": _array_record,
-    "shards": _shards,
-}
+def measure(options: Options) -> list[InputSpeed]:
+    """Measures what the options say; a row for each."""
+    return measure_input(forms=options.forms, crop=options.crop, batch=options.batch)
 
 
-def _records(pairs: Pairs) -> Iterator[tuple[str, Pair]]:
-    for index, name in enumerate(pairs.names):
-        yield from records_of(name, pairs.read(index), _STORED_CROP, _OVERLAP)
+def measure_input(
+    pairs: Pairs | None = None,
+    *,
+    forms: Sequence[str] = tuple(FORMS),
+    count: int = 16,
+    crop: int = 256,
+    batch: int = 16,
+    seconds: float = 5.0,
+) -> list[InputSpeed]:
+    """Measures the forms one after another; a row for each.
 
+    Args:
+        pairs: what to write; by default the sample photographs, upscaled to 1280x720
+            and blurred by camera shake.
+        forms: of `FORMS`.
+        count: number of pairs to write, at most.
+        crop: side of the training crops in pixels.
+        batch: batch size.
+        seconds: how long to read each form, after a first epoch that does not count.
+    """
+    from egnet_tf.data.pipeline import training_batches
 
-def _optional(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        package = module.partition(".")[0]
-        raise InputError(
-            f"Expected the package {package} (pip install {package}). Received: none"
-        ) from None
+    pairs = _First(pairs or _UpscaledSamples(), count)
+    rows = []
+    for form in forms:
+        with tempfile.TemporaryDirectory() as folder:
+            written = FORMS[form](pairs, Path(folder))
+            files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            megabytes = sum(path.stat().st_size for path in files) / 1e6
+            # More steps than can be read in the time.
+            batches = iter(
+                training_batches(
+                    written, crop=crop, batch=batch, seed=0, first_step=0, steps=10**6
+                )
+            )
+            for _ in range(-(-len(written) // batch)):
+                next(batches)
+            done, start = 0, time.perf_counter()
+            while (passed := time.perf_counter() - start) < seconds or not done:
+                next(batches)
+                done += batch
+            rows.append(InputSpeed(form, done / passed, megabytes))
+    return rows
 
 
 class _First(Pairs):
@@ -219,25 +144,18 @@ class _First(Pairs):
         return self._pairs.read(index)
 
 
-class _ArrayRecords(Pairs):
-    def __init__(self, reader: object, shapes: Sequence[tuple[int, ...]]):
-        self._reader, self._shapes = reader, shapes
-        self.names = tuple(map(str, range(len(shapes))))
-
-    def read(self, index: int) -> Pair:
-        (content,) = self._reader.read([index])
-        pixels = np.frombuffer(content, np.uint8)
-        return Pair(*pixels.reshape(2, *self._shapes[index]))
-
-
-class _EnlargedSamples(Pairs):
+class _UpscaledSamples(Pairs):
     """Each sample photograph to train on, as it is and mirrored in three ways."""
 
     def __init__(self):
+        from egnet_tf.data.datasets.samples import sample_photos
+
         self._photos = [*sample_photos("train").values()]
         self.names = tuple(map(str, range(4 * len(self._photos))))
 
     def read(self, index: int) -> Pair:
+        from egnet_tf.data.synthesis import camera_shake
+
         way, photo = divmod(index, len(self._photos))
         sharp = cv2.resize(
             read_image(self._photos[photo]), (1280, 720), interpolation=cv2.INTER_CUBIC

@@ -1,4 +1,4 @@
-"""The memory that a piece of work takes: the peak of a process of its own."""
+"""The memory that a function takes: the peak of a process of its own."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-import tensorflow as tf
-
 from egnet_tf.errors import InputError
 
 
-def peak_memory(work: Callable[..., object], *args: object) -> int:
-    """Runs `work(*args)` in a fresh process and reads its largest resident set.
+def peak_memory(function: Callable[..., object], *args: object) -> int:
+    """Runs `function(*args)` in a fresh process and reads its largest resident set.
 
     TensorFlow frees and keeps memory as it likes, so a second measurement in one
     process would see what the first left behind. The process is spawned, not forked,
-    imports what `work` needs and starts TensorFlow; what is resident then is
-    subtracted. All that `work` makes is counted: weights, activations, gradients,
-    scratch space of the kernels.
+    imports what the function needs and starts TensorFlow; what is resident then is
+    subtracted. All that the function makes is counted: weights, activations,
+    gradients, scratch space of the kernels.
 
     Args:
-        work: a function of a module, so that it can be pickled.
-        *args: for it.
+        function: of a module, so that it can be pickled.
+        *args: its arguments.
 
     Returns:
         The peak above the start, in bytes.
 
     Raises:
         InputError: the system ended the process (it ran out of memory), or does not
-            tell a process's peak (Windows).
+            report the peak of a process (Windows).
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.submit(_peak_above_start, work, args).result()
+            return pool.submit(_peak_above_start, function, args).result()
         except BrokenProcessPool:
             raise InputError(
                 "Expected enough memory for the measurement: the system ended its "
-                f"process. Received: {work.__name__}{args}"
+                f"process. Received: {function.__name__}{args}"
             ) from None
 
 
-def _peak_above_start(work: Callable[..., object], args: tuple) -> int:
+def _peak_above_start(function: Callable[..., object], args: tuple) -> int:
+    import tensorflow as tf
+
     # TensorFlow starts its threads and allocators at the first operation.
     tf.square(tf.zeros(1)).numpy()
     start = _peak_resident()
-    work(*args)
+    function(*args)
     return _peak_resident() - start
 
 
@@ -63,7 +63,7 @@ def _peak_resident() -> int:
         import resource
     except ImportError:
         raise InputError(
-            "Expected a system that tells the peak memory of a process (Linux, macOS). "
-            f"Received: {sys.platform}"
+            "Expected a system that reports the peak memory of a process (Linux, "
+            f"macOS). Received: {sys.platform}"
         ) from None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # On macOS in bytes.

@@ -1,15 +1,38 @@
-"""Size, run time and memory of the networks: the paper's Table 2."""
+"""Measures size, run time and memory of networks: the paper's Table 2.
+
+python -m egnet_tf.benchmarks model --variants=egnet,mprnet --sizes=256,720x1280
+"""
 
 from __future__ import annotations
 
-import statistics
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from egnet_tf.benchmarks.memory import peak_memory
-from egnet_tf.benchmarks.networks import Size, build_for, forward
-from egnet_tf.benchmarks.timing import median_ratio, run_times
-from egnet_tf.models import build_ensemble, multiply_adds
+from egnet_tf.benchmarks.networks import (
+    PRECISIONS,
+    SIZES_HELP,
+    Size,
+    build_for,
+    forward,
+    parse_size,
+)
+from egnet_tf.benchmarks.timing import time_in_turns
+from egnet_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    variants: tuple[str, ...] = option(("egnet", "mprnet"), "Variants of the network.")
+    sizes: tuple[str, ...] = option(("256",), SIZES_HELP)
+    precision: tuple[str, ...] = option(
+        PRECISIONS, "Precisions of the network's inner values.", choices=PRECISIONS
+    )
+    jit_compile: bool = option(False, "Compile with XLA.")
+    repetitions: int = option(5, "Number of timed runs.", lower=1)
 
 
 class ModelCost(NamedTuple):
@@ -22,8 +45,8 @@ class ModelCost(NamedTuple):
         parameters: of the network.
         with_ensemble: parameters of network and self-ensemble network together.
         giga_multiply_adds: of one forward pass, see `egnet_tf.models.multiply_adds`.
-        seconds: of one forward pass on one image, the median.
-        time_ratio: to the first precision, the median over the rounds.
+        seconds: of one forward pass on one image, see `Timing`.
+        time_ratio: to the first precision.
         peak_megabytes: of a process that builds the network and runs it once, above
             its start.
     """
@@ -39,10 +62,27 @@ class ModelCost(NamedTuple):
     peak_megabytes: float
 
 
+def measure(options: Options) -> list[ModelCost]:
+    """Measures what the options say; a row for each."""
+    sizes = [parse_size(size) for size in options.sizes]
+    from egnet_tf.models.variants import variant
+
+    for name in options.variants:
+        variant(name)  # Before anything is measured: a mistake shows at once.
+    return [
+        row
+        for name in options.variants
+        for size in sizes
+        for row in measure_model(
+            name, size, options.precision, options.jit_compile, options.repetitions
+        )
+    ]
+
+
 def measure_model(
     variant: str,
     size: Size,
-    precisions: Sequence[str] = ("float32", "mixed_bfloat16"),
+    precisions: Sequence[str] = PRECISIONS,
     jit_compile: bool = False,
     repetitions: int = 5,
 ) -> list[ModelCost]:
@@ -53,18 +93,20 @@ def measure_model(
         size: of the image.
         precisions: "float32" and "mixed_bfloat16"; timed in turns.
         jit_compile: compile with XLA.
-        repetitions: timed forward passes in each precision.
+        repetitions: number of timed forward passes in each precision.
 
     Raises:
         InputError: no such variant, or a size that it does not take.
     """
+    from egnet_tf.models import build_ensemble, multiply_adds
+
     networks = {name: build_for(variant, size, name) for name in precisions}
     first, *_ = networks.values()
     parameters = first.count_params()
     ensemble = build_ensemble(variant).count_params()
     static = build_for(variant, size, attention_block=None)
     cost = multiply_adds(static, *size) / 1e9
-    times = run_times(
+    times = time_in_turns(
         {name: forward(net, size, jit_compile) for name, net in networks.items()},
         repetitions,
     )
@@ -76,13 +118,12 @@ def measure_model(
             parameters,
             parameters + ensemble,
             cost,
-            statistics.median(times[name]),
-            median_ratio(times[name], times[precisions[0]]),
+            *times[name],
             peak_memory(_build_and_run, variant, size, name, jit_compile) / 1e6,
         )
         for name in precisions
     ]
 
 
-def _build_and_run(variant: str, size: Size, precision: str, jit_compile: bool):
+def _build_and_run(variant: str, size: Size, precision: str, jit_compile: bool) -> None:
     forward(build_for(variant, size, precision), size, jit_compile)()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
-import keras
-import tensorflow as tf
+from typing import TYPE_CHECKING, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.models import build, variant
+
+if TYPE_CHECKING:
+    import keras
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+SIZES_HELP = "Sizes of the image: 256, or height x width as 720x1280."
 
 
 class Size(NamedTuple):
@@ -25,7 +28,7 @@ class Size(NamedTuple):
 
 
 def parse_size(text: str) -> Size:
-    """Reads "256" (square) or "720x1280" (height x width).
+    """Reads "256" (a square) or "720x1280" (height x width).
 
     Raises:
         InputError: the text is neither.
@@ -43,13 +46,15 @@ def build_for(
 
     Args:
         name: of the variant.
-        size: of the images that it will see; checked, not fixed.
+        size: of the images that it will restore; checked, not fixed.
         precision: "float32" or "mixed_bfloat16".
         **layout: see `egnet_tf.models.build`.
 
     Raises:
         InputError: there is no such variant, or it does not take such images.
     """
+    from egnet_tf.models import build, variant
+
     multiple = variant(name).size_multiple
     if size.height % multiple or size.width % multiple:
         raise InputError(
@@ -63,6 +68,8 @@ def forward(
     network: keras.Model, size: Size, jit_compile: bool = False
 ) -> Callable[[], object]:
     """Makes a function that restores one random image in a compiled graph."""
+    import tensorflow as tf
+
     image = tf.random.stateless_uniform((1, *size, 3), seed=(0, 0))
     run = tf.function(
         lambda image: network(image, training=False),
@@ -74,6 +81,8 @@ def forward(
 
 @contextlib.contextmanager
 def _policy(precision: str) -> Iterator[None]:
+    import keras
+
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
     try:

@@ -1,7 +1,11 @@
-"""The memory that deblurring a photo takes, from file to file, by its size."""
+"""Measures the memory of deblurring a photo from file to file, by its size.
+
+python -m egnet_tf.benchmarks photo --model=egnet_mobile --megapixels=12,50
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import tempfile
 from collections.abc import Sequence
@@ -9,13 +13,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import skimage.data
 from PIL import Image
 
 from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from egnet_tf.inference.photos import Job, restore_photos
+from egnet_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    model: str = option("egnet_mobile", "The model: see deblur.")
+    megapixels: tuple[float, ...] = option((12.0, 50.0), "Sizes of the photos.")
+    memory_limit: float = option(
+        1.0, "Memory in GiB that restoring may take, as in deblur.", lower=0.0
+    )
 
 
 class PhotoCost(NamedTuple):
@@ -25,7 +40,7 @@ class PhotoCost(NamedTuple):
         megapixels: of the photo.
         size: height x width in pixels.
         tile: height x width of the tiles.
-        tiles: how many.
+        tiles: their number.
         pixel_megabytes: of the decoded photo, uint8 RGB.
         peak_megabytes: of a process that loads the model, reads the photo from a JPEG
             file, restores it and writes it as JPEG, above its start.
@@ -37,6 +52,12 @@ class PhotoCost(NamedTuple):
     tiles: int
     pixel_megabytes: float
     peak_megabytes: float
+
+
+def measure(options: Options) -> list[PhotoCost]:
+    """Measures what the options say; a row for each."""
+    limit = int(options.memory_limit * 2**30)
+    return measure_photo(options.model, options.megapixels, limit)
 
 
 def measure_photo(
@@ -78,7 +99,9 @@ def measure_photo(
 
 
 def _make_photo(path: Path, size: tuple[int, int]) -> None:
-    """A photograph repeated, so that it compresses as photographs do."""
+    """Writes a photograph repeated, so that it compresses as photographs do."""
+    import skimage.data
+
     sample = skimage.data.coffee()
     repeats = [
         math.ceil(side / own) for side, own in zip(size, sample.shape[:2], strict=True)

@@ -1,14 +1,37 @@
-"""What recomputation saves: the memory of a training step with and without it."""
+"""Measures the memory of a training step with and without recomputation.
+
+python -m egnet_tf.benchmarks recompute --variants=egnet --sizes=256
+"""
 
 from __future__ import annotations
 
-import statistics
+import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 from egnet_tf.benchmarks.memory import peak_memory
-from egnet_tf.benchmarks.networks import Size, build_for
-from egnet_tf.benchmarks.timing import median_ratio, run_times
+from egnet_tf.benchmarks.networks import (
+    PRECISIONS,
+    SIZES_HELP,
+    Size,
+    build_for,
+    parse_size,
+)
+from egnet_tf.benchmarks.timing import time_in_turns
 from egnet_tf.benchmarks.training_step import training_step
+from egnet_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    variants: tuple[str, ...] = option(("egnet",), "Variants of the network.")
+    sizes: tuple[str, ...] = option(("256",), SIZES_HELP)
+    precision: tuple[str, ...] = option(
+        ("float32",), "Precisions of the network's inner values.", choices=PRECISIONS
+    )
+    repetitions: int = option(5, "Number of timed runs.", lower=1)
 
 
 class StepCost(NamedTuple):
@@ -21,8 +44,8 @@ class StepCost(NamedTuple):
         peak_megabytes: of a process that builds the network and trains it for one
             step on one crop, above its start.
         peak_ratio: to that without recomputation.
-        seconds: of a step, the median.
-        time_ratio: to that without recomputation, the median over the rounds.
+        seconds: of a step, see `Timing`.
+        time_ratio: to that without recomputation.
     """
 
     variant: str
@@ -34,6 +57,22 @@ class StepCost(NamedTuple):
     time_ratio: float
 
 
+def measure(options: Options) -> list[StepCost]:
+    """Measures what the options say; a row for each."""
+    sizes = [parse_size(size) for size in options.sizes]
+    from egnet_tf.models.variants import variant
+
+    for name in options.variants:
+        variant(name)  # Before anything is measured: a mistake shows at once.
+    return [
+        row
+        for name in options.variants
+        for size in sizes
+        for precision in options.precision
+        for row in measure_recompute(name, size, precision, options.repetitions)
+    ]
+
+
 def measure_recompute(
     variant: str, size: Size, precision: str = "float32", repetitions: int = 3
 ) -> list[StepCost]:
@@ -43,7 +82,7 @@ def measure_recompute(
         variant: its name.
         size: of the crop.
         precision: "float32" or "mixed_bfloat16".
-        repetitions: timed steps of each kind.
+        repetitions: number of timed steps of each kind.
 
     Raises:
         InputError: no such variant, or a size that it does not take.
@@ -53,7 +92,7 @@ def measure_recompute(
         kind: peak_memory(_build_and_train, variant, size, precision, recompute) / 1e6
         for kind, recompute in kinds.items()
     }
-    times = run_times(
+    times = time_in_turns(
         {
             kind: _step(variant, size, precision, recompute)
             for kind, recompute in kinds.items()
@@ -67,17 +106,18 @@ def measure_recompute(
             kind,
             peaks[kind],
             peaks[kind] / peaks["no"],
-            statistics.median(times[kind]),
-            median_ratio(times[kind], times["no"]),
+            *times[kind],
         )
         for kind in kinds
     ]
 
 
-def _step(variant: str, size: Size, precision: str, recompute: bool):
+def _step(
+    variant: str, size: Size, precision: str, recompute: bool
+) -> Callable[[], object]:
     network = build_for(variant, size, precision, recompute=recompute)
     return training_step(network, *size)
 
 
-def _build_and_train(variant: str, size: Size, precision: str, recompute: bool):
+def _build_and_train(variant: str, size: Size, precision: str, recompute: bool) -> None:
     _step(variant, size, precision, recompute)()

@@ -1,7 +1,11 @@
-"""Whether tiles show: steps across their borders, against the whole image's."""
+"""Measures whether tiles show: steps across their borders against the whole image's.
+
+python -m egnet_tf.benchmarks seams --model=runs/quickstart --photo=photo.jpg
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,8 +14,24 @@ import numpy as np
 
 from egnet_tf.errors import InputError
 from egnet_tf.images.convert import to_float
+from egnet_tf.images.read import read_image
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.tiling import tile_positions
+from egnet_tf.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    model: str = option("egnet_mobile", "The model, of no fixed tile: see deblur.")
+    photo: str = option("", "The image to restore.")
+    tiles: tuple[int, ...] = option((256,), "Sides of the tiles in pixels.", lower=1)
+    overlap: int | None = option(
+        None,
+        "Overlap of the tiles in pixels. By default a quarter of a tile, at most 64.",
+        lower=0,
+    )
 
 
 class SeamCost(NamedTuple):
@@ -20,7 +40,7 @@ class SeamCost(NamedTuple):
     Attributes:
         tile: side in pixels.
         overlap: pixels that neighbours share.
-        tiles: how many.
+        tiles: their number.
         step: the largest across a line where a tile begins or ends.
         whole_step: the largest across the same lines when restored whole.
         excess: the largest by which one step is larger than the same of the whole:
@@ -38,6 +58,14 @@ class SeamCost(NamedTuple):
     excess: float
     excess_elsewhere: float
     psnr: float
+
+
+def measure(options: Options) -> list[SeamCost]:
+    """Measures what the options say; a row for each."""
+    if not options.photo:
+        raise InputError("Expected --photo=FILE. Received: none")
+    photo = read_image(options.photo)
+    return measure_seams(options.model, photo, options.tiles, options.overlap)
 
 
 def measure_seams(

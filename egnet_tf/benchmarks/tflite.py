@@ -1,24 +1,41 @@
-"""Run time and memory of exported files beside the Keras model they came from."""
+"""Measures run time and memory of exported files beside their Keras model.
+
+python -m egnet_tf.benchmarks tflite --model=runs/quickstart \
+    --files=runs/quickstart/export
+"""
 
 from __future__ import annotations
 
-import statistics
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from egnet_tf import models
 from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.benchmarks.networks import Size, forward
-from egnet_tf.benchmarks.timing import median_ratio, run_times
+from egnet_tf.benchmarks.timing import time_in_turns
 from egnet_tf.errors import InputError
-from egnet_tf.inference import load
-from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.resolve import load, resolve
+from egnet_tf.options import option
 
 _KERAS = "Keras"
 _SUFFIXES = (".onnx", ".tflite")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    model: str = option(
+        "egnet_mobile",
+        "The run, or variant with shipped weights, that the files came from.",
+    )
+    files: tuple[str, ...] = option(
+        (), "Files (.tflite, .onnx) that restore one tile, or folders with them."
+    )
+    repetitions: int = option(5, "Number of timed runs.", lower=1)
 
 
 class FileCost(NamedTuple):
@@ -28,8 +45,8 @@ class FileCost(NamedTuple):
         file: its name, or "Keras".
         tile: side in pixels.
         megabytes: of the file; for Keras of the weights.
-        seconds: of one tile, the median.
-        times_keras: seconds / seconds of Keras, the median over the rounds.
+        seconds: of one tile, see `Timing`.
+        times_keras: seconds / seconds of Keras.
         peak_megabytes: of a process that opens it and restores one tile, above its
             start.
     """
@@ -40,6 +57,12 @@ class FileCost(NamedTuple):
     seconds: float
     times_keras: float
     peak_megabytes: float
+
+
+def measure(options: Options) -> list[FileCost]:
+    """Measures what the options say; a row for each."""
+    files = find_files(options.files)
+    return measure_files(options.model, files, options.repetitions)
 
 
 def measure_files(
@@ -54,12 +77,14 @@ def measure_files(
         model: a run's folder, or a variant with shipped weights.
         files: .tflite or .onnx files of that model, restoring a tile once. Those of
             any size are given tiles of the others' size, 256 if there are no others.
-        repetitions: timed runs of each.
+        repetitions: number of timed runs of each.
 
     Raises:
         InputError: no such model or file, or files of different tiles.
     """
     weights = resolve(model).weights()
+    from egnet_tf import models
+
     runners = {path.name: load(path).runner for path in files}
     tiles = {runner.tile for runner in runners.values() if runner.tile} or {256}
     if len(tiles) != 1:
@@ -70,11 +95,11 @@ def measure_files(
     (tile,) = tiles
     image = np.random.default_rng(0).random((1, tile, tile, 3), np.float32)
     network = models.load(weights).network
-    works: dict[str, Callable[[], object]] = {
+    functions: dict[str, Callable[[], object]] = {
         _KERAS: forward(network, Size(tile, tile)),
         **{name: lambda r=runner: r(image) for name, runner in runners.items()},
     }
-    times = run_times(works, repetitions)
+    times = time_in_turns(functions, repetitions)
     peaks = {
         _KERAS: peak_memory(_restore_with_keras, weights, tile),
         **{path.name: peak_memory(_restore_with_file, path, tile) for path in files},
@@ -86,11 +111,10 @@ def measure_files(
             name,
             tile,
             sizes[name] / 1e6,
-            statistics.median(times[name]),
-            median_ratio(times[name], times[_KERAS]),
+            *times[name],
             peaks[name] / 1e6,
         )
-        for name in works
+        for name in functions
     ]
 
 
@@ -113,6 +137,8 @@ def find_files(paths: Sequence[str]) -> list[Path]:
 
 
 def _restore_with_keras(weights: Path, tile: int) -> None:
+    from egnet_tf import models
+
     forward(models.load(weights).network, Size(tile, tile))()
 
 

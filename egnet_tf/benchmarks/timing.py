@@ -5,42 +5,53 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-import tensorflow as tf
+
+class Timing(NamedTuple):
+    """A run time beside that of a reference.
+
+    Attributes:
+        seconds: the reference's median times `ratio`, so that the seconds of several
+            functions can be compared: a plain median would also tell which of them had
+            the slower rounds.
+        ratio: the median over the rounds of time / time of the reference.
+    """
+
+    seconds: float
+    ratio: float
 
 
-def run_times(
-    works: Mapping[str, Callable[[], object]], repetitions: int
-) -> dict[str, list[float]]:
-    """Times several works in turns, each once a round.
+def time_in_turns(
+    functions: Mapping[str, Callable[[], object]], repetitions: int
+) -> dict[str, Timing]:
+    """Times several functions in turns, each once a round.
 
     In turns, because a machine gets slower and faster while others use it: what is
-    compared is then what ran at about the same time. Each work runs once before,
-    which is not counted (tracing, compiling, first allocations). A time ends when
-    all devices are done, not when their work is queued.
+    compared then ran at about the same time. Each function runs once before, which is
+    not counted (tracing, compiling, first allocations). A time ends when all devices
+    are done, not when their work is queued.
 
     Args:
-        works: what to time, by name.
-        repetitions: rounds.
-
-    Returns:
-        The seconds of each round, by name.
+        functions: what to time, by name; the first one is the reference.
+        repetitions: number of rounds.
     """
-    for work in works.values():
-        work()
-    times: dict[str, list[float]] = {name: [] for name in works}
+    import tensorflow as tf
+
+    for function in functions.values():
+        function()
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repetitions):
-        for name, work in works.items():
+        for name, function in functions.items():
             tf.test.experimental.sync_devices()
             start = time.perf_counter()
-            work()
+            function()
             tf.test.experimental.sync_devices()
             times[name].append(time.perf_counter() - start)
-    return times
-
-
-def median_ratio(times: list[float], reference: list[float]) -> float:
-    """The median over the rounds of time / reference."""
-    return statistics.median(
-        one / other for one, other in zip(times, reference, strict=True)
-    )
+    reference = next(iter(times.values()))
+    ratios = {
+        name: statistics.median(a / b for a, b in zip(own, reference, strict=True))
+        for name, own in times.items()
+    }
+    median = statistics.median(reference)
+    return {name: Timing(ratio * median, ratio) for name, ratio in ratios.items()}

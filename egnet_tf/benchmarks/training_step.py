@@ -1,14 +1,13 @@
-"""One training step, as the trainer's without its distribution over devices."""
+"""One training step, as in training but on one device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
-import tensorflow as tf
-
-from egnet_tf.loss_weights import LOSSES
-from egnet_tf.losses import stage_losses
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
 def training_step(
@@ -25,6 +24,12 @@ def training_step(
         A function without arguments that takes one step of Adam on the loss of
         Eq. 17 and returns the loss before it.
     """
+    import keras
+    import tensorflow as tf
+
+    from egnet_tf.loss_weights import LOSSES
+    from egnet_tf.losses import stage_losses
+
     blurry, sharp = tf.random.stateless_uniform((2, 1, height, width, 3), seed=(0, 0))
     variables = network.trainable_variables
     optimizer = keras.optimizers.Adam(1e-6)

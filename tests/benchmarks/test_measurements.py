@@ -1,20 +1,25 @@
 """Each measurement on the smallest networks: what it compares, and that it does."""
 
 import csv
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 
-from egnet_tf.benchmarks import layout, model, recompute
+from egnet_tf.benchmarks import model, recompute
+from egnet_tf.benchmarks.__main__ import MEASUREMENTS
+from egnet_tf.benchmarks.__main__ import command as measurement
 from egnet_tf.benchmarks.networks import Size, build_for, parse_size
+from egnet_tf.benchmarks.timing import Timing
 from egnet_tf.benchmarks.training_step import training_step
+from egnet_tf.cli import app
 from egnet_tf.errors import InputError
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.losses import stage_losses
-from egnet_tf.models import build, build_ensemble, multiply_adds, transfer_weights
+from egnet_tf.models import build, build_ensemble, multiply_adds
+from tests.helpers import command
 
 TINY = "egnet_testing"
 SIZE = Size(16, 24)
@@ -30,17 +35,18 @@ def randomised(network):
 
 @pytest.fixture
 def in_this_process(monkeypatch):
-    """Work is done here and now, and its "peak" is 7 MB for each argument."""
+    """Functions run here and now, and their "peak" is 7 MB for each argument."""
 
-    def peak_memory(work, *args):
-        work(*args)
+    def peak_memory(function, *args):
+        function(*args)
         return 7e6 * len(args)
 
     monkeypatch.setattr(model, "peak_memory", peak_memory)
 
 
 def test_model_has_a_row_for_each_precision(in_this_process):
-    rows = model.measure_model(TINY, SIZE, repetitions=1)
+    options = model.Options(variants=(TINY,), sizes=("16x24",), repetitions=1)
+    rows = model.measure(options)
     assert [row.precision for row in rows] == ["float32", "mixed_bfloat16"]
     network = build(TINY)
     for row in rows:
@@ -56,16 +62,16 @@ def test_model_has_a_row_for_each_precision(in_this_process):
 def test_recompute_compares_steps_without_and_with(monkeypatch):
     asked = []
 
-    def peak_memory(work, *args):
+    def peak_memory(function, *args):
         asked.append(args)
         return 3e6 if args[-1] else 12e6
 
-    def run_times(works, repetitions):
-        assert repetitions == 3
-        return {"no": [2.0, 4.0, 9.0], "yes": [3.0, 6.0, 9.0]}
+    def time_in_turns(functions, repetitions):
+        assert (list(functions), repetitions) == (["no", "yes"], 3)
+        return {"no": Timing(4.0, 1.0), "yes": Timing(6.0, 1.5)}
 
     monkeypatch.setattr(recompute, "peak_memory", peak_memory)
-    monkeypatch.setattr(recompute, "run_times", run_times)
+    monkeypatch.setattr(recompute, "time_in_turns", time_in_turns)
     without, with_it = recompute.measure_recompute(TINY, SIZE)
     assert asked == [(TINY, (16, 24), "float32", flag) for flag in (False, True)]
     assert without == (TINY, "16x24", "no", 12.0, 1.0, 4.0, 1.0)
@@ -87,41 +93,6 @@ def test_a_training_step_trains_all_weights_on_the_papers_loss():
     assert np.mean(moved) > 0.8
 
 
-def test_layout_has_a_row_for_each_change_and_work(monkeypatch):
-    def run_times(works, repetitions):
-        assert repetitions == 3
-        for work in works.values():
-            work()
-        times = {"after": [1.0, 2.0, 3.0], "patches on the batch axis": [4.0, 8.0, 4.0]}
-        return {**times, "1x1 before up-sampling": [2.0, 4.0, 6.0]}
-
-    # Tracing training steps takes long, and a test of its own is above.
-    monkeypatch.setattr(layout, "training_step", lambda *_: lambda: None)
-    monkeypatch.setattr(layout, "run_times", run_times)
-    rows = layout.measure_layout(TINY, SIZE)
-    assert [tuple(row) for row in rows] == [
-        (change, TINY, "16x24", work, before, 2.0, ratio)
-        for change, before, ratio in (
-            ("1x1 before up-sampling", 4.0, 0.5),
-            ("patches on the batch axis", 4.0, 0.25),
-        )
-        for work in ("forward", "training step")
-    ]
-
-
-def test_the_published_order_is_the_same_network_for_more_work():
-    network = randomised(build(TINY))
-    published = layout.build_in_published_order(TINY, SIZE)
-    assert published.count_params() == network.count_params()
-    transfer_weights(network, published)
-    image = np.random.default_rng(2).random((1, *SIZE, 3), np.float32)
-    expected = network(image)
-    for name, stage in published(image).items():
-        assert np.abs(stage - image).max() > 0.05
-        np.testing.assert_allclose(stage, expected[name], atol=1e-5)
-    assert multiply_adds(published, *SIZE) > multiply_adds(network, *SIZE)
-
-
 def test_sizes_are_read_and_checked():
     assert parse_size("256") == (256, 256)
     assert str(parse_size("720x1280")) == "720x1280"
@@ -130,14 +101,13 @@ def test_sizes_are_read_and_checked():
             parse_size(wrong)
     with pytest.raises(InputError, match=r"multiples of 8 .*Received: 16x20"):
         build_for(TINY, Size(16, 20))
-    with pytest.raises(InputError, match=r"variant of mprnet. Received: dmphn"):
-        layout.measure_layout("dmphn", SIZE)
 
 
 def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
     output = tmp_path / "rows.csv"
-    done = run(
-        "--what=attention", "--positions=4096", "--channels=4", "--block=128",
+    done = command(
+        "egnet_tf.benchmarks", "attention",
+        "--positions=4096", "--channels=4", "--block=128",
         "--repetitions=1", f"--output={output}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -154,14 +124,34 @@ def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
     assert float(blocks["gradient_difference"]) < 1e-5
 
 
-def test_a_mistake_is_one_line():
-    done = run("--what=model", "--precision=float16")
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["model", "--precision=float16"], "Expected --precision one of float32"),
+        (["model", "--sizes=12x"], "Expected a size such as 256"),
+        (["seams"], "Expected --photo=FILE"),
+        (["layout"], "Expected one of model, attention"),
+    ],
+)
+def test_mistakes_are_one_line(words, message):
+    done = command("egnet_tf.benchmarks", *words)
     assert done.returncode == 1
-    assert done.stderr == (
-        "error: Expected a precision of float32, mixed_bfloat16. Received: float16\n"
-    )
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "egnet_tf.benchmarks", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_help_shows_every_flag_of_a_measurement(name, capsys):
+    assert app.call(*measurement(name), ["--help"]) == 0
+    shown = capsys.readouterr().out
+    values = flags.FlagValues()
+    measurement(name)[0](values)
+    for flag in values:
+        assert re.search(rf"^  --(\[no])?{flag}( |$)", shown, re.M), flag
+        assert re.fullmatch(r"[A-Z].*\.", app.help_text(values[flag]))
+
+
+def test_all_measurements_are_listed():
+    done = command("egnet_tf.benchmarks")
+    assert done.returncode == 0
+    assert all(f"\n{name} " in done.stdout for name in MEASUREMENTS)

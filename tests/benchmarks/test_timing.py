@@ -15,22 +15,27 @@ def clock(monkeypatch):
     return advance
 
 
-def test_works_take_turns_after_a_run_that_does_not_count(clock):
+def test_functions_take_turns_after_a_run_that_does_not_count(clock):
     calls = []
 
-    def work(name, seconds):
+    def function(name, seconds):
         calls.append(name)
         # The first run, of tracing and compiling, is slow.
         clock(seconds if calls.count(name) > 1 else 60)
 
-    works = {"a": lambda: work("a", 2), "b": lambda: work("b", 3 + len(calls))}
-    times = timing.run_times(works, 3)
+    functions = {
+        "a": lambda: function("a", 2),
+        "b": lambda: function("b", 3 + len(calls)),
+    }
+    times = timing.time_in_turns(functions, 3)
     assert calls == ["a", "b"] * 4
-    assert times == {"a": [2, 2, 2], "b": [6, 8, 10]}
+    assert times == {"a": (2, 1), "b": (8, 4)}  # Of 6, 8 and 10 beside 2.
 
 
-def test_the_ratio_compares_what_ran_at_the_same_time():
-    # The machine is ten times slower in the last two rounds: medians of each would
+def test_seconds_compare_what_ran_at_the_same_time(clock):
+    # The machine is ten times slower in some rounds, and the plain medians would
     # compare a fast with a slow one.
-    times, reference = [1.0, 10.0, 10.0], [2.0, 20.0, 30.0]
-    assert timing.median_ratio(times, reference) == pytest.approx(0.5)
+    rounds = iter([0, 0, 1, 2, 10, 20, 10, 1, 1, 2, 10, 20])
+    functions = dict.fromkeys("ab", lambda: clock(next(rounds)))
+    times = timing.time_in_turns(functions, 5)
+    assert times["b"] == (20, 2) and times["a"] == (10, 1)
