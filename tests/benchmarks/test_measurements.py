@@ -127,7 +127,7 @@ def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["model", "--precision=float16"], "Expected --precision one of float32"),
+        (["model", "--precision=float16"], "Expected one of float32, mixed"),
         (["model", "--sizes=12x"], "Expected a size such as 256"),
         (["seams"], "Expected --photo=FILE"),
         (["layout"], "Expected one of model, attention"),
