@@ -1,4 +1,4 @@
-"""Activations with one slope for a whole network."""
+"""PReLU with one slope that a whole network shares."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class SharedSlope(keras.layers.Layer):
-    """Holds the one trainable PReLU slope that every block of a network shares.
+    """The trainable PReLU slope that all blocks of a network share.
 
-    MPRNet creates a single scalar PReLU and hands it to all its blocks. A layer
-    object shared between blocks would be copied when a model is saved and loaded;
-    a tensor is not, so the slope travels through the graph as a tensor.
+    MPRNet creates a single scalar PReLU and passes it to all its blocks. Keras would
+    copy a layer object shared between blocks when a model is saved and loaded, so
+    the slope is passed through the graph as a tensor instead.
 
     Args:
         initial: the slope before training (0.25, as in He et al. 2015).
 
-    Call: any tensor (it only ties the slope to the graph) -> shape (1,).
+    Call: any tensor, which only ties the slope to the graph -> shape (1,).
     """
 
     def __init__(self, initial: float = 0.25, **kwargs):
@@ -46,8 +46,8 @@ def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
     """PReLU: max(x, 0) + slope * min(x, 0); plain ReLU when `slope` is None.
 
     min(x, 0) is written as x - max(x, 0), which is the same to the last bit. The
-    gradient of a minimum needs zeros of the size of x, and TensorFlow keeps those of
-    every call in the graph as constants. And 16x8 quantisation of TFLite refuses the
+    gradient of a minimum would need zeros of the size of x, which TensorFlow keeps as
+    constants for every call in the graph; and TFLite's 16x8 quantisation rejects the
     NEG, GREATER and SELECT that other forms are lowered to.
     """
     positive = tf.nn.relu(x)
@@ -57,7 +57,7 @@ def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
 
 
 def split_slope(inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """The (features, slope) of a block called on `features` or `[features, slope]`."""
+    """Splits the input of a block, `features` or `[features, slope]`, into both."""
     if isinstance(inputs, (list, tuple)):
         features, slope = inputs
         return features, slope
@@ -65,6 +65,6 @@ def split_slope(inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
 
 
 def features_shape(input_shape):
-    """The shape of the features of a block called as `split_slope` describes."""
+    """The shape of the features in the input of a block, see `split_slope`."""
     first = input_shape[0]
     return tuple(first) if isinstance(first, (list, tuple)) else tuple(input_shape)

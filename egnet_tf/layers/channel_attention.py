@@ -23,11 +23,11 @@ class ResidualChannelAttention(keras.layers.Layer):
         reduction: C3 leaves filters // reduction channels (at least 1).
         gate: "sigmoid" or "linear".
         use_bias: whether the four convolutions have biases.
-        recompute: forget the intermediate values after the forward pass and compute
+        recompute: discard the intermediate values after the forward pass and compute
             them again for the gradient: less memory for about a third more time.
 
-    Call: (B, H, W, filters), or `[features, slope]` for a PReLU in the place of the
-    ReLU between C1 and C2 -> (B, H, W, filters).
+    Call: (B, H, W, filters), or `[features, slope]` for a PReLU in place of the ReLU
+    between C1 and C2 -> (B, H, W, filters).
     """
 
     def __init__(

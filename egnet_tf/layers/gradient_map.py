@@ -1,17 +1,17 @@
-"""The paper's gradient map, Eq. 15: one implementation for the network and the loss."""
+"""The gradient map of the paper, Eq. 15, for the network and the loss alike."""
 
 from __future__ import annotations
 
 import keras
 import tensorflow as tf
 
-# Below this the strongest Laplacian of an image in [0, 1] is a quarter of one 8-bit
-# level: noise of rounding, not an edge, and it must not be amplified to full scale.
+# A quarter of one 8-bit level: a Laplacian that is nowhere stronger is rounding noise,
+# not an edge, and must not be amplified to full scale.
 EPSILON = 1e-3
 
 
 def mean_filter(x: tf.Tensor) -> tf.Tensor:
-    """Ave of Eq. 15: the mean of 3 x 3 neighbours, borders repeated.
+    """Ave of Eq. 15: the mean of the 3 x 3 neighbourhood, borders repeated.
 
     Args:
         x: (B, H, W, C), any H and W >= 1.
@@ -45,10 +45,10 @@ def normalise(x: tf.Tensor) -> tf.Tensor:
 def gradient_map(image: tf.Tensor) -> tf.Tensor:
     """Eq. 15: G(F(Ave(I))) * G(F(I)).
 
-    The first factor weighs the second: where the Laplacian does not survive the
-    mean filter it was noise. An ideal step from one pixel to the next cancels too
-    (the mean turns it into a ramp, whose Laplacian is zero there); edges of
-    photographs, which spread over two pixels and more, do not.
+    The first factor weights the second: a Laplacian that does not survive the mean
+    filter was noise. So does an ideal step between two pixels not survive it (the
+    mean turns it into a ramp, whose Laplacian is zero there); edges in photographs,
+    which spread over two pixels or more, do.
 
     Args:
         image: (B, H, W, C) float32 in [0, 1].
@@ -62,12 +62,12 @@ def gradient_map(image: tf.Tensor) -> tf.Tensor:
 def _second_difference(x: tf.Tensor, axis: int) -> tf.Tensor:
     """x[i+1] - 2 x[i] + x[i-1] along rows (1) or columns (2), borders repeated.
 
-    On a processor this is twice as fast as a depthwise convolution, whose vectors three
-    channels do not fill. Differences, and no sum of several neighbours: with that, runs
-    that went on after a kill did not end with the same bits, probably because
-    TensorFlow reorders chains of additions.
+    On a CPU this is twice as fast as a depthwise convolution, whose vector units three
+    channels do not fill. Differences instead of a sum of several neighbours: with a
+    sum, runs that were killed and resumed did not end with the same bits, probably
+    because TensorFlow reorders chains of additions.
     """
-    # Borders by concatenation: GPU delegates do not take MIRROR_PAD.
+    # Borders by concatenation: GPU delegates do not support MIRROR_PAD.
     if axis == 1:
         x = tf.concat([x[:, :1], x, x[:, -1:]], axis)
         x = x[:, 1:] - x[:, :-1]
@@ -81,8 +81,8 @@ def _second_difference(x: tf.Tensor, axis: int) -> tf.Tensor:
 class GradientMap(keras.layers.Layer):
     """`gradient_map` as a layer: (B, H, W, C) in [0, 1] -> (B, H, W, C) in [0, 1).
 
-    Always computed in float32: bfloat16 has no bits left for the small differences
-    of neighbours.
+    Always computed in float32: bfloat16 is too coarse for the small differences
+    between neighbours.
     """
 
     def __init__(self, **kwargs):

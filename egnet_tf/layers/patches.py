@@ -1,7 +1,7 @@
-"""The multi-patch hierarchy: an image in 1, 2, 4 or 8 patches that do not overlap.
+"""The multi-patch hierarchy: an image as 1, 2, 4 or 8 patches that do not overlap.
 
-Patches either lie stacked on the batch axis, so that a layer runs once for all of
-them (training, fastest), or stand apart, each a tensor of its own (device graphs:
+Patches are either stacked on the batch axis, so that a layer runs once for all of them
+(the fastest way, for training), or kept apart as one tensor each (for devices:
 LiteRT's default delegate fails on int8 graphs that split along the batch axis).
 """
 

@@ -1,4 +1,4 @@
-"""The average over all positions, or over a window around each (TLC)."""
+"""Global average pooling, over the whole image or a window around each pixel (TLC)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-# (height, width) of the window as fractions of the image, while a network is
-# called inside `local_pooling`. A context and not a property of the layers: the
-# window belongs to one call on one image, the layers to a model.
+# (height, width) of the window as fractions of the image, while a network is called
+# inside `local_pooling`. A context rather than a property of the layers: the window
+# belongs to one call on one image, the layers to a model.
 _window_fraction: contextvars.ContextVar[tf.Tensor | None] = contextvars.ContextVar(
     "window_fraction", default=None
 )
@@ -19,13 +19,12 @@ _window_fraction: contextvars.ContextVar[tf.Tensor | None] = contextvars.Context
 
 @contextlib.contextmanager
 def local_pooling(window: int, image: tf.Tensor) -> Iterator[None]:
-    """Every `GlobalPool` called inside averages over a window around each position.
+    """Makes every `GlobalPool` called inside average over windows.
 
-    A network trained on crops and run on whole images sees other statistics in
-    its global pools than it was trained on. The Test-time Local Converter (Chu et
-    al., ECCV 2022) replaces the mean over the image by the mean over a window of
-    about the training size around each position. With a window not smaller than
-    the image nothing changes.
+    The global pools of a network that was trained on crops see other statistics on
+    whole images. The Test-time Local Converter (Chu et al., ECCV 2022) replaces the
+    mean over the image by the mean over a window of about the training size around
+    each position. A window at least as large as the image changes nothing.
 
     Args:
         window: side of the window in pixels of the image; the source uses 1.5 x
@@ -42,7 +41,7 @@ def local_pooling(window: int, image: tf.Tensor) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class GlobalPool(keras.layers.Layer):
-    """Global average pooling; over windows inside `local_pooling`.
+    """Global average pooling, or over windows inside `local_pooling`.
 
     Call: (B, H, W, C) -> (B, 1, 1, C), or (B, H, W, C) inside `local_pooling`.
     """
@@ -59,12 +58,13 @@ class GlobalPool(keras.layers.Layer):
         return (input_shape[0], 1, 1, input_shape[-1])
 
 
-def windowed_mean(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Mean of every full height x width window, the outermost repeated to the borders.
+def windowed_mean(
+    x: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> tf.Tensor:
+    """Mean over the window around each position; at borders the nearest full window.
 
-    Running sums, so that the cost does not depend on the window. The mean of the
-    image is taken off before summing: float32 sums of a signed remainder stay
-    accurate where sums over a large offset would not.
+    Running sums make the cost independent of the window. The mean of the image is
+    subtracted first, because float32 sums over a large offset would lose accuracy.
 
     Args:
         x: (B, H, W, C).
@@ -81,7 +81,7 @@ def windowed_mean(x: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.cast(mean + centre, x.dtype)
 
 
-def _running_mean(x: tf.Tensor, axis: int, window: int) -> tf.Tensor:
+def _running_mean(x: tf.Tensor, axis: int, window: int | tf.Tensor) -> tf.Tensor:
     length = tf.shape(x)[axis]
     sums = tf.pad(tf.cumsum(x, axis=axis), [[int(a == axis), 0] for a in range(4)])
     starts = tf.range(length - window + 1)

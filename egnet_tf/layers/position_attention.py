@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -26,9 +28,9 @@ def blockwise_attention(
 ) -> tf.Tensor:
     """`plain_attention`, a block of queries at a time, forward and backward.
 
-    Exact: the softmax runs over the keys, so each query's row is whole in its
-    block. Memory is O(block x M) in place of O(N x M); the gradient computes the
-    weights again. With P = softmax(S), S = q k^T, and G the gradient of the output:
+    This is exact: the softmax runs over the keys, so a block holds whole rows.
+    Memory is O(block x M) in place of O(N x M); the gradient computes the weights
+    again. With P = softmax(S), S = q k^T, and G the gradient of the output:
     dV = P^T G; dS = P * (G V^T - sum(P * G V^T)); dq = dS k; dk = dS^T q.
 
     Args:
@@ -40,15 +42,15 @@ def blockwise_attention(
     Returns:
         (B, N, E).
     """
-    # Blocks of one size: XLA compiles only loops whose shapes it knows. Rows that fill
-    # up the last block are dropped; as their gradients are zero, they add nothing.
+    # Blocks of equal size, because XLA compiles only loops of static shapes. Rows that
+    # pad the last block are dropped; their gradients are zero and add nothing.
     length = _length(q)
     # Not -(-a // b): ONNX divides integers towards zero.
     steps = (length + block - 1) // block
     rows = (length + steps - 1) // steps
 
     @tf.custom_gradient
-    def attend(q, k, v):
+    def attend(q, k, v) -> Any:
         queries = _blocks(q, steps, rows)
 
         def forward(index, outputs):
@@ -92,12 +94,13 @@ def _loop(steps, body, *state):
 
 
 def _length(x: tf.Tensor) -> int | tf.Tensor:
-    """The positions of (B, N, C), as a number where the graph knows them."""
-    return tf.shape(x)[1] if x.shape[1] is None else x.shape[1]
+    """N of (B, N, C), as a number if it is static."""
+    length = x.shape[1]
+    return tf.shape(x)[1] if length is None else length
 
 
 def _blocks(x: tf.Tensor, steps, rows) -> tf.Tensor:
-    """(B, N, C) -> (steps, B, rows, C), filled up with zeros."""
+    """(B, N, C) -> (steps, B, rows, C), padded with zeros."""
     x = tf.pad(x, [[0, 0], [0, steps * rows - _length(x)], [0, 0]])
     x = tf.reshape(x, [-1, steps, rows, x.shape[-1]])
     return tf.transpose(x, [1, 0, 2, 3])
@@ -129,11 +132,10 @@ class PositionAttention(keras.layers.Layer):
         value_filters: C_2 of the paper, channels of v.
         residual: add the module's input to its output.
         scaled: divide the products by sqrt(key_filters).
-        key_pool: keys and values are averaged over key_pool x key_pool positions;
-            1 is the paper. Devices need few keys: an int8 softmax has steps of
-            1/256.
-        block: queries at a time, see `blockwise_attention`; None for all at once
-            (export: LiteRT needs no loop then).
+        key_pool: keys and values are averaged over key_pool x key_pool positions; 1 is
+            the paper. Devices need few keys: an int8 softmax has steps of 1/256.
+        block: queries at a time, see `blockwise_attention`; None for all at once,
+            without a loop.
 
     Call: (B, H, W, filters) -> (B, H, W, filters).
     """
@@ -186,19 +188,16 @@ class PositionAttention(keras.layers.Layer):
         if self.scaled:
             queries *= self.key_filters**-0.5
         q, k, v = (_flat(t) for t in (queries, self.key(pooled), self.value(pooled)))
-        out = plain_attention(q, k, v) if self._at_once(q) else self._in_blocks(q, k, v)
+        block, length = self.block, q.shape[1]
+        if block is None or (length is not None and length <= block):
+            out = plain_attention(q, k, v)
+        else:
+            out = blockwise_attention(q, k, v, block)
         shape = tf.concat([tf.shape(x)[:3], [self.value_filters]], axis=0)
         if None not in x.shape[1:3]:
             shape = (-1, *x.shape[1:3], self.value_filters)
         out = self.project(tf.reshape(out, shape))
         return x + out if self.residual else out
-
-    def _at_once(self, q) -> bool:
-        length = q.shape[1]
-        return self.block is None or (length is not None and length <= self.block)
-
-    def _in_blocks(self, q, k, v):
-        return blockwise_attention(q, k, v, self.block)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
@@ -218,6 +217,7 @@ class PositionAttention(keras.layers.Layer):
 
 def _flat(x: tf.Tensor) -> tf.Tensor:
     """(B, H, W, C) -> (B, H W, C)."""
-    if None in x.shape[1:3]:
-        return tf.reshape(x, [tf.shape(x)[0], -1, x.shape[-1]])
-    return tf.reshape(x, [-1, x.shape[1] * x.shape[2], x.shape[-1]])
+    _, height, width, channels = x.shape
+    if height is None or width is None:
+        return tf.reshape(x, [tf.shape(x)[0], -1, channels])
+    return tf.reshape(x, [-1, height * width, channels])

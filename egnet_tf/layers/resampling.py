@@ -12,8 +12,8 @@ import tensorflow as tf
 class Upsample(keras.layers.Layer):
     """Doubles height and width: bilinear with half-pixel centres, or nearest.
 
-    Equals PyTorch's `align_corners=False`. `keras.layers.UpSampling2D` cannot be
-    exported with unknown height and width under Keras 3.15.
+    Equals PyTorch's `align_corners=False`. Under Keras 3.15, a network with
+    `keras.layers.UpSampling2D` cannot be exported with unknown height and width.
 
     Args:
         method: "bilinear" or "nearest".
@@ -26,7 +26,11 @@ class Upsample(keras.layers.Layer):
         self.method = method
 
     def call(self, x):
-        size = 2 * tf.shape(x)[1:3] if None in x.shape[1:3] else _doubled(x)
+        _, height, width, _ = x.shape
+        if height is None or width is None:
+            size = 2 * tf.shape(x)[1:3]
+        else:
+            size = (2 * height, 2 * width)
         return tf.cast(tf.image.resize(x, size, method=self.method), x.dtype)
 
     def compute_output_shape(self, input_shape):
@@ -37,17 +41,13 @@ class Upsample(keras.layers.Layer):
         return {**super().get_config(), "method": self.method}
 
 
-def _doubled(x: tf.Tensor) -> list[int]:
-    return [2 * side for side in x.shape[1:3]]
-
-
 def halving_convolution(
     filters: int, name: str, activation: str | None = None
 ) -> Callable:
-    """3x3 convolution with stride 2 inside a border of one zero on every side.
+    """3x3 convolution with stride 2 and one row of zeros on every side.
 
-    PyTorch's `padding=1`. Keras' "same" puts all its zeros right and below when the
-    size is even, which moves the result by a pixel.
+    As PyTorch's `padding=1`. For even sizes Keras' "same" pads only on the right and at
+    the bottom, which shifts the result by a pixel.
 
     Args:
         filters: channels out.
@@ -67,7 +67,7 @@ def doubling_convolution(
 ) -> keras.layers.Layer:
     """4x4 transposed convolution with stride 2, one pixel cropped on every side.
 
-    PyTorch's `padding=1`, and what Keras' "same" does at this size and stride.
+    As PyTorch's `padding=1`, which is what Keras' "same" does at this size and stride.
 
     Args:
         filters: channels out.

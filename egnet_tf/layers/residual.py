@@ -12,7 +12,7 @@ class ResidualBlock(keras.layers.Layer):
 
     Args:
         filters: channels in and out.
-        recompute: compute the inner values again for the gradient, not keep them.
+        recompute: see `ResidualChannelAttention`.
 
     Call: (B, H, W, filters) -> (B, H, W, filters).
     """

@@ -8,15 +8,15 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class ResidualSpatialAttention(keras.layers.Layer):
-    """x + y * sigmoid(C3(Cat(mean(y), max(y)))) with y = C2(ReLU(C1(x))).
+    """x + y * sigmoid(C3(Cat(mean(y), maximum(y)))) with y = C2(ReLU(C1(x))).
 
-    Mean and max run over the channels of each pixel, as in CBAM (Woo et al., ECCV
-    2018), the source the paper names.
+    Mean and maximum run over the channels of each pixel, as in CBAM (Woo et al., ECCV
+    2018), which the paper cites.
 
     Args:
         filters: channels in and out.
-        kernel_size: of C3; 7 in CBAM, not given in the paper.
-        recompute: compute the inner values again for the gradient, not keep them.
+        kernel_size: of C3; 7 as in CBAM, since the paper does not give it.
+        recompute: see `ResidualChannelAttention`.
 
     Call: (B, H, W, filters) -> (B, H, W, filters).
     """
@@ -47,8 +47,8 @@ class ResidualSpatialAttention(keras.layers.Layer):
     def _block(self, x):
         y = self.conv2(tf.nn.relu(self.conv1(x)))
         mean = tf.reduce_mean(y, axis=-1, keepdims=True)
-        most = tf.reduce_max(y, axis=-1, keepdims=True)
-        return x + y * tf.nn.sigmoid(self.weigh(tf.concat([mean, most], axis=-1)))
+        maximum = tf.reduce_max(y, axis=-1, keepdims=True)
+        return x + y * tf.nn.sigmoid(self.weigh(tf.concat([mean, maximum], axis=-1)))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

@@ -8,14 +8,14 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class SupervisedAttention(keras.layers.Layer):
-    """Turns features into a restored image, and lets that image gate them.
+    """Restores an image from features and gates the features by it.
 
     restored = image + C2(x); out = x + C1(x) * sigmoid(C3(restored)), all three
-    convolutions without bias (Zamir et al., CVPR 2021, Figure 4). With a stride the
-    features lie at 1/stride of the image's resolution: C2 is then a transposed
-    and C3 a strided convolution whose kernels are one patch of stride x stride.
+    convolutions without bias (Zamir et al., CVPR 2021, Figure 4). With a stride, the
+    features are at 1/stride of the image's resolution: C2 is then a transposed and C3
+    a strided convolution, both with kernels of stride x stride.
 
-    C2 starts at zero: a new network returns the blurry image.
+    C2 starts at zero, so that a new network returns the blurry image.
 
     Args:
         filters: channels of the features.

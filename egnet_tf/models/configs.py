@@ -40,7 +40,7 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            fits = type(value) is _TYPES[field.type]
+            fits = type(value) is _TYPES[str(field.type)]
             expected = f"of type {field.type}"
             if "range" in field.metadata:
                 lower, upper = field.metadata["range"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -34,17 +36,17 @@ def multiply_adds(model: keras.Model, height: int, width: int) -> int:
 def _count(op: tf.Operation) -> int:
     if op.type == "Conv2D":
         (y,), (_, kernel) = op.outputs, op.inputs
-        return _size(y) * _size(kernel) // kernel.shape[-1]
+        return math.prod(_shape(y) + _shape(kernel)[:-1])
     if op.type == "DepthwiseConv2dNative":
         (y,), (_, kernel) = op.outputs, op.inputs
-        return _size(y) * kernel.shape[0] * kernel.shape[1]
+        return math.prod(_shape(y) + _shape(kernel)[:2])
     if op.type == "Conv2DBackpropInput":  # a transposed convolution
         _, kernel, x = op.inputs
-        return _size(x) * _size(kernel) // kernel.shape[-1]
+        return math.prod(_shape(x) + _shape(kernel)[:-1])
     if op.type in ("MatMul", "BatchMatMulV2"):
         (y,), (x, _) = op.outputs, op.inputs
         transposed = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
-        return _size(y) * x.shape[-2 if transposed else -1]
+        return math.prod(_shape(y)) * _shape(x)[-2 if transposed else -1]
     calls = any(value.HasField("func") for value in op.node_def.attr.values())
     if calls or op.type == "Einsum":
         raise ValueError(
@@ -54,10 +56,10 @@ def _count(op: tf.Operation) -> int:
     return 0
 
 
-def _size(tensor: tf.Tensor) -> int:
-    size = tensor.shape.num_elements()
-    if size is None:
+def _shape(tensor: tf.Tensor) -> list[int]:
+    sizes = [size for size in tensor.shape if size is not None]
+    if len(sizes) != len(tensor.shape):
         raise ValueError(
-            f"Expected a static shape of {tensor.name}. Received: {tensor}"
+            f"Expected a static shape of {tensor.name}. Received: {tensor.shape}"
         )
-    return size
+    return sizes

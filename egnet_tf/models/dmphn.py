@@ -84,6 +84,7 @@ def dmphn(
         enhanced = enhance_patches(enhance, stage, features, covered, egn_features)
         residual = enhanced.map(decode)
 
+    assert residual is not None  # Four stages have set it.
     restored = keras.layers.Rescaling(1.0, offset=0.5, dtype="float32", name="restored")
     outputs = {"stage4": restored(residual.tensor), **(egn_features or {})}
     return keras.Model(image, outputs, name=name)

@@ -1,4 +1,15 @@
-"""The self-ensemble network, section 3.2 and Figure 6 of the paper."""
+"""The self-ensemble network, section 3.2 and Figure 6 of the paper.
+
+           +--> half size --> network --> I1 --> block --+
+    image -+--> whole ------> network --> I2 --> block --+--> sum --> 3 convolutions
+           +--> quarters ---> network --> I3 --> block --+                 |
+                                                                        softmax
+                                                                           |
+    restored = z1 * I1 + z2 * I2 + z3 * I3  <------------------------ z1, z2, z3
+
+The images I1 ... In are restorations by one network, all at the size of the image (the
+branches of `egnet_tf.inference.branches`). What is built here begins with them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +19,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class WeightedSum(keras.layers.Layer):
-    """Eq. 12 and the end of section 3.2: the branches, weighed pixel by pixel.
+    """Eq. 12 and the end of section 3.2: the branches, weighted pixel by pixel.
 
     Call: [logits (B, H, W, n), branch 1 (B, H, W, 3), ..., branch n] -> the sum of
     the branches under softmax weights (B, H, W, 3), float32. The weights of a pixel
@@ -32,10 +43,10 @@ def self_ensemble(
 ) -> keras.Model:
     """Builds the network that fuses several restorations of one image, Eq. 10-12.
 
-    Each branch passes a residual block of its own (Eq. 10); the sum of all goes
-    through three convolutions to one logit a branch and pixel (Eq. 11), whose
-    softmax weighs the branches (Eq. 12). The last convolution starts at zero: a new
-    network is the plain mean of its branches.
+    Each branch passes through a residual block of its own (Eq. 10); three convolutions
+    turn the sum into one logit per branch and pixel (Eq. 11), and their softmax weights
+    the branches (Eq. 12). The last convolution starts at zero: a new network returns
+    the mean of its branches.
 
     Args:
         num_branches: n, how many images are fused.

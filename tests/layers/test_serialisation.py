@@ -67,7 +67,7 @@ def test_the_promised_shape_is_the_real_one(layer, shapes, features):
     if isinstance(y, tuple):
         assert promised == tuple(tuple(part.shape) for part in y)
     else:
-        assert promised == tuple(y.shape)
+        assert tuple(promised) == tuple(y.shape)
 
 
 def test_no_layer_is_left_out():
