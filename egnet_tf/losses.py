@@ -48,7 +48,8 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     Raises:
         InputError: the images themselves are smaller than the window.
     """
-    scales = ms_ssim_scales(min(restored.shape[1:3]))
+    height, width, _ = _size(restored)
+    scales = ms_ssim_scales(min(height, width))
     total = sum(MS_SSIM_WEIGHTS) / sum(MS_SSIM_WEIGHTS[:scales])
     weights = [weight * total for weight in MS_SSIM_WEIGHTS[:scales]]
     similarity = 1.0
@@ -178,6 +179,20 @@ def _mean(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(x, axis=[1, 2, 3])
 
 
+def _size(images: tf.Tensor) -> tuple[int, int, int]:
+    """Height, width and channels of images (B, H, W, C).
+
+    Raises:
+        ValueError: the graph does not know them.
+    """
+    _, height, width, channels = images.shape
+    if height is None or width is None or channels is None:
+        raise ValueError(
+            f"Expected images of known height and width. Received: {images.shape}"
+        )
+    return height, width, channels
+
+
 def _resized(x: tf.Tensor, size: tf.TensorShape) -> tf.Tensor:
     return x if x.shape[1:3] == size else tf.image.resize(x, size)
 
@@ -203,7 +218,7 @@ def _gaussian(x: tf.Tensor) -> tf.Tensor:
     As two products with a banded matrix: on a CPU, value and gradient are many times
     faster than a depthwise convolution with so few channels.
     """
-    _, height, width, channels = x.shape
+    height, width, channels = _size(x)
     rows, columns = _band(height), _band(width)
     x = tf.reshape(x, [-1, height, width * channels])
     x = tf.matmul(rows, x)
@@ -236,7 +251,8 @@ def _laplacian_of_gaussian(x: tf.Tensor) -> tf.Tensor:
 
 def _gaussian5(x: tf.Tensor) -> tf.Tensor:
     taps = tf.constant([0.05, 0.25, 0.4, 0.25, 0.05])
-    kernel = tf.tile((taps[:, None] * taps)[..., None, None], [1, 1, x.shape[-1], 1])
+    kernel = tf.reshape(taps[:, None] * taps, [5, 5, 1, 1])
+    kernel = tf.tile(kernel, [1, 1, _size(x)[-1], 1])
     # The border pixel is repeated twice on every side: tf.pad has no such mode.
     x = tf.concat([x[:, :1]] * 2 + [x] + [x[:, -1:]] * 2, axis=1)
     x = tf.concat([x[:, :, :1]] * 2 + [x] + [x[:, :, -1:]] * 2, axis=2)

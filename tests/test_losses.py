@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,6 +12,7 @@ from egnet_tf import losses
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.losses import (
     MS_SSIM_WEIGHTS,
+    EGNetLoss,
     charbonnier_loss,
     content_loss,
     edge_loss,
@@ -230,3 +232,27 @@ def test_stage_losses_are_equation_17(loss, weights):
         np.testing.assert_allclose(values[name], summed, rtol=1e-5)
         expected += weight * summed
     np.testing.assert_allclose(values["loss"], expected, rtol=1e-5)
+
+
+def test_egnet_loss_is_equation_17_for_keras():
+    restored, sharp = photographs(24)
+    each = stage_losses({"restored": restored}, sharp, LOSSES["egnet"])["loss"]
+    np.testing.assert_allclose(EGNetLoss()(sharp, restored), np.mean(each), rtol=1e-6)
+    summed = EGNetLoss(reduction="sum")(sharp, restored)
+    np.testing.assert_allclose(summed, np.sum(each), rtol=1e-6)
+
+
+def test_egnet_loss_survives_serialisation():
+    restored, sharp = photographs(24)
+    loss = EGNetLoss({"charbonnier": 0.5, "edge": 2.0}, name="other")
+    serialised = keras.saving.serialize_keras_object(loss)
+    again = keras.saving.deserialize_keras_object(serialised)
+    assert type(again) is EGNetLoss
+    assert (again.weights, again.name) == (loss.weights, "other")
+    np.testing.assert_array_equal(again(sharp, restored), loss(sharp, restored))
+
+
+@pytest.mark.parametrize("weights", [{}, {"sobel": 1.0}])
+def test_egnet_loss_refuses_unknown_terms(weights):
+    with pytest.raises(ValueError, match=r"content, gradient, ms_ssim, .* Received: "):
+        EGNetLoss(weights)
