@@ -1,10 +1,11 @@
-"""Trains until the disk is full, makes room, goes on, and stops by SIGTERM.
+"""Trains until the disk is full, makes room, resumes, and is told to stop.
 
 python full_disk.py MODE DATA RUNS
 
 MODE tmpfs mounts a small disk on RUNS (which takes a mount namespace) and fills it;
 MODE limit forbids the training process to write files of more than 4 KiB, which any
-user may. Prints what happened as JSON.
+user may. The first is told by SIGTERM, the second by Ctrl-C. Prints what happened as
+JSON.
 """
 
 import json
@@ -77,7 +78,7 @@ def main(mode, data, runs):
 
     again = start(data, run)
     wait_for_checkpoint(again, run, after=saved)
-    again.send_signal(signal.SIGTERM)
+    again.send_signal(signal.SIGTERM if mode == "tmpfs" else signal.SIGINT)
     stdout, again_stderr = again.communicate()
     print(
         json.dumps(

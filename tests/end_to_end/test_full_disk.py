@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers import environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 FULL_DISK = Path(__file__).with_name("full_disk.py")
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 
@@ -24,13 +28,13 @@ def may_mount(folder):
     ("mode", "reason"),
     [("limit", "File too large"), ("tmpfs", "No space left on device")],
 )
-def test_a_full_disk_is_one_line_and_the_run_goes_on(photos, tmp_path, mode, reason):
+def test_a_full_disk_is_one_line_and_the_run_resumes(photos, tmp_path, mode, reason):
     if mode == "tmpfs" and not may_mount(tmp_path):
         pytest.skip("no small disk can be mounted here; `limit` stands in for it")
     words = [sys.executable, FULL_DISK, mode, photos, tmp_path / "runs"]
     if mode == "tmpfs":
         words = [*NAMESPACE, *words]
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["code"] == 1, seen["stderr"]
@@ -39,7 +43,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on(photos, tmp_path, mode, rea
     assert len(told) == 1 and told[0].startswith("error: "), told
     assert reason in told[0]
 
-    # The last good checkpoint loads, training goes on, and SIGTERM ends it in order.
+    # The last good checkpoint loads, training continues, and a signal ends it in order.
     assert seen["saved"] >= 2
     assert seen["again_code"] == 0, seen["again_stderr"]
     assert seen["again_saved"] > seen["saved"]
