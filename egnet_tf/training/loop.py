@@ -46,7 +46,7 @@ def loss_and_gradients(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(tensorflow_variables(phase.trained))
         stages = phase.restore(blurry)
-        values = stage_losses(stages, sharp, options.loss_terms)
+        values = stage_losses(stages, sharp, options.loss_weights)
         restored = tf.clip_by_value(finest(stages), 0.0, 1.0)
         values["psnr"] = tf.image.psnr(restored, sharp, max_val=1.0)
         values = {k: tf.reduce_sum(v) / options.batch_size for k, v in values.items()}
@@ -83,7 +83,7 @@ def train_step(
         gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
 
     def reduced_gradients(batch, stop):
-        names = ("loss", *options.loss_terms, "psnr")
+        names = ("loss", *options.loss_weights, "psnr")
         values, gradients = accumulated(
             *(gradients_of, batch["blurry"], batch["sharp"], options.accumulate),
             *(names, phase.trained),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import tensorflow as tf
 
@@ -89,7 +88,7 @@ class StepOptions:
     """The numbers of a training step; see the fields of `Recipe`."""
 
     batch_size: int
-    loss_terms: Mapping[str, Any]
+    loss_weights: Mapping[str, float]
     accumulate: int = 1
     clip_norm: float = 0.0
     skip_non_finite: bool = False

@@ -1,8 +1,12 @@
+import subprocess
+import sys
+
 import pytest
 
 from egnet_tf.errors import InputError
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
+from helpers import environment
 
 RECIPE = Recipe(backbone_steps=4)
 
@@ -23,7 +27,7 @@ def test_the_best_validation_is_that_of_the_highest_psnr(tmp_path):
     assert run.is_best("backbone", 0, 20.0)
 
 
-def test_a_run_of_an_earlier_version_goes_on(tmp_path):
+def test_a_run_of_an_earlier_version_resumes(tmp_path):
     """Its recipe and its table lack the flags and columns that came later."""
     path = tmp_path / "run"
     path.mkdir()
@@ -43,3 +47,13 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path):
 def test_only_the_chief_begins_a_folder(tmp_path):
     RunFolder(tmp_path / "run", RECIPE, begins=False)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.process
+def test_recipes_and_run_folders_need_no_tensorflow():
+    code = (
+        "import sys; from egnet_tf.training import Recipe, RunFolder; "
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment())
+    assert done.returncode == 0
