@@ -58,7 +58,7 @@ def main() -> None:
             f"error: Expected one of {', '.join(MEASUREMENTS)} (try --help). "
             f"Received: {name!a}"
         )
-    print(__doc__.strip())
+    print((__doc__ or "").strip())
 
 
 if __name__ == "__main__":

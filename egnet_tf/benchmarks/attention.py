@@ -132,9 +132,9 @@ def _attention(
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             if block is None:
-                value = plain_attention(*inputs)
+                value = plain_attention(queries, keys, values)
             else:
-                value = blockwise_attention(*inputs, block)
+                value = blockwise_attention(queries, keys, values, block)
         return [value, *tape.gradient(value, inputs, upstream)]
 
     return lambda: compute(queries, keys, values, upstream)

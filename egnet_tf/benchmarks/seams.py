@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -103,20 +103,19 @@ def measure_seams(
             others = sorted(set(range(1, length)) - set(lines))
             for chosen, steps in ((lines, at_seams), (others, elsewhere)):
                 if chosen:
-                    pair = (_steps(image, axis, chosen) for image in (tiled, whole))
-                    steps.append(tuple(pair))
+                    steps.append(
+                        (_steps(tiled, axis, chosen), _steps(whole, axis, chosen))
+                    )
         error = float(np.mean((tiled.astype(np.float64) - whole) ** 2))
         rows.append(
             SeamCost(
                 side,
                 plan.overlap,
                 plan.tiles,
-                255 * max(float(one.max()) for one, _ in at_seams),
-                255 * max(float(other.max()) for _, other in at_seams),
-                *(
-                    255 * max(float((one - other).max()) for one, other in steps)
-                    for steps in (at_seams, elsewhere)
-                ),
+                _largest(one for one, _ in at_seams),
+                _largest(other for _, other in at_seams),
+                _largest(one - other for one, other in at_seams),
+                _largest(one - other for one, other in elsewhere),
                 -10 * math.log10(error) if error else math.inf,
             )
         )
@@ -129,6 +128,10 @@ def seam_lines(length: int, tile: int, overlap: int) -> list[int]:
         return []
     starts = tile_positions(length, tile, overlap)
     return sorted({*starts[1:], *(start + tile for start in starts[:-1])})
+
+
+def _largest(steps: Iterable[np.ndarray]) -> float:
+    return 255 * max(float(step.max()) for step in steps)
 
 
 def _steps(image: np.ndarray, axis: int, lines: Sequence[int]) -> np.ndarray:

@@ -5,7 +5,6 @@ Everything here works on uint8 (H, W, 3) RGB arrays and knows no model.
 
 from egnet_tf.metrics.protocols import PROTOCOLS, Protocol, Score, protocol_named
 from egnet_tf.metrics.psnr import psnr
-from egnet_tf.metrics.ssim import ssim_volume
 
 __all__ = [
     "PROTOCOLS",
@@ -13,5 +12,4 @@ __all__ = [
     "Score",
     "protocol_named",
     "psnr",
-    "ssim_volume",
 ]

@@ -133,7 +133,7 @@ def _normalised(x: np.ndarray, width: float | None = None) -> np.ndarray:
     distances = np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0)
     if width is None:
         others = distances[~np.eye(count, dtype=bool)]
-        width = np.median(np.sqrt(others)) or 1.0
+        width = float(np.median(np.sqrt(others))) or 1.0
     gram = np.exp(-distances / (2 * width**2))
     gram -= gram.mean(axis=0)
     gram -= gram.mean(axis=1, keepdims=True)

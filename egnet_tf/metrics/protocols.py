@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import skimage
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from egnet_tf.errors import InputError
-from egnet_tf.metrics import realblur
 from egnet_tf.metrics.psnr import psnr, require_comparable, require_window
-from egnet_tf.metrics.ssim import ssim_volume
 
-_VERSIONS = {
-    "numpy": np.__version__,
-    "cv2": cv2.__version__,
-    "skimage": skimage.__version__,
-}
+# OpenCV and scikit-image are imported where they are used: commands that only need the
+# protocols' names should not wait for them.
 
 
 @dataclass(frozen=True)
 class Score:
-    """How near one image is to its sharp counterpart.
+    """How close a restored image is to the sharp one.
 
     Attributes:
         psnr: dB; infinity for identical images, NaN if the comparison failed.
         ssim: at most 1; NaN if the comparison failed.
-        failure: why the images could not be compared, "" if they could.
+        failure: the reason why the images could not be compared, else "".
     """
 
     psnr: float
@@ -45,7 +38,7 @@ class Protocol:
     Attributes:
         name: what `--protocol` takes.
         definition: the measure in one sentence.
-        libraries: the libraries whose versions may move the numbers.
+        libraries: those whose versions may change the numbers.
         score: uint8 (H, W, 3) restored, sharp -> Score.
     """
 
@@ -57,11 +50,13 @@ class Protocol:
     @property
     def versions(self) -> dict[str, str]:
         """The installed version of each of `libraries`."""
-        return {name: _VERSIONS[name] for name in self.libraries}
+        return {
+            name: importlib.import_module(name).__version__ for name in self.libraries
+        }
 
     @property
     def description(self) -> str:
-        """Definition and versions: what has to stand beside a number."""
+        """Definition and versions, which belong beside every number."""
         versions = ", ".join(f"{name} {v}" for name, v in self.versions.items())
         return f"{self.name}: {self.definition} [{versions}]"
 
@@ -69,6 +64,8 @@ class Protocol:
 def _plain(restored: np.ndarray, sharp: np.ndarray) -> Score:
     require_comparable(restored, sharp)
     require_window(sharp, 11)
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
     with np.errstate(divide="ignore"):  # identical images: infinity, as defined
         ratio = peak_signal_noise_ratio(sharp, restored, data_range=255)
     similarity = structural_similarity(
@@ -80,14 +77,18 @@ def _plain(restored: np.ndarray, sharp: np.ndarray) -> Score:
         data_range=255,
         channel_axis=-1,
     )
-    return Score(float(ratio), float(similarity))
+    return Score(float(ratio), float(similarity))  # pyright: ignore[reportArgumentType]
 
 
 def _gopro(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    from egnet_tf.metrics.ssim import ssim_volume
+
     return Score(psnr(restored, sharp), ssim_volume(restored, sharp))
 
 
 def _realblur(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    from egnet_tf.metrics import realblur
+
     try:
         aligned = realblur.align(restored, sharp)
     except realblur.AlignmentError as error:

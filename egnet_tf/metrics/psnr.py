@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio of 8-bit images, and what every metric asks of them."""
+"""Peak signal-to-noise ratio of 8-bit images, and what all metrics require of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def require_comparable(restored: np.ndarray, sharp: np.ndarray) -> None:
         sharp: uint8 (H, W, 3) RGB, of the same size.
 
     Raises:
-        InputError: the type, the number of channels or the sizes do not fit.
+        InputError: the types, the numbers of channels or the sizes differ.
     """
     for name, image in (("restored", restored), ("sharp", sharp)):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

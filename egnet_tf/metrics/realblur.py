@@ -90,7 +90,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
         borderValue=0,
     )
     if not mask[_INSIDE].any():
-        raise AlignmentError("the alignment moved the image out of sight")
+        raise AlignmentError("the aligned images do not overlap")
     return Aligned(warped * mask, x * mask, mask, homography)
 
 
@@ -98,13 +98,13 @@ def _find_homography(x: np.ndarray, z: np.ndarray) -> np.ndarray:
     # With a precision of 0 all iterations are run.
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 0)
     try:
-        correlation, homography = cv2.findTransformECC(
+        correlation, homography = cv2.findTransformECC(  # pyright: ignore[reportCallIssue]
             cv2.cvtColor(x, cv2.COLOR_RGB2GRAY),
             cv2.cvtColor(z, cv2.COLOR_RGB2GRAY),
             np.eye(3, dtype=np.float32),
             cv2.MOTION_HOMOGRAPHY,
             criteria,
-            None,
+            None,  # pyright: ignore[reportArgumentType]
             _SMOOTHING,
         )
     except cv2.error as error:
@@ -129,7 +129,7 @@ def aligned_ssim(aligned: Aligned) -> float:
     """Step 5: the masked SSIM, at most 1."""
     # float64: scikit-image computes in the type it is given, the benchmark's version
     # always computed in double precision.
-    _, similarity = structural_similarity(
+    _, similarity = structural_similarity(  # pyright: ignore[reportAssignmentType]
         aligned.sharp.astype(np.float64),
         aligned.restored.astype(np.float64),
         gaussian_weights=True,

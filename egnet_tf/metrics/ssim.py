@@ -1,8 +1,9 @@
-"""SSIM of an RGB image taken as a volume: the number MATLAB's `ssim` gives.
+"""SSIM of an RGB image taken as a volume, as MATLAB's `ssim` computes it.
 
-Given an (H, W, 3) array, MATLAB's `ssim` does not treat the channels apart: it filters
-with an 11 x 11 x 11 Gaussian over height, width and channel. The published GoPro and
-HIDE values are of this kind; they are higher than those of a per-channel SSIM.
+Given an (H, W, 3) array, MATLAB's `ssim` does not treat the channels separately: it
+filters with an 11 x 11 x 11 Gaussian over height, width and channel. The published
+GoPro and HIDE values are of this kind; they are higher than those of a per-channel
+SSIM.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ def gaussian_taps() -> np.ndarray:
 def channel_mix(channels: int = 3) -> np.ndarray:
     """The third axis of the 3-D Gaussian as a matrix.
 
-    With three channels and a replicated border the eleven taps along the channel axis
-    meet only three different values, so filtering that axis is a small product:
+    With three channels and a replicated border, the eleven taps along the channel axis
+    see only three different values, so filtering that axis is a small product:
     filtered = image @ mix.T.
 
     Returns:

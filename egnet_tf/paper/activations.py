@@ -59,6 +59,8 @@ def draw_ensemble(
     Raises:
         InputError: the model has no self-ensemble, or the image is too small.
     """
+    import tensorflow as tf
+
     from egnet_tf.inference.branches import branch_images, shrinkage
     from egnet_tf.models import ensemble_weights, finest
 
@@ -69,7 +71,7 @@ def draw_ensemble(
     sharp = None if sharp is None else _cropped(sharp, multiple)
     restored = branch_images(
         lambda image: finest(loaded.network(image, training=False)),
-        to_float(blurry)[None],
+        tf.constant(to_float(blurry)[None]),
         loaded.branches,
     )
     weights = np.asarray(ensemble_weights(loaded.ensemble)(restored)[0])

@@ -39,89 +39,88 @@ _INCH = 300
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
-    options = {"flag_values": values}
     flags.DEFINE_enum(
         "kind",
         "gradient",
         ["gradient", "comparison", "features", "ensemble"],
         "The figure to draw.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "input",
         None,
         "The blurry image; with --kind=comparison also a folder of images.",
         required=True,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "output",
         None,
         "The file to write. Its suffix chooses the format, such as .pdf or .png.",
         required=True,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "width",
         7 * _INCH,
         f"Width of the figure in pixels, of which {_INCH} are an inch.",
         lower_bound=400,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "sharp",
         None,
         "The sharp image, or with --kind=comparison a folder of them. The captions of "
         "--kind=comparison and --kind=ensemble then say PSNR and SSIM.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_string(
         "model",
         None,
         "The run, or variant with shipped weights, of --kind=features and "
         "--kind=ensemble.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "channels",
         4,
         "Number of single channels that --kind=features draws.",
         lower_bound=0,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_multi_string(
         "method",
         [],
         "A method of --kind=comparison as title=path or path: a model, an image, or a "
         "folder of results with the input's names.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_list(
         "images",
         [],
         "Names of the images that --kind=comparison draws of the input's folder, "
         "without suffix. By default all.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_multi_string(
         "zoom",
         [],
         "A crop that --kind=comparison enlarges, as x,y,width,height in pixels. By "
         "default crops are chosen where the methods differ most.",
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "zooms",
         2,
         "Number of crops that --kind=comparison chooses without --zoom.",
         lower_bound=1,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_bool(
         "gradients",
         False,
         "Draw the gradient maps of the crops, too, with --kind=comparison.",
-        **options,
+        flag_values=values,
     )
     restorer_flags.define(values)
 

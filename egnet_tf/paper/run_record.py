@@ -92,16 +92,24 @@ def _read_evaluation(folder: Path) -> Evaluation:
     images = []
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            files = [
+            blurry, restored, sharp = (
                 folder / "images" / kind / f"{row['name']}.png"
                 for kind in ("blurry", "restored", "sharp")
-            ]
-            if not row["blurry_psnr"] or not all(file.exists() for file in files):
-                continue
-            numbers = ("blurry_psnr", "restored_psnr", "restored_ssim")
-            images.append(
-                Scored(row["name"], *(float(row[name]) for name in numbers), *files)
             )
+            if not row["blurry_psnr"] or not (
+                blurry.exists() and restored.exists() and sharp.exists()
+            ):
+                continue
+            scored = Scored(
+                row["name"],
+                float(row["blurry_psnr"]),
+                float(row["restored_psnr"]),
+                float(row["restored_ssim"]),
+                blurry,
+                restored,
+                sharp,
+            )
+            images.append(scored)
     return Evaluation(read_summary(folder), images)
 
 

@@ -45,13 +45,12 @@ class ModelRow(NamedTuple):
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
-    options = {"flag_values": values}
     flags.DEFINE_list(
         "model",
         None,
         "Folders of runs, or variants with shipped weights.",
         required=True,
-        **options,
+        flag_values=values,
     )
     dataset_flags.define(values)
     flags.DEFINE_integer(
@@ -59,31 +58,31 @@ def define_flags(values: flags.FlagValues) -> None:
         0,
         "Number of images, the first ones of the dataset; 0 for all.",
         lower_bound=0,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "crop",
         256,
         "Side in pixels of the window that is cut out of each image.",
         lower_bound=8,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "samples",
         1000,
         "Number of positions that are drawn in each window.",
         lower_bound=2,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "patch",
         5,
         "Side in pixels of the patches around the positions, an odd number.",
         lower_bound=1,
-        **options,
+        flag_values=values,
     )
     flags.DEFINE_string(
-        "output", None, "A CSV file to write, with a row per image.", **options
+        "output", None, "A CSV file to write, with a row per image.", flag_values=values
     )
 
 

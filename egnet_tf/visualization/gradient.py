@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+from egnet_tf.images.convert import to_float
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def visible_gradient_map(image: np.ndarray) -> np.ndarray:
@@ -20,18 +27,20 @@ def visible_gradient_map(image: np.ndarray) -> np.ndarray:
     # Here, because it imports TensorFlow, which drawing does not need otherwise.
     from egnet_tf.layers import gradient_map
 
-    return _stretched(gradient_map(_unit(image)).numpy()[0])
+    return _stretched(np.asarray(gradient_map(_batch(image))[0]))
 
 
 def visible_laplacian(image: np.ndarray) -> np.ndarray:
     """The absolute Laplacian of an image, stretched as in `visible_gradient_map`."""
     from egnet_tf.layers import laplacian
 
-    return _stretched(np.abs(laplacian(_unit(image)).numpy()[0]))
+    return _stretched(np.abs(laplacian(_batch(image))[0]))
 
 
-def _unit(image: np.ndarray) -> np.ndarray:
-    return image[None].astype(np.float32) / 255
+def _batch(image: np.ndarray) -> tf.Tensor:
+    import tensorflow as tf
+
+    return tf.constant(to_float(image)[None])
 
 
 def _stretched(values: np.ndarray) -> np.ndarray:

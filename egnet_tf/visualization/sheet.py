@@ -73,7 +73,7 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resamples to (height, width): Lanczos when smaller, pixels kept when larger."""
     larger = size[0] > image.shape[0]
     method = Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS
-    return np.asarray(Image.fromarray(image).resize(size[::-1], method))
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), method))
 
 
 def _row(images: Sequence[np.ndarray]) -> np.ndarray:

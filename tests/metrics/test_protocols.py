@@ -7,7 +7,8 @@ import skimage
 from scipy import ndimage
 
 from egnet_tf.errors import InputError
-from egnet_tf.metrics import PROTOCOLS, protocol_named, psnr, ssim_volume
+from egnet_tf.metrics import PROTOCOLS, protocol_named, psnr
+from egnet_tf.metrics.ssim import ssim_volume
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,12 @@ from scipy.signal.windows import gaussian
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from egnet_tf.metrics import ssim_volume
-from egnet_tf.metrics.ssim import channel_mix, gaussian_taps, gaussian_volume
+from egnet_tf.metrics.ssim import (
+    channel_mix,
+    gaussian_taps,
+    gaussian_volume,
+    ssim_volume,
+)
 
 
 def window_3d():
