@@ -32,11 +32,9 @@ if TYPE_CHECKING:
     from egnet_tf.models.variants import Variant as Variant
     from egnet_tf.models.variants import variant as variant
     from egnet_tf.models.weights import LoadedModel as LoadedModel
-    from egnet_tf.models.weights import find_weights as find_weights
     from egnet_tf.models.weights import load as load
     from egnet_tf.models.weights import read_variant as read_variant
     from egnet_tf.models.weights import save as save
-    from egnet_tf.models.weights import shipped as shipped
     from egnet_tf.models.weights import transfer_weights as transfer_weights
 
 _HOMES = {
@@ -63,11 +61,9 @@ _HOMES = {
     "egnet_tf.models.variants": ("VARIANTS", "Variant", "variant"),
     "egnet_tf.models.weights": (
         "LoadedModel",
-        "find_weights",
         "load",
         "read_variant",
         "save",
-        "shipped",
         "transfer_weights",
     ),
 }

@@ -5,15 +5,14 @@
     ensemble.weights.h5    the self-ensemble network, once it has been trained
 
 Keras' own `.keras` files are tied to the Keras version that wrote them; weights are
-not, and the network is rebuilt from model.json. Finding and describing weights needs
-no TensorFlow.
+not, and the network is rebuilt from model.json. Describing weights needs no
+TensorFlow; finding them is `inference.resolve`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _DESCRIPTION = "model.json"
 _NETWORK = "network.weights.h5"
 _ENSEMBLE = "ensemble.weights.h5"
-_SHIPPED = Path(__file__).parents[1] / "weights"
 
 
 class LoadedModel(NamedTuple):
@@ -159,35 +157,6 @@ def read_variant(folder: Path) -> Variant:
         InputError: the folder has no sound description.
     """
     return _Description.read(folder).variant
-
-
-def find_weights(model: str | os.PathLike[str]) -> Path:
-    """The folder of weights that a user names.
-
-    Args:
-        model: a run's folder, or a variant whose weights come with the package.
-
-    Raises:
-        InputError: neither.
-    """
-    weights = Path(model) / "weights"
-    return weights if weights.is_dir() else shipped(os.fspath(model))
-
-
-def shipped(name: str) -> Path:
-    """The folder of the weights that come with the package for a variant.
-
-    Raises:
-        InputError: none come for it.
-    """
-    folders = {path.parent.name: path.parent for path in _SHIPPED.glob("*/model.json")}
-    if name not in folders:
-        raise InputError(
-            f"Expected a run's folder or a variant with shipped weights "
-            f"({', '.join(sorted(folders)) or 'none in this version'}). "
-            f"Received: {name}"
-        )
-    return folders[name]
 
 
 def transfer_weights(source: keras.Model, target: keras.Model) -> None:

@@ -14,9 +14,7 @@ from egnet_tf.models import (
     load,
     read_variant,
     save,
-    shipped,
     variant,
-    weights,
 )
 
 TESTING = variant("egnet_testing")
@@ -197,10 +195,3 @@ def test_saving_that_fails_leaves_the_old_folder(folder, trained, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save(folder, trained._replace(network=other, ensemble=ensemble))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_shipped_weights_are_found_by_variant(folder, monkeypatch):
-    monkeypatch.setattr(weights, "_SHIPPED", folder.parent)
-    assert shipped("weights") == folder
-    with pytest.raises(InputError, match=r"\(weights\)\. Received: egnet$"):
-        shipped("egnet")

@@ -33,6 +33,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from egnet_tf.images.convert import to_uint8
+
 MAX_EXTENT = 30.0
 """Longest trajectories, in pixels: a hand-held exposure of about 1/4 s."""
 
@@ -180,4 +182,4 @@ def shake(
     read = 10 ** rng.uniform(-4.0, -3.3)
     deviation = np.sqrt(shot * np.maximum(light, 0) + read**2)
     light += deviation * rng.standard_normal(light.shape, dtype=np.float32)
-    return np.rint(linear_to_srgb(light) * 255).astype(np.uint8)
+    return to_uint8(linear_to_srgb(light))
