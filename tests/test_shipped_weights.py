@@ -17,7 +17,7 @@ FILES = sorted(FOLDER.glob("*.tflite"))
 
 @pytest.fixture(scope="module")
 def pairs():
-    """Of photographs that the weights were not trained on, shaken as in training."""
+    """Pairs of photographs that the weights were not trained on."""
     held_out = open_pairs("samples", split="test")
     return [held_out.read(index) for index in range(len(held_out))]
 

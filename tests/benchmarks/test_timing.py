@@ -5,7 +5,7 @@ from egnet_tf.benchmarks import timing
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only goes on when told: clock(seconds)."""
+    """A clock that advances only when told to: clock(seconds)."""
     now = [0.0]
     monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
 

@@ -73,8 +73,8 @@ def test_shapes_are_static():
 def test_opened_at_any_step_the_batches_are_those_of_an_unbroken_run(tmp_path):
     write_image(tmp_path / "a.png", Noise().images[0])
     write_image(tmp_path / "b.png", Noise().images[1])
-    shaken = CameraShakePairs({n: tmp_path / f"{n}.png" for n in "ab"}, seed=0)
-    for pairs in (Noise(), shaken):
+    blurred = CameraShakePairs({n: tmp_path / f"{n}.png" for n in "ab"}, seed=0)
+    for pairs in (Noise(), blurred):
         whole = batches(pairs)
         assert_same(whole, batches(pairs))
         assert_same(whole[4:], batches(pairs, first_step=4, steps=2))

@@ -1,4 +1,4 @@
-"""Pairs made on the fly: sharp photographs, filmed while camera and things move."""
+"""Synthetic GoPro-style pairs: camera motion, moving objects, frame averaging."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _RESIZES = (0.8, 3.0)
 
 
 class CameraMotionPairs(Pairs):
-    """The model of `camera_motion` on sharp photographs.
+    """Camera motion (`synthesis.frame_average`) on sharp photographs.
 
-    `crop` films anew each time; `read` moves the whole photograph at its own size, in
-    a way that depends on the seed and the pair's name alone.
+    `crop` draws a new motion each time; `read` moves the whole photograph at its own
+    size, in a way that depends on the seed and the pair's name alone.
 
     Args:
-        photos: name to file, of the sharp photographs.
-        seed: of `read`.
-        cache_bytes: the most bytes of decoded photographs kept.
+        photos: files of the sharp photographs, by name.
+        seed: seed of the motion that `read` draws.
+        cache_bytes: upper limit of the bytes of decoded photographs kept.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CameraMotionPairs(Pairs):
         self._paths = tuple(photos.values())
 
     def read(self, index: int) -> Pair:
-        """The whole photograph under one movement; see the class."""
+        """The whole photograph under one motion; see the class."""
         name = zlib.crc32(self.names[index].encode())
         rng = np.random.default_rng((self._seed, 4, name))
         sharp = self._cache.read(self._paths[index])
@@ -58,15 +58,15 @@ class CameraMotionPairs(Pairs):
         return Pair(add_noise_and_quantize(blurry, rng), sharp.copy())
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
-        """A random window, freshly filmed; what lies around it moves into it."""
+        """A random crop under a new motion; a margin supplies what moves into it."""
         kernels = random_pan(rng), random_pan(rng)
         margin = max(map(len, kernels)) // 2
         side = size + 2 * margin
         scene = self._window(index, side, rng)
         if rng.random() < _MOVING_SHARE:
-            thing = self._window(int(rng.integers(len(self))), side, rng)
+            moving = self._window(int(rng.integers(len(self))), side, rng)
             mask = random_mask(side, rng)
-            blurry, sharp = composite_moving_object(scene, thing, mask, kernels)
+            blurry, sharp = composite_moving_object(scene, moving, mask, kernels)
         else:
             blurry, sharp = blur(scene, kernels[0]), scene
         inner = slice(margin, margin + size)
@@ -85,7 +85,7 @@ class CameraMotionPairs(Pairs):
 
 @dataset("camera_motion")
 def open_camera_motion(request: Request, _: NoOptions) -> CameraMotionPairs:
-    """Opens a folder of sharp photographs, see `photographs`."""
+    """Opens a folder of sharp photographs; see `photographs`."""
     return CameraMotionPairs(
         photographs(request), seed=request.seed, cache_bytes=request.cache_bytes
     )

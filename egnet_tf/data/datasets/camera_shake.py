@@ -21,7 +21,7 @@ from egnet_tf.options import check, option
 
 @dataclasses.dataclass(frozen=True)
 class CameraShakeOptions:
-    """How photographs are shaken."""
+    """Strength of the synthetic camera shake."""
 
     extent: float = option(
         camera_shake.MAX_EXTENT,
@@ -30,15 +30,15 @@ class CameraShakeOptions:
     )
     sharp_fraction: float = option(
         0.0,
-        "The fraction of the training crops of --dataset=camera_shake that are not "
-        "shaken, so that a network learns to leave a sharp photograph as it is.",
+        "The fraction of the training crops of --dataset=camera_shake that are left "
+        "sharp, so that a network learns to leave sharp photographs unchanged.",
         lower=0.0,
         upper=1.0,
     )
     max_upscale: float = option(
         1.0,
-        "The most that --dataset=camera_shake enlarges a photograph before it is "
-        "shaken, so that training crops are as soft as a camera's pixels.",
+        "The largest factor by which --dataset=camera_shake upscales a photograph "
+        "before blurring it, so that training crops are as soft as camera images.",
         lower=1.0,
     )
 
@@ -50,18 +50,17 @@ class CameraShakeOptions:
 class CameraShakePairs(Pairs):
     """Camera shake (`camera_shake`) on sharp photographs.
 
-    `crop` shakes anew each time; `read` always in the same way, which depends on
-    the seed and the pair's name alone. Decoded photographs are kept in memory up
-    to `cache_bytes`.
+    `crop` draws a new kernel each time; `read` always uses the same one, which depends
+    on the seed and the pair's name alone.
 
     Args:
-        photos: name to file, of the sharp photographs.
-        options: see `CameraShakeOptions`. A crop that is not shaken still gets noise;
-            the logarithm of an enlargement is uniform (`random_resize`).
-        seed: chooses the shakes of `read`.
-        shakes: pairs a photograph, each shaken differently by `read`; with more
-            than one the names end in `_shake1`, `_shake2`, ...
-        cache_bytes: the most bytes of decoded photographs kept.
+        photos: files of the sharp photographs, by name.
+        options: see `CameraShakeOptions`. A crop that is left sharp still gets noise;
+            the logarithm of the upscaling factor is uniform (`random_resize`).
+        seed: seed of the kernels that `read` draws.
+        shakes: number of pairs made of each photograph, with a kernel each; if there is
+            more than one, the names end in `_shake1`, `_shake2`, ...
+        cache_bytes: upper limit of the bytes of decoded photographs kept in memory.
 
     Raises:
         InputError: there is no photograph.
@@ -90,7 +89,7 @@ class CameraShakePairs(Pairs):
         self._paths = tuple(named.values())
 
     def read(self, index: int) -> Pair:
-        """The whole photograph and its blurry form; see the class."""
+        """The whole photograph, blurry and sharp; see the class."""
         name = zlib.crc32(self.names[index].encode())
         rng = np.random.default_rng((self._seed, 2, name))
         sharp = self._cache.read(self._paths[index])
@@ -98,7 +97,7 @@ class CameraShakePairs(Pairs):
         return Pair(camera_shake.shake(sharp, kernel, rng), sharp.copy())
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
-        """A random window, freshly shaken; what lies around it blurs into it."""
+        """A random crop under a new kernel; a margin supplies what blurs into it."""
         photo = self._cache.read(self._paths[index])
         fraction = self._options.sharp_fraction
         if fraction and rng.random() < fraction:
@@ -123,7 +122,7 @@ class CameraShakePairs(Pairs):
 def open_camera_shake(
     request: Request, options: CameraShakeOptions
 ) -> CameraShakePairs:
-    """Opens a folder of sharp photographs, see `photographs`."""
+    """Opens a folder of sharp photographs; see `photographs`."""
     return CameraShakePairs(
         photographs(request),
         options,

@@ -1,9 +1,9 @@
 """The dataset `samples`: photographs that come with installed packages.
 
-scikit-image and scikit-learn carry eight colour photographs inside their wheels;
-nothing is downloaded. Left out are their grey images, drawings and screenshots,
-microscopy (ihc), the retina (a medical instrument's circular view) and the Hubble
-deep field (no camera held in a hand took it).
+The wheels of scikit-image and scikit-learn contain eight colour photographs; nothing is
+downloaded. Their grey images, drawings and screenshots are left out, and so are
+microscopy (ihc), the retina (a medical instrument's circular view) and the Hubble deep
+field (not taken by a hand-held camera).
 
 The two motorcycle images are a stereo pair of one scene, so both are for training.
 """
@@ -44,7 +44,7 @@ _TEST_SHAKES = 2
 
 @dataclasses.dataclass(frozen=True)
 class SamplesOptions:
-    """How the sample photographs are shaken."""
+    """Strength of the camera shake on the sample photographs."""
 
     extent: float = option(
         MAX_EXTENT,
@@ -83,8 +83,8 @@ def sample_photos(split: str) -> dict[str, Path]:
 def open_samples(request: Request, options: SamplesOptions) -> CameraShakePairs:
     """Opens the sample photographs under camera shake.
 
-    Each test photograph is shaken in two ways, so that the score hangs less on a
-    single shake.
+    Each test photograph is blurred by two kernels, so that the score depends less on a
+    single one.
 
     Returns:
         5 pairs for training, 6 for testing; no photograph is in both.

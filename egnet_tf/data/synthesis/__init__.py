@@ -1,1 +1,1 @@
-"""Blur as cameras make it, from sharp images."""
+"""Synthetic motion blur, made from sharp images as cameras make it."""

@@ -9,7 +9,7 @@ The model, for one exposure:
        v[t+1] = (1 - d) v[t] + s n[t] - k x[t] + j[t],   n[t] ~ N(0, I),
 
    with x[0] = 0, |v[0]| = 1 in a random direction, damping d (the arm), tremor s
-   (muscle noise), restoring force k (the hand pulls the view back to where it was)
+   (muscle noise), restoring force k (the hand pulls the view back to its start)
    and rare jerks j[t] (the shutter being pressed) that throw the velocity into
    about the opposite direction. d, s, k and the rate of jerks differ from one
    exposure to the next. The path is scaled so that the longer side of its bounding
@@ -67,9 +67,9 @@ def random_trajectory(
     """Draws a hand movement (step 1 of the model).
 
     Args:
-        rng: the source of chance.
-        max_extent: the extent's logarithm is uniform between 2 pixels and this:
-            small shakes are commoner than large ones.
+        rng: source of random numbers.
+        max_extent: the extent's logarithm is uniform between 2 pixels and this, so
+            that small shakes are more frequent than large ones.
 
     Returns:
         float64 (T, 2): column and row in pixels at equal steps of time, their mean
@@ -84,10 +84,10 @@ def random_trajectory(
 
     noise = rng.standard_normal((_STEPS, 2)) * tremor
     jerks = rng.random(_STEPS) < jerk_rate
-    turns = rng.normal(np.pi, 0.6, _STEPS)
+    rotations = rng.normal(np.pi, 0.6, _STEPS)
     angle = rng.uniform(0.0, 2 * np.pi)
 
-    # Complex numbers are plane vectors that turn by multiplication.
+    # Complex numbers are plane vectors; multiplication rotates them.
     noise = noise[:, 0] + 1j * noise[:, 1]
     place, velocity = 0j, np.exp(1j * angle)
     path = np.empty(_STEPS, dtype=complex)
@@ -96,7 +96,7 @@ def random_trajectory(
         place += velocity
         velocity = (1 - damping) * velocity + noise[step] - restoring * path[step]
         if jerks[step]:
-            velocity *= 1.5 * np.exp(1j * turns[step])
+            velocity *= 1.5 * np.exp(1j * rotations[step])
     points = np.stack([np.real(path), np.imag(path)], axis=1)
     points *= extent / np.ptp(points, axis=0).max()
     return points - points.mean(axis=0)
@@ -161,19 +161,19 @@ def shake(
 ) -> np.ndarray:
     """Blurs an image and adds sensor noise, in linear light (step 3 of the model).
 
-    Beyond its border the image is mirrored: cut a margin of `len(kernel) // 2`
-    pixels away to keep only what true content was blurred into.
+    Beyond its border the image is mirrored: crop a margin of `len(kernel) // 2` pixels
+    to keep only pixels that real content was blurred into.
 
     Args:
         sharp: uint8 (H, W, 3) sRGB.
         kernel: (S, S), S odd, sums to 1.
-        rng: the source of the noise and of its strength.
+        rng: source of the noise and of its strength.
 
     Returns:
         uint8 (H, W, 3) sRGB, rounded.
     """
     light = _LINEAR_OF_BYTE[sharp]
-    # filter2D correlates; turned by 180 degrees that is the convolution.
+    # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
     light = cv2.filter2D(
         light, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
     )

@@ -1,12 +1,12 @@
-r"""Synthetic film: frames of a moving camera, averaged as GoPro was made.
+r"""Synthetic camera motion: averaged frames, as in GoPro.
 
 GoPro's blurry images are means of m successive frames at 240 a second, its sharp ones
 the frame in the middle (Nah et al., CVPR 2017, Section 2). The model makes such pairs
 from photographs:
 
-1. Softness. The photograph is resized by f, ln f uniform in [ln 0.8, ln 3], see
-   `softness`.
-2. Movement. The camera turns steadily. With t in [-1/2, 1/2] the time of the exposure,
+1. Softness. The photograph is resized by f, ln f uniform in [ln 0.8, ln 3]; see
+   `upsampling`.
+2. Motion. The camera moves steadily. With t in [-1/2, 1/2] the time of the exposure,
    a point moves over the sensor by
 
        p(t) = e t + a t^2 + b t^3,    a ~ N(0, 0.5^2 I), b ~ N(0, 0.6^2 I),
@@ -18,13 +18,13 @@ from photographs:
    where it is in the middle of the middle frame.
 4. Mean. Stored values are averaged, as in GoPro's `blur`, not light:
    blurry = K * sharp + N(0, s^2), s up to one grey level.
-5. Things that move. In a share of the crops a part of another photograph moves in
-   front. With its mask M and both movements K1, K2
+5. Moving objects. In a share of the crops a part of another photograph moves in
+   front. With its mask M and both motions K1, K2
 
        sharp  = M s2 + (1 - M) s1
        blurry = K2 * (M s2) + (1 - K2 * M) (K1 * s1).
 
-What made the difference for photographs of real cameras, measured: docs/mobile.md.
+Measurements with photographs of real cameras: docs/experiments/mobile_network.md.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MASK_CELLS = 6
 
 
 def random_pan(rng: np.random.Generator) -> np.ndarray:
-    """The kernel of a steady movement, filmed and averaged (steps 2 and 3).
+    """The kernel of a steady motion over all frames (steps 2 and 3).
 
     Returns:
         float32 (S, S), S odd, sums to 1; its centre is the middle of the middle frame.
@@ -60,13 +60,13 @@ def random_pan(rng: np.random.Generator) -> np.ndarray:
 
     frames = rng.choice(WINDOWS)
     exposed = rng.uniform(_MIN_EXPOSED, 1.0)
-    # Of an odd number of frames the middle one has its own middle at time 0.
+    # With an odd number of frames, the middle one is centred at time 0.
     phase = (time * frames + 0.5) % 1.0
     return spread(path[:, np.abs(phase - 0.5) <= exposed / 2])
 
 
 def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
-    """The outline of something in front (step 5): smooth blobs, soft by a pixel.
+    """The outline of a moving object (step 5): smooth blobs with edges a pixel wide.
 
     Returns:
         float32 (side, side, 1) in [0, 1].
@@ -78,13 +78,13 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """K * image, in the values that are stored (step 4), mirrored at the border.
+    """K * image on stored values (step 4), mirrored at the border.
 
     Args:
         image: float32 (H, W, C).
         kernel: (S, S).
     """
-    # filter2D correlates; turned by 180 degrees that is the convolution.
+    # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
     result = cv2.filter2D(
         image, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
     )
@@ -93,15 +93,15 @@ def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def composite_moving_object(
     scene: np.ndarray,
-    thing: np.ndarray,
+    moving: np.ndarray,
     mask: np.ndarray,
     kernels: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Something that moves by itself before a scene (step 5).
+    """An object that moves independently in front of a scene (step 5).
 
     Args:
         scene: s1, float32 (H, W, 3).
-        thing: s2, likewise.
+        moving: s2, float32 (H, W, 3).
         mask: M, (H, W, 1).
         kernels: K1 and K2.
 
@@ -110,8 +110,8 @@ def composite_moving_object(
     """
     behind, before = kernels
     cover = blur(mask, before)
-    blurry = blur(mask * thing, before) + (1 - cover) * blur(scene, behind)
-    return blurry, mask * thing + (1 - mask) * scene
+    blurry = blur(mask * moving, before) + (1 - cover) * blur(scene, behind)
+    return blurry, mask * moving + (1 - mask) * scene
 
 
 def add_noise_and_quantize(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

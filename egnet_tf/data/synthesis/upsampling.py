@@ -1,9 +1,9 @@
-"""Photographs as soft as a camera's own pixels.
+"""Upscaling before blurring: photographs as soft as camera images.
 
-A photograph that was made smaller is sharp to the pixel. What a camera records is not:
-the lens, the colour filter, noise reduction and compression spread every edge over two
-or three pixels. A network that learns deblurring on the former looks for traces that
-the latter do not have (docs/mobile.md has the measurement). So photographs are enlarged
+Downscaled web images have one-pixel edges, camera images do not: the lens, the colour
+filter, noise reduction and compression spread every edge over two or three pixels. A
+network that learns deblurring on the former looks for traces that the latter do not
+have (measured in docs/experiments/mobile_network.md). So photographs are upscaled
 before they are blurred.
 """
 
@@ -16,7 +16,7 @@ from egnet_tf.data.pairs import random_corner, window
 
 
 def random_resize(rng: np.random.Generator, least: float, most: float) -> float:
-    """Draws a factor of size whose logarithm is uniform."""
+    """Draws a resizing factor whose logarithm is uniform."""
     return float(np.exp(rng.uniform(np.log(least), np.log(most))))
 
 
@@ -27,9 +27,9 @@ def enlarged_window(
 
     Args:
         photo: uint8 (H, W, 3); mirrored beyond its border where it is too small.
-        side: of the window, in pixels after resizing.
-        factor: above 1 enlarges, by cubic interpolation; below, means over areas.
-        rng: of the place.
+        side: side of the window, in pixels after resizing.
+        factor: above 1, upscales by cubic interpolation; below, averages over areas.
+        rng: source of the position.
 
     Returns:
         uint8 (side, side, 3).
