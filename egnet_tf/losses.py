@@ -85,7 +85,7 @@ def psnr_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     Every blurry image counts alike, however blurry it is; Chen et al., "Simple
     Baselines for Image Restoration", 2022, also train on PSNR. Images that are already
     sharp count little: their small errors would otherwise dominate the gradient, with
-    little to gain (measured in docs/mobile.md).
+    little to gain (measured in docs/experiments/mobile_network.md).
     """
     mean_squared = _mean(tf.square(sharp - restored))
     return 10 / math.log(10) * tf.math.log1p(mean_squared / 1e-3)

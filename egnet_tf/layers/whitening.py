@@ -2,7 +2,8 @@
 
 Images are badly conditioned inputs: in squares of 4 x 4 pixels, the standard deviation
 of the mean is three hundred times that of the finest detail, and blur affects the
-detail. The measurements, and what training gains, are in docs/mobile.md.
+detail. The measurements, and what training gains, are in
+docs/experiments/mobile_network.md.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ VARIANTS = {
     ),
     # For a phone: 2.3 M parameters, 2.1 G multiply-adds per tile of 256 x 256. 64 keys
     # per tile, because a softmax over a thousand rounds to zero in 8 bits. What else
-    # was tried: docs/mobile.md.
+    # was tried: docs/experiments/mobile_network.md.
     "egnet_mobile": Variant(
         MPRNetConfig(
             num_features=32,

@@ -4,7 +4,7 @@ The converter's own calibration takes the smallest and the largest value ever se
 that a single highlight decides how wide the 256 steps are that all values share. Here
 three values in a hundred thousand lie outside the range at either end, and saturate
 (Wu et al., "Integer Quantization for Deep Learning Inference", 2020, compares such
-percentiles). What that gains: docs/export.md.
+percentiles). What that gains: docs/experiments/litert.md.
 
 All functions work on a parsed file, so that it is read and written once.
 """

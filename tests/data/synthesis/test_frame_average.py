@@ -82,21 +82,21 @@ def test_a_kernel_is_the_mean_of_shifted_frames():
 def test_what_moves_in_front_hides_what_is_behind():
     rng = np.random.default_rng(4)
     scene = np.full((60, 60, 3), 50, np.float32)
-    thing = np.full((60, 60, 3), 200, np.float32)
+    moving = np.full((60, 60, 3), 200, np.float32)
     kernels = frame_average.random_pan(rng), frame_average.random_pan(rng)
     covered = frame_average.composite_moving_object(
-        scene, thing, np.ones((60, 60, 1), np.float32), kernels
+        scene, moving, np.ones((60, 60, 1), np.float32), kernels
     )
     open_ = frame_average.composite_moving_object(
-        scene, thing, np.zeros((60, 60, 1), np.float32), kernels
+        scene, moving, np.zeros((60, 60, 1), np.float32), kernels
     )
     for received, value in ((covered, 200), (open_, 50)):
         for image in received:
             np.testing.assert_allclose(image, value, rtol=1e-5)
-    # An edge moves as the thing does: the blurry one is its share of the time.
+    # A blurry edge is the share of the time for which the moving object covers it.
     mask = np.zeros((60, 60, 1), np.float32)
     mask[:, 30:] = 1
-    blurry, sharp = frame_average.composite_moving_object(scene, thing, mask, kernels)
+    blurry, sharp = frame_average.composite_moving_object(scene, moving, mask, kernels)
     cover = frame_average.blur(mask, kernels[1])
     np.testing.assert_allclose(blurry, 50 + 150 * np.repeat(cover, 3, -1), atol=1e-3)
     np.testing.assert_array_equal(sharp[..., 0], 50 + 150 * mask[..., 0])
