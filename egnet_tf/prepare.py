@@ -80,7 +80,7 @@ def main(values: FlagValues) -> None:
             count = write_images(pairs, folder, **work)
     kind = "shards" if shards else "folder"
     print(
-        f"{len(pairs)} pairs, {count} records: "
+        f"{len(pairs)} pairs, {count} crops: "
         f"--dataset={kind}:{app.shown(options.output)}"
     )
 

@@ -1,39 +1,27 @@
 """Writes the pairs of a dataset as shards or as images; a stopped job resumes.
 
-What is complete stays: a shard is renamed into place when it is written, then its
-list, and the manifest comes last. A job is described in `job.json` before the first
-pixel is written, so that another job cannot resume in the same folder.
+What is complete stays: a file is moved into place when it is written, and the manifest
+comes last. A job is described in `job.json` before the first pixel is written, so that
+another job cannot resume in the same folder.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import hashlib
-import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from egnet_tf.data.datasets.shards import (
-    FORMAT,
-    JOB,
-    MANIFEST,
-    Record,
-    digest_of,
-    read_records,
-    shard_name,
-)
+from egnet_tf.data.datasets.shards import FORMAT, JOB, MANIFEST, shard_file
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.files import read_json, write_json
+from egnet_tf.files import read_json, replacing, write_json
 from egnet_tf.images.write import write_image
-
-# 200 MB of GoPro in crops of 512: little is lost to a kill, and files stay few.
-PAIRS_PER_SHARD = 16
 
 
 def crop_corners(
@@ -53,25 +41,23 @@ def crop_corners(
     return [(top, left) for top in starts(height) for left in starts(width)]
 
 
-def records_of(
-    name: str, pair: Pair, crop: int, overlap: int
-) -> Iterator[tuple[str, Pair]]:
-    """The records of one pair: its crops, named `name-1`, `name-2`, ...
+def cut(pair: Pair, crop: int, overlap: int) -> np.ndarray:
+    """The crops of a pair, see `crop_corners`.
 
     Args:
-        name: of the pair.
-        pair: whole images.
-        crop: side of the crops; 0 for one record, the whole pair, named `name`.
+        pair: whole images, of height H and width W.
+        crop: side of the crops; 0 for one of the whole images.
         overlap: of neighbouring crops, less than `crop`.
+
+    Returns:
+        uint8 (crops, 2, min(crop, H), min(crop, W), 3), blurry before sharp.
     """
+    images = np.stack(pair)
+    height, width = images.shape[1:3]
     if not crop:
-        yield name, pair
-        return
-    height, width = pair.sharp.shape[:2]
+        return images[None]
     corners = crop_corners(height, width, crop, overlap)
-    for number, (top, left) in enumerate(corners, start=1):
-        rows, columns = slice(top, top + crop), slice(left, left + crop)
-        yield f"{name}-{number}", Pair(*(p[rows, columns] for p in pair))
+    return np.stack([images[:, y : y + crop, x : x + crop] for y, x in corners])
 
 
 def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
@@ -88,7 +74,8 @@ def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
     Raises:
         InputError: the folder holds another job's work.
     """
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    text = "\n".join(names).encode("utf-8", "surrogateescape")
+    digest = hashlib.sha256(text).hexdigest()
     job = {"format": FORMAT, **job, "pairs": len(names), "names_sha256": digest}
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / JOB).is_file():
@@ -121,91 +108,54 @@ def write_shards(
 ) -> int:
     """Writes what is missing of the shards of all pairs, then the manifest.
 
-    Memory: a decoded pair and a record for each worker.
+    A shard that is there is kept; one that is not as an earlier manifest says is
+    written again. Memory: a decoded pair and its crops for each worker.
 
     Args:
         pairs: what to write.
         folder: of the split.
         job: what `begin` returned.
-        crop: see `records_of`; so is `overlap`.
+        crop: see `cut`; so is `overlap`.
         overlap: of neighbouring crops.
         workers: threads, each on a shard of its own.
         progress: called, from any thread, with the number of pairs just done.
 
     Returns:
-        The number of records.
+        The number of crops.
 
     Raises:
         InputError: a pair cannot be read.
         OSError: the disk is full or cannot be written.
     """
-    stop = threading.Event()
-
-    def shard(number: int) -> list[Record]:
-        first = number * PAIRS_PER_SHARD
-        indices = range(first, min(first + PAIRS_PER_SHARD, len(pairs)))
-        try:
-            records = read_records(folder, shard_name(number))
-            progress(len(indices))
-            return records
-        except InputError:
-            path = folder / shard_name(number)
-            return _write_shard(pairs, indices, path, crop, overlap, stop, progress)
-
-    numbers = range(-(-len(pairs) // PAIRS_PER_SHARD))
-    lists = _in_threads(shard, numbers, workers, stop)
-    shards = [
-        {
-            "name": shard_name(number),
-            "records": len(records),
-            "bytes": sum(2 * record.image_bytes for record in records),
-            "sha256": digest_of(folder / f"{shard_name(number)}.json"),
-        }
-        for number, records in zip(numbers, lists, strict=True)
-    ]
-    count = sum(shard["records"] for shard in shards)
-    write_json(folder / MANIFEST, {**job, "records": count, "shards": shards})
-    return count
-
-
-def _write_shard(
-    pairs: Pairs,
-    indices: Sequence[int],
-    path: Path,
-    crop: int,
-    overlap: int,
-    stop: threading.Event,
-    progress: Callable[[int], object],
-) -> list[Record]:
-    records: list[Record] = []
-    pixels = path.with_suffix(".bin")
-    unfinished = path.with_suffix(".bin.unfinished")
     try:
-        with open(unfinished, "wb") as file:
-            for index in indices:
-                if stop.is_set():
-                    raise InterruptedError
-                pair = pairs.read(index)
-                for name, part in records_of(pairs.names[index], pair, crop, overlap):
-                    records.append(_append(file, name, part))
-                progress(1)
-    except OSError as error:
-        # A full disk does not say which.
-        error.filename = error.filename or str(unfinished)
-        raise
-    os.replace(unfinished, pixels)
-    write_json(path.with_suffix(".json"), {"records": records})
-    return records
+        known = read_json(folder / MANIFEST)["shards"]
+    except (InputError, KeyError):
+        known = None
+
+    def shard(number: int) -> dict[str, int]:
+        name, file = pairs.names[number], shard_file(folder, number)
+        if file.is_file():
+            entry = _checksums(name, file, whole=not crop)
+            if entry and (not known or entry == known[number]):
+                return entry
+        with replacing(file) as unfinished:
+            np.save(unfinished, cut(pairs.read(number), crop, overlap))
+        return _checksums(name, file, whole=not crop)
+
+    shards = _in_threads(shard, len(pairs), workers, progress)
+    write_json(folder / MANIFEST, {**job, "format": FORMAT, "shards": shards})
+    return sum(map(len, shards))
 
 
-def _append(file: BinaryIO, name: str, part: Pair) -> Record:
-    height, width = part.sharp.shape[:2]
-    offset, crc = file.tell(), 0
-    for image in part:
-        content = np.ascontiguousarray(image).data
-        file.write(content)
-        crc = zlib.crc32(content, crc)
-    return Record(name, offset, height, width, crc)
+def _checksums(name: str, file: Path, whole: bool) -> dict[str, int]:
+    """CRC-32 of a shard's crops by their names: name-1, ...; {} if it is damaged."""
+    try:
+        crops = np.load(file, mmap_mode="r")
+    except (ValueError, EOFError):
+        return {}
+    names = [name] if whole else [f"{name}-{k + 1}" for k in range(len(crops))]
+    sums = (zlib.crc32(crop.data) for crop in crops)
+    return dict(zip(names, sums, strict=True))
 
 
 def write_images(
@@ -230,26 +180,34 @@ def write_images(
         InputError: a pair cannot be read.
         OSError: the disk is full or cannot be written.
     """
-    stop = threading.Event()
 
-    def one(index: int) -> None:
-        if stop.is_set():
-            raise InterruptedError
+    def write(index: int) -> None:
         files = [folder / k / f"{pairs.names[index]}.png" for k in ("blurry", "sharp")]
         if not all(file.is_file() for file in files):
             for file, image in zip(files, pairs.read(index), strict=True):
                 write_image(file, image)
-        progress(1)
 
-    return len(_in_threads(one, range(len(pairs)), workers, stop))
+    return len(_in_threads(write, len(pairs), workers, progress))
 
 
 def _in_threads(
-    work: Callable[[int], Any], numbers: range, workers: int, stop: threading.Event
+    work: Callable[[int], Any],
+    count: int,
+    workers: int,
+    progress: Callable[[int], object],
 ) -> list[Any]:
     """Does the work in threads, which a failure or an interrupt stops soon."""
+    stop = threading.Event()
+
+    def one(number: int) -> Any:
+        if stop.is_set():
+            raise InterruptedError
+        result = work(number)
+        progress(1)
+        return result
+
     with concurrent.futures.ThreadPoolExecutor(workers) as threads:
-        futures = [threads.submit(work, number) for number in numbers]
+        futures = [threads.submit(one, number) for number in range(count)]
         try:
             # The first failure, not the first number, ends the wait.
             for done in concurrent.futures.as_completed(futures):

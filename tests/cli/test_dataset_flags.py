@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 from absl import flags
 
 from egnet_tf.cli import dataset_flags
@@ -84,5 +85,5 @@ def test_a_new_dataset_is_one_file(tmp_path):
     assert "--grey_level (default: 3)" in prepare("--help").stdout
     done = prepare("--dataset=grey", "--grey_level=7", "--crop=0", "--output=out")
     assert done.returncode == 0, done.stderr
-    pixels = (tmp_path / "out" / "train" / "shard-00000.bin").read_bytes()
-    assert pixels == bytes([7]) * 2 * 8 * 8 * 3
+    pixels = np.load(tmp_path / "out" / "train" / "000000.npy")
+    assert pixels.shape == (1, 2, 8, 8, 3) and (pixels == 7).all()
