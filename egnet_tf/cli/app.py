@@ -23,9 +23,6 @@ from egnet_tf.cli.flag_files import expanded
 from egnet_tf.cli.flags import OptionParser
 from egnet_tf.errors import InputError
 
-# On import, for commands import it before anything that needs TensorFlow.
-quiet_tensorflow.install()
-
 DefineFlags = Callable[[flags.FlagValues], None]
 Main = Callable[[flags.FlagValues], "int | None"]
 
@@ -34,9 +31,8 @@ _WIDTH = 80
 
 def run(
     define_flags: DefineFlags,
-    main: Main | None = None,
+    main: Main,
     positional: str | None = None,
-    subject: str | None = None,
 ) -> NoReturn:
     """Runs a command on this process's arguments and exits with its code.
 
@@ -45,18 +41,13 @@ def run(
         main: the command; gets the parsed flags and may return an exit code.
         positional: name of the flag that may be given without its name, before or
             after the others, as in `deblur photo.jpg`. A list takes several words.
-        subject: temporary.
     """
-    if main is None:  # Temporary: a command that defines its flags in flags.FLAGS.
-        values, old, positional = flags.FLAGS, define_flags, subject
-        define_flags, main = lambda _: None, lambda _: old()
-    else:
-        values = flags.FlagValues()
+    quiet_tensorflow.install()
     for stream in (sys.stdout, sys.stderr):
         # A name of a file that the terminal cannot show is no reason to fail.
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore
     try:
-        code = call(define_flags, main, sys.argv[1:], positional, values)
+        code = call(define_flags, main, sys.argv[1:], positional)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone, as `head` does. Python would complain of it at exit.
@@ -70,7 +61,6 @@ def call(
     main: Main,
     words: Sequence[str],
     positional: str | None = None,
-    values: flags.FlagValues | None = None,
 ) -> int:
     """Runs a command on the given words.
 
@@ -83,12 +73,11 @@ def call(
         main: the command.
         words: of the command line.
         positional: name of the flag whose name may be left out.
-        values: temporary.
 
     Returns:
         The exit code: what `main` returned or 0, 1 after an error, 130 after Ctrl-C.
     """
-    values = flags.FlagValues() if values is None else values
+    values = flags.FlagValues()
     define_flags(values)
     try:
         with _warnings_in_one_line():

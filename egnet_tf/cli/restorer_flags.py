@@ -41,18 +41,3 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
 def chosen(values: flags.FlagValues) -> dict[str, str]:
     """The flags that are not as usual, with their texts: {"branches": "whole"}."""
     return option_flags.changed(RestorerOptions, values)
-
-
-class RestorerFlags:
-    """Temporary: for commands that still define their flags in flags.FLAGS."""
-
-    def __init__(self):
-        define(flags.FLAGS)
-
-    def load(self, model):
-        """Temporary."""
-        return load(flags.FLAGS, model)
-
-    def chosen(self):
-        """Temporary."""
-        return chosen(flags.FLAGS)

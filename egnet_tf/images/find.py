@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from egnet_tf.errors import InputError
-
 IMAGE_SUFFIXES = frozenset(
     """.apng .avif .bmp .dds .dib .gif .j2c .j2k .jfif .jp2 .jpc .jpe .jpeg .jpf .jpg
     .jpx .pbm .pcx .pgm .png .pnm .ppm .psd .qoi .ras .sgi .tga .tif .tiff
@@ -17,29 +15,6 @@ IMAGE_SUFFIXES = frozenset(
 )
 """What makes a file an image for every command: formats of photographs that Pillow
 reads. Fixed, so that a folder is the same one on every machine."""
-
-
-def existing_folder(folder: str | os.PathLike[str] | None, dataset: str) -> Path:
-    """Checks the folder the user gave.
-
-    Args:
-        folder: what `--data_dir`, or the part behind `name:`, said.
-        dataset: the dataset it is for.
-
-    Raises:
-        InputError: it is not given, or is no folder.
-    """
-    if not folder:
-        raise InputError(
-            f"Expected a folder for the dataset {dataset}: --data_dir=FOLDER or "
-            f"--dataset={dataset}:FOLDER. Received: none"
-        )
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise InputError(
-            f"Expected the folder of the dataset {dataset}. Received: {folder}"
-        )
-    return path
 
 
 def find_images(root: Path) -> dict[str, Path]:

@@ -248,17 +248,3 @@ def differences(one: Recipe, other: Recipe) -> list[str]:
     return [
         f"--{old.name}: {old.text} -> {new.text}" for old, new in changes(one, other)
     ]
-
-
-def define_flags(values):
-    """Temporary."""
-    from egnet_tf.cli import flags
-
-    flags.define(Recipe, values)
-
-
-def from_flags(values):
-    """Temporary."""
-    from egnet_tf.cli import flags
-
-    return flags.read(Recipe, values)

@@ -7,7 +7,7 @@ from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.camera_shake import CameraShakeOptions
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.registry import parse_dataset
+from egnet_tf.data.registry import Request, parse_dataset
 from egnet_tf.data.splits import split_names
 from egnet_tf.errors import InputError
 
@@ -35,6 +35,14 @@ def test_entries_have_folders_and_weights():
 def test_only_the_first_colon_separates(folder):
     assert parse_dataset(f"camera_shake:{folder}*3") == [("camera_shake", folder, 3)]
     assert parse_dataset(f"camera_shake:{folder}") == [("camera_shake", folder, 1)]
+
+
+def test_a_dataset_needs_its_folder(tmp_path):
+    assert Request("gopro", str(tmp_path), "test").root == tmp_path
+    with pytest.raises(InputError, match=r"--dataset=gopro:FOLDER. Received: none"):
+        open_pairs("gopro", split="test")
+    with pytest.raises(InputError, match=r"dataset gopro. Received: .*nowhere"):
+        open_pairs(f"gopro:{tmp_path}/nowhere", split="test")
 
 
 def test_a_comma_and_a_number_may_be_part_of_a_folder_s_name():

@@ -2,8 +2,7 @@ import os
 
 import pytest
 
-from egnet_tf.errors import InputError
-from egnet_tf.images.find import count_other_files, existing_folder, find_images
+from egnet_tf.images.find import count_other_files, find_images
 
 
 @pytest.fixture
@@ -59,11 +58,3 @@ def test_files_left_out_are_counted_by_kind(tree):
     for name in ("a.HEIC", "b/b.heic", "c.mov", "Makefile"):
         (tree / name).touch()
     assert count_other_files(tree) == {".heic": 2, ".mov": 1, ".txt": 1, "": 1}
-
-
-def test_a_folder_must_be_given_and_exist(tmp_path):
-    assert existing_folder(str(tmp_path), "gopro") == tmp_path
-    with pytest.raises(InputError, match=r"--dataset=gopro:FOLDER.*Received: none"):
-        existing_folder(None, "gopro")
-    with pytest.raises(InputError, match=r"Received: .*nowhere"):
-        existing_folder(str(tmp_path / "nowhere"), "gopro")

@@ -107,8 +107,8 @@ def test_a_stopped_job_resumes_and_ends_the_same(prepare):
         prepare(Noise(10, fails_at=6), name="stopped", workers=1)
     pairs = Noise(10)
     folder = prepare(pairs, name="stopped", workers=1)
-    # The next one may have been written between the failure and the stop.
-    assert pairs.reads in ([6, 7, 8, 9], [6, 8, 9])
+    # Some of the next may have been written between the failure and the stop.
+    assert 6 in pairs.reads and min(pairs.reads) == 6
     assert contents(folder) == expected
 
 
