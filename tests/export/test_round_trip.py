@@ -1,4 +1,4 @@
-"""Train a little, export everything, restore one photograph through each file."""
+"""Trains a little, exports everything, restores one image through each file."""
 
 import csv
 
@@ -16,6 +16,8 @@ from helpers import command
 
 for package in ("tf2onnx", "onnxruntime", "tensorflow_serving"):
     pytest.importorskip(package, reason="needs the extras onnx and serving")
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 TILE = 64
 # Of a value in [0, 1], as the commands state them; integers: what their PSNR implies
@@ -59,7 +61,7 @@ def variant_of(name, device_model):
 
 
 @pytest.mark.parametrize("name", ["egnet_testing", "device"])
-def test_every_file_restores_the_photo_as_keras_does(name, device_model, tmp_path):
+def test_every_export_restores_a_photo_as_keras_does(name, device_model, tmp_path):
     run, dist = tmp_path / name, tmp_path / "dist"
     variant = variant_of(name, device_model)
     models.save(run / "weights", trained(variant, ensemble=name == "egnet_testing"))

@@ -14,6 +14,8 @@ pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
 
 from export.saved_model_writer import write_version
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 
 def test_loads_without_this_package(version):
     script = (

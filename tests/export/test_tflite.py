@@ -1,4 +1,4 @@
-"""Every mode's file: its operators, its parity in its own process, its side-car."""
+"""Every mode's file: its operators, its parity with Keras, its JSON file."""
 
 import hashlib
 import json
@@ -20,6 +20,8 @@ from export.graphs.tile import tile_model
 from export.litert.inspect import GPU_DELEGATE, read_contents
 from export.litert.modes import CALIBRATED, TOLERANCES
 from export.litert.writer import LiteRTWriter
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 TILE = 64
 # A network of random weights and 8 channels averages errors out less than trained ones.
@@ -71,12 +73,12 @@ def test_equals_the_network_it_came_from(exports, name, device_model, blurry):
     for image in blurry:
         expected = np.clip(models.finest(device_model.network(image)), 0, 1)
         difference = np.abs(runner(image) - expected).max()
-        # Against the blurry image: the comparison is not of two identities.
+        # The network is not the identity, or this would compare nothing.
         assert difference <= limit < np.abs(image - expected).max()
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_the_side_car_tells_how_to_use_the_file(exports, name):
+def test_json_file_tells_how_to_use_the_file(exports, name):
     path = exports[name].path
     note = json.loads(path.with_name(f"{path.name}.json").read_text())
     assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -90,7 +92,7 @@ def test_the_side_car_tells_how_to_use_the_file(exports, name):
     assert note["source"]["branches"] == ["whole"]
 
 
-def test_bytes_go_in_and_come_out_as_they_are(exports, pairs, blurry):
+def test_uint8_file_takes_and_gives_the_bytes_of_an_image(exports, pairs, blurry):
     """A uint8 file needs no arithmetic around it: level n is n / 255."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -107,7 +109,7 @@ def test_bytes_go_in_and_come_out_as_they_are(exports, pairs, blurry):
     np.testing.assert_allclose(restored / 255, runner(blurry[0]), atol=1e-6)
 
 
-def test_a_float16_file_keeps_the_stems_as_they_are(exports, device_model):
+def test_float16_file_keeps_the_stems_in_float32(exports, device_model):
     """Constants of the file against the kernels in Keras."""
     content = exports["float16"].path.read_bytes()
     model = flatbuffer_utils.convert_bytearray_to_object(content)
@@ -162,7 +164,7 @@ def test_a_file_that_cannot_run_is_not_written(source, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_bytes_are_for_int8_alone(source, tmp_path):
+def test_bytes_are_refused_in_other_modes_than_int8(source, tmp_path):
     writer = LiteRTWriter.__new__(LiteRTWriter)
     with pytest.raises(InputError, match="Received: float16"):
         writer.write("float16", uint8=True)
@@ -188,9 +190,7 @@ def test_a_tile_the_network_does_not_take_is_refused(device_model):
         tile_model(device_model, PAPER_BRANCHES, 32)
 
 
-def test_the_benchmark_has_a_row_for_keras_and_each_file(
-    exports, device_model, tmp_path
-):
+def test_benchmark_has_a_row_for_keras_and_each_file(exports, device_model, tmp_path):
     models.save(tmp_path / "run" / "weights", device_model)
     path = exports["int8"].path
     keras, file = measure_files(str(tmp_path / "run"), [path], repetitions=2)
