@@ -17,45 +17,42 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
 from egnet_tf.cli import app, dataset_flags
 from export import command
 from export.checks.images import ODD_SIZE, calibration_crops, check_pairs
-from export.checks.source import open_source
+from export.command import TileOptions
 from export.litert.modes import TOLERANCES
 from export.saved_model import MAX_PIXELS
 
 _ODD_SIZED = 4
 """Restored by the whole self-ensemble, which takes longer than tiles do."""
 
+_DEFAULTS = partial(TileOptions, checked=24)
 
-def define_flags(values: flags.FlagValues) -> None:
+
+def define_flags(values: FlagValues) -> None:
     """Defines the flags of the command."""
-    command.define_flags(values, checked=24)
-    command.define_calibration(values)
+    command.define(_DEFAULTS, values)
 
 
-def main(values: flags.FlagValues) -> None:
+def main(values: FlagValues) -> None:
     """Writes all files and the table, and names those that were refused."""
+    options = command.read(_DEFAULTS, values)
     command.require_extra("onnx", "onnx", "tf2onnx", "onnxruntime")
     command.require_extra("serving", "tensorflow_serving")
-    tile, folder = values.tile, Path(values.output)
+    tile, folder = options.tile, Path(options.output)
     pairs = dataset_flags.open_pairs(values)
     training = dataset_flags.open_pairs(values, split="train")
     # Servers run the whole self-ensemble; on a device, a tile is restored once.
-    server = open_source(
-        values.model,
-        pairs,
-        dataset_flags.title(values),
-        branches=None,
-        size=ODD_SIZE,
-        limit=min(_ODD_SIZED, values.checked),
+    server = command.open_source(
+        options, values, size=ODD_SIZE, limit=min(_ODD_SIZED, options.checked)
     )
     device = dataclasses.replace(
         server,
         branches=("whole",),
-        pairs=check_pairs(pairs, (tile, tile), values.checked),
+        pairs=check_pairs(pairs, (tile, tile), options.checked),
     )
 
     from export.checks.table import write_all
@@ -63,7 +60,7 @@ def main(values: flags.FlagValues) -> None:
     from export.onnx_writer import write_onnx
     from export.saved_model_writer import write_version
 
-    crops = calibration_crops(training, tile, values.calibration)
+    crops = calibration_crops(training, tile, options.calibration)
     litert = LiteRTWriter(device, folder, tile, crops, f"{values.dataset} train")
     versions = folder / "saved_model" / server.name
     write_all(

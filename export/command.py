@@ -1,75 +1,114 @@
-"""What the commands share: the flags of an export, and the check of an extra."""
+"""What the export commands share: options, opening the model, the check of an extra."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf.cli import dataset_flags
+from egnet_tf import models
+from egnet_tf.cli import dataset_flags, flags
 from egnet_tf.errors import InputError
+from egnet_tf.inference.resolve import resolve
+from egnet_tf.options import option
+from export.checks.images import check_pairs
+from export.checks.source import Source
 
 
-def define_flags(values: flags.FlagValues, *, checked: int) -> None:
-    """Defines the flags of every export.
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """What to export, where to, and how it is checked."""
 
-    Args:
-        values: where to define them.
-        checked: default of --checked.
-    """
-    flags.DEFINE_string(
-        "model",
-        None,
-        "A run's folder, or a variant whose weights come with the package.",
-        required=True,
-        flag_values=values,
+    model: str = option(
+        "", "A run's folder, or a variant whose weights come with the package."
     )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "The folder to write to.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "checked",
-        checked,
+    output: str = option("", "The folder to write to.")
+    checked: int = option(
+        4,
         "The largest number of images on which a file is compared with Keras.",
-        lower_bound=1,
-        flag_values=values,
+        lower=1,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class BranchOptions(ExportOptions):
+    """An export of one set of branches."""
+
+    branches: tuple[str, ...] = option(
+        (),
+        "The branches of the self-ensemble, fused inside the file; an empty list is "
+        "for those that it was trained for. half,whole,quarters takes 2.25 times as "
+        "long as whole.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TileOptions(ExportOptions):
+    """An export of one tile to LiteRT."""
+
+    tile: int = option(256, "The side of the tile in pixels.", lower=16)
+    calibration: int = option(
+        200,
+        "The number of crops of the training split on which the ranges of int8 and "
+        "int16x8 are measured.",
+        lower=1,
+    )
+
+
+_Options = TypeVar("_Options", bound=ExportOptions)
+
+
+def define(options: Callable[[], ExportOptions], values: FlagValues) -> None:
+    """Defines the flags of the options and those of the dataset."""
+    flags.define(options, values)
     dataset_flags.define(values)
 
 
-def define_calibration(values: flags.FlagValues) -> None:
-    """Defines --tile and --calibration of the LiteRT files."""
-    flags.DEFINE_integer(
-        "tile",
-        256,
-        "The side of the tile in pixels.",
-        lower_bound=16,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "calibration",
-        200,
-        "The number of crops of the dataset's training split on which the ranges of "
-        "int8 and int16x8 are measured.",
-        lower_bound=1,
-        flag_values=values,
-    )
+def read(options: Callable[[], _Options], values: FlagValues) -> _Options:
+    """The options that parsed flags describe.
+
+    Raises:
+        InputError: there is no folder to write to.
+    """
+    chosen = flags.read(options, values)
+    if not chosen.output:
+        raise InputError("Expected --output, the folder to write to. Received: nothing")
+    return chosen
 
 
-def define_branches(values: flags.FlagValues, default: list[str] | None) -> None:
-    """Defines --branches; the default None stands for those of the training."""
-    flags.DEFINE_list(
-        "branches",
-        default,
-        "The branches of the self-ensemble, fused inside the file; without a default, "
-        "those that it was trained for. half,whole,quarters takes 2.25 times as long "
-        "as whole.",
-        flag_values=values,
-    )
+def open_source(
+    options: ExportOptions,
+    values: FlagValues,
+    *,
+    branches: Sequence[str] = (),
+    size: tuple[int, int],
+    limit: int | None = None,
+) -> Source:
+    """Loads the model and cuts the images for the check.
+
+    Args:
+        options: name the model.
+        values: flags that name the dataset.
+        branches: of the self-ensemble; empty for those that the model's ensemble was
+            trained for, or the whole image if it has none.
+        size: height and width of the windows in pixels.
+        limit: the largest number of windows, in place of --checked.
+
+    Raises:
+        InputError: there is no such model, branch or dataset.
+    """
+    weights = resolve(options.model).weights()
+    pairs = dataset_flags.open_pairs(values)
+    windows = check_pairs(pairs, size, limit or options.checked)
+    # Imported after these checks, because TensorFlow takes seconds.
+    from egnet_tf.inference.branches import checked_branches
+
+    loaded = models.load(weights)
+    branches = checked_branches(branches or loaded.branches or ("whole",))
+    return Source(options.model, loaded, branches, windows, dataset_flags.title(values))
 
 
 def require_extra(name: str, *modules: str) -> None:

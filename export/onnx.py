@@ -7,47 +7,51 @@ the Keras model before it is moved into place. Needs the extra `onnx`.
 
 from __future__ import annotations
 
-import functools
+import dataclasses
+from functools import partial
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf.cli import app, dataset_flags
+from egnet_tf.cli import app
+from egnet_tf.options import option
 from export import command
 from export.checks.images import ODD_SIZE
-from export.checks.source import open_source
+from export.command import BranchOptions
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of the command."""
-    command.define_flags(values, checked=4)
-    command.define_branches(values, None)
-    flags.DEFINE_integer(
-        "tile",
+@dataclasses.dataclass(frozen=True)
+class Options(BranchOptions):
+    """The options of the command."""
+
+    tile: int | None = option(
         None,
-        "The side in pixels of the one size that the file takes; the default is any "
-        "size.",
-        lower_bound=16,
-        flag_values=values,
+        "The side in pixels of the one size that the file takes. By default it takes "
+        "any size.",
+        lower=16,
     )
 
 
-def main(values: flags.FlagValues) -> None:
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    command.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Writes the file and prints how large and how exact it is."""
+    options = command.read(Options, values)
     command.require_extra("onnx", "onnx", "tf2onnx", "onnxruntime")
-    source = open_source(
-        values.model,
-        dataset_flags.open_pairs(values),
-        dataset_flags.title(values),
-        branches=values.branches,
-        size=(values.tile, values.tile) if values.tile else ODD_SIZE,
-        limit=values.checked,
+    source = command.open_source(
+        options,
+        values,
+        branches=options.branches,
+        size=(options.tile, options.tile) if options.tile else ODD_SIZE,
     )
 
     from export.checks.table import write_all
     from export.onnx_writer import write_onnx
 
-    write_all([functools.partial(write_onnx, source, Path(values.output), values.tile)])
+    write_all([partial(write_onnx, source, Path(options.output), options.tile)])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 import onnx
-import tensorflow as tf
 import tf2onnx
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
@@ -15,9 +14,8 @@ from egnet_tf.inference.runners.onnx import BYTES_PER_PIXEL
 from export.checks.checked_export import Export, image_description, write_checked
 from export.checks.parity import Tolerance
 from export.checks.source import Source
-from export.graphs.any_size import any_size_function
-from export.graphs.frozen import frozen
-from export.graphs.tile import tile_model
+from export.graphs.any_size import any_size_graph
+from export.graphs.tile import tile_graph
 
 TOLERANCE = Tolerance(1e-4, 0.001)
 OPSET = 17
@@ -36,7 +34,7 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
     Raises:
         InputError: see `write_checked`.
     """
-    graph = _any_size(source) if tile is None else _one_size(source, tile)
+    graph = any_size_graph(source) if tile is None else tile_graph(source, tile)
     (image,), (restored,) = graph.inputs, graph.outputs
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with muted_stderr():
@@ -72,19 +70,4 @@ def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
             "outputs": {"restored": tensor},
             **({} if tile is None else {"tile": tile}),
         },
-    )
-
-
-def _any_size(source: Source):
-    loaded = source.loaded
-    restore = any_size_function(
-        loaded.network, loaded.size_multiple, source.branches, source.ensemble
-    )
-    return frozen(restore, tf.TensorSpec((None, None, None, 3)))
-
-
-def _one_size(source: Source, tile: int):
-    model = tile_model(source.loaded, source.branches, tile)
-    return frozen(
-        lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
     )

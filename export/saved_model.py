@@ -8,50 +8,51 @@ Keras model before it is moved into place. Needs the extra `serving`.
 
 from __future__ import annotations
 
-import functools
+import dataclasses
+from functools import partial
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf.cli import app, dataset_flags
+from egnet_tf.cli import app
+from egnet_tf.options import option
 from export import command
 from export.checks.images import ODD_SIZE
-from export.checks.source import open_source
+from export.command import BranchOptions
 
 MAX_PIXELS = 2**21
 """Just above 1920 x 1080."""
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of the command."""
-    command.define_flags(values, checked=4)
-    command.define_branches(values, None)
-    flags.DEFINE_integer(
-        "max_pixels",
+@dataclasses.dataclass(frozen=True)
+class Options(BranchOptions):
+    """The options of the command."""
+
+    max_pixels: int = option(
         MAX_PIXELS,
         "The largest number of pixels in a request; larger requests are refused.",
-        lower_bound=1,
-        flag_values=values,
+        lower=1,
     )
 
 
-def main(values: flags.FlagValues) -> None:
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    command.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Writes the next version and prints how large and how exact it is."""
+    options = command.read(Options, values)
     command.require_extra("serving", "tensorflow_serving")
-    source = open_source(
-        values.model,
-        dataset_flags.open_pairs(values),
-        dataset_flags.title(values),
-        branches=values.branches,
-        size=ODD_SIZE,
-        limit=values.checked,
+    source = command.open_source(
+        options, values, branches=options.branches, size=ODD_SIZE
     )
 
     from export.checks.table import write_all
     from export.saved_model_writer import write_version
 
-    folder = Path(values.output)
-    write_all([functools.partial(write_version, source, folder, values.max_pixels)])
+    folder = Path(options.output)
+    write_all([partial(write_version, source, folder, options.max_pixels)])
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from egnet_tf.images.convert import to_float
 from export.checks.checked_export import Export, image_description, write_checked
 from export.checks.parity import Tolerance
 from export.checks.source import Source
-from export.graphs.any_size import any_size_function
-from export.graphs.frozen import SIGNATURE, frozen, write_saved_model
+from export.graphs.any_size import any_size_graph
+from export.graphs.frozen import SIGNATURE, write_saved_model
 from export.serving_signatures import BYTES_SIGNATURE, serving_signatures
 
 TOLERANCE = Tolerance(1e-5, 0.001)
@@ -33,13 +33,7 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
     Raises:
         InputError: see `write_checked`.
     """
-    loaded = source.loaded
-    restore = frozen(
-        any_size_function(
-            loaded.network, loaded.size_multiple, source.branches, source.ensemble
-        ),
-        tf.TensorSpec((None, None, None, 3)),
-    )
+    restore = any_size_graph(source)
     requests = _warmup_requests(folder.resolve().name)
 
     def write(path: Path) -> None:

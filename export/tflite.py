@@ -11,6 +11,7 @@ split.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -18,17 +19,26 @@ from absl import flags
 
 from egnet_tf.cli import app, dataset_flags
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 from export import command
 from export.checks.images import calibration_crops
-from export.checks.source import open_source
+from export.command import BranchOptions, TileOptions
 from export.litert.modes import CALIBRATED, TOLERANCES
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(BranchOptions, TileOptions):
+    """The options beside --mode."""
+
+    uint8: bool = option(False, "Give the int8 file an input and an output of bytes.")
+
+
+_DEFAULTS = functools.partial(Options, checked=24, branches=("whole",))
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
-    command.define_flags(values, checked=24)
-    command.define_calibration(values)
-    command.define_branches(values, ["whole"])
+    command.define(_DEFAULTS, values)
     flags.DEFINE_multi_enum(
         "mode",
         ["float32", "float16"],
@@ -36,44 +46,32 @@ def define_flags(values: flags.FlagValues) -> None:
         "The number format of a file.",
         flag_values=values,
     )
-    flags.DEFINE_bool(
-        "uint8",
-        False,
-        "Give the int8 file an input and an output of bytes.",
-        flag_values=values,
-    )
 
 
 def main(values: flags.FlagValues) -> None:
     """Writes a file for each mode and prints how large and how exact it is."""
-    if values.uint8 and "int8" not in values.mode:
+    options, modes = command.read(_DEFAULTS, values), values.mode
+    if options.uint8 and "int8" not in modes:
         raise InputError(
-            f"Expected --mode=int8 with --uint8. Received: {', '.join(values.mode)}"
+            f"Expected --mode=int8 with --uint8. Received: {', '.join(modes)}"
         )
-    calibrated = set(values.mode) & set(CALIBRATED)
+    calibrated = set(modes) & set(CALIBRATED)
     training = dataset_flags.open_pairs(values, split="train") if calibrated else None
-    source = open_source(
-        values.model,
-        dataset_flags.open_pairs(values),
-        dataset_flags.title(values),
-        branches=values.branches,
-        size=(values.tile, values.tile),
-        limit=values.checked,
+    tile = options.tile
+    source = command.open_source(
+        options, values, branches=options.branches, size=(tile, tile)
     )
-
-    crops = (
-        calibration_crops(training, values.tile, values.calibration) if training else []
-    )
+    crops = calibration_crops(training, tile, options.calibration) if training else []
 
     from export.checks.table import write_all
     from export.litert.writer import LiteRTWriter
 
     writer = LiteRTWriter(
-        source, Path(values.output), values.tile, crops, f"{values.dataset} train"
+        source, Path(options.output), tile, crops, f"{values.dataset} train"
     )
     write_all(
-        functools.partial(writer.write, mode, uint8=values.uint8 and mode == "int8")
-        for mode in values.mode
+        functools.partial(writer.write, mode, uint8=options.uint8 and mode == "int8")
+        for mode in modes
     )
 
 

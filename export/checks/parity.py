@@ -88,27 +88,32 @@ def measure(
     ]
     squares = sum(float(np.sum(d * d)) for d in differences)
     mean_square = squares / sum(d.size for d in differences)
-    blurry, keras, file = (
-        [_score(image, pair.sharp) for image, pair in zip(of, pairs, strict=True)]
-        for of in ([to_float(p.blurry) for p in pairs], expected, restored)
-    )
-    psnr_keras, psnr = (np.mean([s.psnr for s in of]) for of in (keras, file))
+    psnr_blurry, _ = _mean_scores([to_float(pair.blurry) for pair in pairs], pairs)
+    psnr_keras, ssim_keras = _mean_scores(expected, pairs)
+    psnr, ssim = _mean_scores(restored, pairs)
     return Parity(
         photographs=len(pairs),
         largest_difference=float(np.max([np.max(np.abs(d)) for d in differences])),
         psnr_to_keras=-10 * math.log10(mean_square) if mean_square else math.inf,
-        psnr_blurry=float(np.mean([s.psnr for s in blurry])),
-        psnr_keras=float(psnr_keras),
-        psnr=float(psnr),
-        ssim_keras=float(np.mean([s.ssim for s in keras])),
-        ssim=float(np.mean([s.ssim for s in file])),
-        db_lost=float(psnr_keras - psnr),
+        psnr_blurry=psnr_blurry,
+        psnr_keras=psnr_keras,
+        psnr=psnr,
+        ssim_keras=ssim_keras,
+        ssim=ssim,
+        db_lost=psnr_keras - psnr,
     )
 
 
-def _score(image: np.ndarray, sharp: np.ndarray):
+def _mean_scores(
+    images: Sequence[np.ndarray], pairs: Sequence[Pair]
+) -> tuple[float, float]:
     # Imported here, because SciPy takes most of a second.
     from egnet_tf.metrics import protocol_named
 
-    # A NaN becomes 0 here; the largest difference shows it.
-    return protocol_named("plain").score(to_uint8(np.nan_to_num(image)), sharp)
+    scores = [
+        # A NaN becomes 0 here; the largest difference shows it.
+        protocol_named("plain").score(to_uint8(np.nan_to_num(image)), pair.sharp)
+        for image, pair in zip(images, pairs, strict=True)
+    ]
+    psnrs, ssims = zip(*((score.psnr, score.ssim) for score in scores), strict=True)
+    return float(np.mean(psnrs)), float(np.mean(ssims))

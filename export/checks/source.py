@@ -6,20 +6,13 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from egnet_tf.data import Pair, Pairs
+from egnet_tf import models
+from egnet_tf.data import Pair
 from egnet_tf.images.convert import to_float
 from egnet_tf.inference import Restorer
-from egnet_tf.inference.resolve import resolve
-from export.checks.images import check_pairs
-
-if TYPE_CHECKING:
-    import keras
-
-    from egnet_tf.models import LoadedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Source:
     """
 
     model: str
-    loaded: LoadedModel
+    loaded: models.LoadedModel
     branches: tuple[str, ...]
     pairs: Sequence[Pair]
     dataset: str
@@ -47,7 +40,7 @@ class Source:
         return Path(self.model).resolve().name
 
     @property
-    def ensemble(self) -> keras.Model | None:
+    def ensemble(self):
         """The trained ensemble of these branches; None if they are averaged."""
         trained = self.branches == self.loaded.branches
         return self.loaded.ensemble if trained else None
@@ -62,37 +55,3 @@ class Source:
             runner, ensemble=self.ensemble, branches=self.branches, tile=0
         )
         return [restorer(to_float(pair.blurry)) for pair in self.pairs]
-
-
-def open_source(
-    model: str,
-    pairs: Pairs,
-    dataset: str,
-    *,
-    branches: Sequence[str] | None,
-    size: tuple[int, int],
-    limit: int,
-) -> Source:
-    """Loads the model and cuts the images for the check.
-
-    Args:
-        model: a run's folder, or a variant whose weights come with the package.
-        pairs: the dataset of the check.
-        dataset: its title.
-        branches: of the self-ensemble; None for those that the model's ensemble was
-            trained for, or the whole image if it has none.
-        size: height and width of the windows in pixels.
-        limit: the largest number of windows.
-
-    Raises:
-        InputError: there is no such model or branch, or an image cannot be read.
-    """
-    weights = resolve(model).weights()
-    windows = check_pairs(pairs, size, limit)
-    # Imported after these checks, because TensorFlow takes seconds.
-    from egnet_tf import models
-    from egnet_tf.inference.branches import checked_branches
-
-    loaded = models.load(weights)
-    branches = checked_branches(branches or loaded.branches or ("whole",))
-    return Source(model, loaded, branches, windows, dataset)

@@ -11,18 +11,7 @@ from export.checks.checked_export import Export, ToleranceError
 
 
 class Row(NamedTuple):
-    """One export; the columns are those of docs/export.md.
-
-    Attributes:
-        file: its name.
-        kind: such as "tflite int8".
-        megabytes: of all its files.
-        largest_difference: from Keras, of a value in [0, 1].
-        psnr_to_keras: of the file's images against those of Keras, in dB.
-        psnr: against the sharp images, in dB.
-        ssim: against the sharp images.
-        db_lost: PSNR of Keras - PSNR of the file.
-    """
+    """One export; columns beyond the size are those of `Parity`."""
 
     file: str
     kind: str
@@ -59,15 +48,11 @@ def write_all(writers: Iterable[Callable[[], Export]], csv: Path | None = None) 
 
 
 def _row(export: Export) -> Row:
-    parity = export.parity
+    # SavedModel folders are named by version.
+    parts = 2 if export.path.is_dir() else 1
     return Row(
-        # SavedModel folders are named by version.
-        "/".join(export.path.parts[-2:]) if export.path.is_dir() else export.path.name,
+        "/".join(export.path.parts[-parts:]),
         export.kind,
         export.size / 1e6,
-        parity.largest_difference,
-        parity.psnr_to_keras,
-        parity.psnr,
-        parity.ssim,
-        parity.db_lost,
+        *(getattr(export.parity, name) for name in Row._fields[3:]),
     )

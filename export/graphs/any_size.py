@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Any
 
-import keras
 import tensorflow as tf
 
 from egnet_tf import models
 from egnet_tf.inference.branches import branch_images, shrinkage
+from export.checks.source import Source
+from export.graphs.frozen import frozen
 
 
-def any_size_function(
-    network: keras.Model,
-    size_multiple: int,
-    branches: Sequence[str],
-    ensemble: keras.Model | None,
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Makes a function that restores images of any size.
+def any_size_graph(source: Source) -> Any:
+    """Makes the function that restores images of any size.
 
     Images are padded to a size that the network takes and cropped again inside, as
     `egnet_tf.inference.Restorer` does it: at the right and the bottom, by reflection
     (`1234 -> 1234 321`), repeatedly where an image is smaller than its padding.
 
     Args:
-        network: float32 (B, H, W, 3) -> stages.
-        size_multiple: H and W of the network's input are multiples of it.
-        branches: of the self-ensemble.
-        ensemble: fuses them; None for their mean.
+        source: the model; its branches are fused.
 
     Returns:
-        A function float32 (B, H, W, 3) in [0, 1], any B, H and W of 1 and more ->
-        restored, of the same shape, clipped to [0, 1].
+        What `frozen` returns: float32 (B, H, W, 3) in [0, 1], any B, H and W of 1 and
+        more -> [restored], of the same shape, clipped to [0, 1].
     """
-    multiple = size_multiple * shrinkage(branches)
+    network, ensemble = source.loaded.network, source.ensemble
+    multiple = source.loaded.size_multiple * shrinkage(source.branches)
 
     def restore_branch(image: tf.Tensor) -> tf.Tensor:
         return models.finest(network(image, training=False))
@@ -41,11 +35,11 @@ def any_size_function(
     def restore(image: tf.Tensor) -> tf.Tensor:
         height, width = tf.unstack(tf.shape(image)[1:3])
         padded = _padded(_padded(image, 1, height, multiple), 2, width, multiple)
-        images = branch_images(restore_branch, padded, branches)
+        images = branch_images(restore_branch, padded, source.branches)
         fused = ensemble(images) if ensemble else tf.add_n(images) / len(images)
         return tf.clip_by_value(fused[:, :height, :width], 0.0, 1.0)
 
-    return restore
+    return frozen(restore, tf.TensorSpec((None, None, None, 3)))
 
 
 def _padded(image: tf.Tensor, axis: int, length: tf.Tensor, multiple: int) -> tf.Tensor:

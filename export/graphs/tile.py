@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,32 +10,29 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
+from export.checks.source import Source
+from export.graphs.frozen import frozen
 
 
-def tile_model(
-    loaded: models.LoadedModel,
-    branches: Sequence[str],
-    tile: int,
-) -> keras.Model:
-    """Builds the model of one tile.
+def tile_graph(source: Source, tile: int) -> Any:
+    """Makes the function that restores one tile.
 
     The patches of the hierarchy are kept apart (batch size 1, static slices) and
     position attention sees all queries at once, because devices run neither batches
     nor loops well.
 
     Args:
-        loaded: the trained networks.
-        branches: of the self-ensemble, fused inside the graph; ("whole",) restores
-            the tile once.
+        source: the model; its branches are fused, ("whole",) restores the tile once.
         tile: side in pixels.
 
     Returns:
-        A model: float32 (1, tile, tile, 3) in [0, 1] -> {"restored": the same,
-        clipped to [0, 1]}.
+        What `frozen` returns: float32 (1, tile, tile, 3) in [0, 1] -> [restored], of
+        the same shape, clipped to [0, 1].
 
     Raises:
         InputError: the network does not take such a tile.
     """
+    loaded, branches = source.loaded, source.branches
     multiple = loaded.size_multiple * shrinkage(branches)
     if tile <= 0 or tile % multiple:
         raise InputError(
@@ -48,10 +45,12 @@ def tile_model(
         unfold_transposed=True,
     )
     models.transfer_weights(loaded.network, network)
-    ensemble = loaded.ensemble if tuple(branches) == loaded.branches else None
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
-    restored = _RestoreTile(network, ensemble, branches, name="restored")(image)
-    return keras.Model(image, {"restored": restored}, name="tile")
+    restored = _RestoreTile(network, source.ensemble, branches, name="restored")(image)
+    model = keras.Model(image, {"restored": restored}, name="tile")
+    return frozen(
+        lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
+    )
 
 
 class _RestoreTile(keras.layers.Layer):

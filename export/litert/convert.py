@@ -1,4 +1,4 @@
-"""From a tile model to the content of a LiteRT file, in one of five number formats."""
+"""From the graph of a tile to the content of a LiteRT file, in five number formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
@@ -17,7 +16,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from egnet_tf.images.convert import to_float
-from export.graphs.frozen import SIGNATURE, frozen, image_signature, write_saved_model
+from export.graphs.frozen import SIGNATURE, image_signature, write_saved_model
 from export.litert.inspect import Model, is_convolution, output_names, pack, parse
 from export.litert.ranges import (
     activation_ranges,
@@ -28,23 +27,20 @@ from export.litert.ranges import (
 
 
 class TileConverter:
-    """Converts one tile model, in as many modes as wanted.
+    """Converts the graph of one tile to several modes.
 
     Args:
-        model: see `export.graphs.tile`; its input becomes `image` of the file's
+        graph: see `export.graphs.tile`; its input becomes `image` of the file's
             signature, its output `restored`.
     """
 
-    def __init__(self, model: keras.Model):
-        shape = model.inputs[0].shape
-        self._signature = image_signature(
-            frozen(lambda image: model(image)["restored"], tf.TensorSpec(shape))
-        )
+    def __init__(self, graph: Any):
+        self._signature = image_signature(graph)
 
     def convert(
         self, mode: str, crops: Sequence[np.ndarray] = (), uint8: bool = False
     ) -> bytes:
-        """Converts it.
+        """Converts the graph.
 
         Args:
             mode: a key of `export.litert.modes.TOLERANCES`.

@@ -10,14 +10,14 @@ import numpy as np
 from egnet_tf.errors import InputError
 from export.checks.checked_export import Export, image_description, write_checked
 from export.checks.source import Source
-from export.graphs.tile import tile_model
+from export.graphs.tile import tile_graph
 from export.litert.convert import TileConverter
 from export.litert.inspect import read_contents
 from export.litert.modes import CALIBRATED, TOLERANCES
 
 
 class LiteRTWriter:
-    """Writes files of one model, in as many modes as wanted.
+    """Writes the files of one model.
 
     Args:
         source: the model, with images of the tile's size.
@@ -40,9 +40,7 @@ class LiteRTWriter:
     ):
         self._source, self._folder, self._tile = source, folder, tile
         self._crops, self._crops_from = crops, crops_from
-        self._converter = TileConverter(
-            tile_model(source.loaded, source.branches, tile)
-        )
+        self._converter = TileConverter(tile_graph(source, tile))
 
     def write(self, mode: str, *, uint8: bool = False) -> Export:
         """Writes `<model>_<mode>.tflite`, or `<model>_<mode>_uint8.tflite`.

@@ -8,94 +8,108 @@ Needs the extra `serving`.
 
 from __future__ import annotations
 
+import dataclasses
+import io
 from pathlib import Path
 from typing import Protocol
 
-from absl import flags
+from absl.flags import FlagValues
+from PIL import ExifTags, Image
 
-from egnet_tf.cli import app
+from egnet_tf.cli import app, flags
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
+from egnet_tf.images.read import read_image
+from egnet_tf.options import option
 from export.command import require_extra
-from export.serving.image_file import image_file
 
 POSITIONAL = "input"
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.DEFINE_string("input", None, "The photo.", flag_values=values)
-    flags.DEFINE_string(
-        "output",
-        None,
-        "The restored PNG file; the default is <photo>_restored.png beside the photo.",
-        flag_values=values,
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of the command."""
+
+    input: str = option("", "The photo. The name of this flag may be left out.")
+    output: str = option(
+        "", "The restored PNG file. By default <photo>_restored.png beside the photo."
     )
-    flags.DEFINE_string(
-        "server",
+    server: str = option(
         "http://localhost:8501",
         "The address of the server: http:// or https:// for REST, grpc:// for gRPC.",
-        flag_values=values,
     )
-    flags.DEFINE_string(
-        "model", "egnet", "The model's name on the server.", flag_values=values
+    model: str = option("egnet", "The model's name on the server.")
+    label: str = option(
+        "", "The label of a version, such as stable. By default the newest version."
     )
-    flags.DEFINE_string(
-        "label",
-        None,
-        "The label of a version, such as stable; the default is the newest version.",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "timeout",
-        60.0,
-        "The time to wait for an answer, in seconds.",
-        lower_bound=0.1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "retries",
+    timeout: float = option(60.0, "Seconds to wait for an answer.", lower=0.1)
+    retries: int = option(
         3,
-        "The number of further attempts when the server is busy or cannot be reached.",
-        lower_bound=0,
-        flag_values=values,
+        "Further attempts when the server is busy or cannot be reached.",
+        lower=0,
     )
 
 
-def main(values: flags.FlagValues) -> None:
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Sends the photo and writes the restored image."""
-    if not values.input:
-        raise InputError("Expected a photo. Received: none")
-    source = Path(values.input)
-    target = Path(values.output or source.with_name(f"{source.stem}_restored.png"))
+    options = flags.read(Options, values)
+    if not options.input:
+        raise InputError("Expected a photo. Received: nothing")
+    source = Path(options.input)
+    target = Path(options.output or source.with_name(f"{source.stem}_restored.png"))
     if target.suffix.lower() != ".png":
         raise InputError(f"Expected an output that ends in .png. Received: {target}")
     photo = image_file(source)
-    restored = _client(values).deblur(photo)
+    restored = _client(options).deblur(photo)
     with replacing(target) as unfinished:
         unfinished.write_bytes(restored)
     print(target)
+
+
+def image_file(path: Path) -> bytes:
+    """Returns the photo's own bytes if a server reads them correctly, else a PNG file.
+
+    Args:
+        path: any image that `read_image` reads.
+
+    Raises:
+        InputError: it is no image, or a damaged one.
+    """
+    pixels = read_image(path)
+    with Image.open(path) as image:
+        # TensorFlow's decoder ignores the orientation.
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format in ("JPEG", "PNG") and (image.mode, orientation) == ("RGB", 1):
+            return path.read_bytes()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
 
 
 class _Client(Protocol):
     def deblur(self, image: bytes) -> bytes: ...
 
 
-def _client(values: flags.FlagValues) -> _Client:
-    scheme, _, host = values.server.partition("://")
-    options = (values.model, values.label, values.timeout, values.retries)
+def _client(options: Options) -> _Client:
+    scheme, _, host = options.server.partition("://")
+    request = (options.model, options.label, options.timeout, options.retries)
     if scheme in ("http", "https"):
         require_extra("serving", "requests")
         from export.serving.rest_client import RestClient
 
-        return RestClient(values.server, *options)
+        return RestClient(options.server, *request)
     if scheme == "grpc":
         require_extra("serving", "grpc", "tensorflow_serving")
         from export.serving.grpc_client import GrpcClient
 
-        return GrpcClient(host, *options)
+        return GrpcClient(host, *request)
     raise InputError(
-        f"Expected a server of http://, https:// or grpc://. Received: {values.server}"
+        f"Expected a server of http://, https:// or grpc://. Received: {options.server}"
     )
 
 

@@ -21,7 +21,7 @@ class GrpcClient:
     Args:
         server: host and port, such as "localhost:8500".
         model: its name on the server.
-        label: of the version, such as "stable"; None for the newest.
+        label: of the version, such as "stable"; empty for the newest.
         timeout: of a request, in seconds.
         retries: further attempts when the server cannot be reached; the pauses
             between them double, from half a second. gRPC makes at most 4.
@@ -31,7 +31,7 @@ class GrpcClient:
         self,
         server: str,
         model: str,
-        label: str | None = None,
+        label: str = "",
         timeout: float = 60.0,
         retries: int = 3,
     ):

@@ -19,7 +19,7 @@ class RestClient:
     Args:
         server: such as "http://localhost:8501".
         model: its name on the server.
-        label: of the version, such as "stable"; None for the newest.
+        label: of the version, such as "stable"; empty for the newest.
         timeout: of a connection and between two parts of an answer, in seconds.
         retries: further attempts when the server cannot be reached or is busy; the
             pauses between them double, from half a second.
@@ -29,7 +29,7 @@ class RestClient:
         self,
         server: str,
         model: str,
-        label: str | None = None,
+        label: str = "",
         timeout: float = 60.0,
         retries: int = 3,
     ):

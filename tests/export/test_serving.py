@@ -207,7 +207,7 @@ def test_client_restores_a_photo_by_either_protocol(
 
 def test_client_sends_a_sideways_photo_upright(image, tmp_path):
     """The server's decoder ignores the EXIF orientation."""
-    from export.serving.image_file import image_file
+    from export.serving.client import image_file
 
     path = tmp_path / "photo.jpg"
     exif = Image.Exif()

@@ -13,10 +13,7 @@ from egnet_tf import models
 from egnet_tf.benchmarks.tflite import find_files, measure_files
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
-from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
-from export.checks.checked_export import ToleranceError, write_checked
 from export.checks.parity import Tolerance
-from export.graphs.tile import tile_model
 from export.litert.inspect import GPU_DELEGATE, read_contents
 from export.litert.modes import CALIBRATED, TOLERANCES
 from export.litert.writer import LiteRTWriter
@@ -136,58 +133,10 @@ def test_sizes_fall_from_mode_to_mode(exports, device_model):
     assert sizes["float32"] > sizes["float16"]
 
 
-def test_a_file_beyond_its_tolerance_is_not_written(exports, source, tmp_path):
-    content = exports["float32"].path.read_bytes()
-    for limit in (Tolerance(-1.0, 1.0), Tolerance(1.0, -np.inf)):
-        with pytest.raises(ToleranceError, match=r"nothing written\. Received: "):
-            write_checked(
-                tmp_path / "x.tflite",
-                "tflite float32",
-                lambda path: path.write_bytes(content),
-                source,
-                limit,
-                {},
-            )
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_file_that_cannot_run_is_not_written(source, tmp_path):
-    with pytest.raises(InputError, match=r"process of its own.*Received: "):
-        write_checked(
-            tmp_path / "x.tflite",
-            "tflite float32",
-            lambda path: path.write_bytes(b"no model"),
-            source,
-            Tolerance(1.0, 1.0),
-            {},
-        )
-    assert not list(tmp_path.iterdir())
-
-
 def test_bytes_are_refused_in_other_modes_than_int8(source, tmp_path):
     writer = LiteRTWriter.__new__(LiteRTWriter)
     with pytest.raises(InputError, match="Received: float16"):
         writer.write("float16", uint8=True)
-
-
-def test_branches_are_fused_inside_the_graph(device_model, blurry):
-    model = tile_model(device_model, PAPER_BRANCHES, TILE)
-
-    def network(image):
-        return models.finest(device_model.network(image))
-
-    for image in blurry[:2]:
-        images = branch_images(network, image)
-        expected = np.clip(device_model.ensemble(images), 0, 1)
-        restored = model.predict_on_batch(image)["restored"]
-        np.testing.assert_allclose(restored, expected, atol=1e-5)
-
-
-def test_a_tile_the_network_does_not_take_is_refused(device_model):
-    with pytest.raises(InputError, match=r"multiple of 32\. Received: 36"):
-        tile_model(device_model, ("whole",), 36)
-    with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):
-        tile_model(device_model, PAPER_BRANCHES, 32)
 
 
 def test_benchmark_has_a_row_for_keras_and_each_file(exports, device_model, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from export.graphs.frozen import frozen
 from export.litert import convert
 from export.litert.inspect import parse
 from export.litert.ranges import activation_ranges, repair_zero_ranges
@@ -91,7 +92,8 @@ def dead_channels():
         bias_initializer=constant(0.25),
     )(dead)
     restored = Clip()(keras.layers.Add()([image, residual]))
-    return convert.TileConverter(keras.Model(image, {"restored": restored}))
+    model = keras.Model(image, restored)
+    return convert.TileConverter(frozen(model, tf.TensorSpec(image.shape)))
 
 
 def test_a_zero_range_is_repaired_so_that_xnnpack_takes_the_file(dead_channels):

@@ -1,0 +1,33 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from egnet_tf import models
+from egnet_tf.errors import InputError
+from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
+from export.graphs.tile import tile_graph
+
+
+@pytest.fixture(scope="module")
+def fused(source):
+    """The source with its self-ensemble."""
+    return dataclasses.replace(source, branches=PAPER_BRANCHES)
+
+
+def test_tile_fuses_the_branches_inside_the_graph(fused, blurry):
+    restore = tile_graph(fused, 64)
+    loaded = fused.loaded
+    for image in blurry[:2]:
+        images = branch_images(lambda x: models.finest(loaded.network(x)), image)
+        expected = np.clip(loaded.ensemble(images), 0, 1)
+        (restored,) = restore(tf.constant(image))
+        np.testing.assert_allclose(restored, expected, atol=1e-5)
+
+
+def test_tile_of_another_multiple_is_refused(source, fused):
+    with pytest.raises(InputError, match=r"multiple of 32\. Received: 36"):
+        tile_graph(source, 36)
+    with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):
+        tile_graph(fused, 32)
