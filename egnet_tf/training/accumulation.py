@@ -1,8 +1,8 @@
-"""Gradient accumulation: a batch in parts, one after the other."""
+"""Gradient accumulation: the parts of a batch one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import tensorflow as tf
@@ -13,22 +13,21 @@ Gradients = tuple[dict[str, tf.Tensor], list[Any]]
 
 def accumulated(
     gradients_of: Callable[[tf.Tensor, tf.Tensor], Gradients],
-    blurry: tf.Tensor,
-    sharp: tf.Tensor,
+    batch: Mapping[str, tf.Tensor],
     parts: int,
     names: Iterable[str],
     variables: Sequence[tf.Variable],
 ) -> Gradients:
-    """Sums `gradients_of` over the parts of a batch, in the memory of a single part.
+    """Sums values and gradients over the parts of a batch, in the memory of one part.
 
     Args:
-        gradients_of: of (blurry, sharp); its values are scalars.
-        blurry: (B, H, W, 3).
-        sharp: (B, H, W, 3).
-        parts: B is a multiple of it.
+        gradients_of: returns them for (blurry, sharp); its values are scalars.
+        batch: `blurry` and `sharp`, (B, H, W, 3).
+        parts: how many; B is a multiple of it.
         names: of the values.
         variables: of the gradients, in their order.
     """
+    blurry, sharp = batch["blurry"], batch["sharp"]
     if parts == 1:
         return gradients_of(blurry, sharp)
     size = cast(int, blurry.shape[0]) // parts

@@ -39,7 +39,7 @@ Values = Mapping[str, float]
 
 
 class WorkerLog:
-    """The log of a worker that is not the chief: it only looks for losses gone wrong.
+    """The log of a worker other than the chief: it writes nothing.
 
     Args:
         state: of the phase.
@@ -56,11 +56,16 @@ class WorkerLog:
         """Ends the log."""
 
     def waiting_for_input(self) -> contextlib.AbstractContextManager[None]:
-        """Returns a context whose time is counted as waiting: fetch a batch in it."""
+        """Returns the context to fetch a batch in; its time counts as waiting."""
         return contextlib.nullcontext()
 
     def train_step(self, step: int, values: Values, batch: Mapping[str, Any]) -> None:
-        """Takes in the values of a training step, see `loop.train_step`.
+        """Logs a training step.
+
+        Args:
+            step: of the phase.
+            values: see `loop.train_step`.
+            batch: of the step, to name its images.
 
         Raises:
             InputError: the loss or its gradient is not finite.
@@ -119,7 +124,7 @@ class PhaseLog(WorkerLog):
             self._parameters += phase.ensemble.count_params()
 
     def __exit__(self, *error: Any) -> None:
-        """Ends the progress bar and writes what still waits."""
+        """Ends the progress bar and flushes TensorBoard's events."""
         self._progress.close()
         if error[0] in (None, Interrupted):
             self._writer.close()

@@ -85,8 +85,7 @@ def train_step(
     def reduced_gradients(batch, stop):
         names = ("loss", *options.loss_weights, "psnr")
         values, gradients = accumulated(
-            *(gradients_of, batch["blurry"], batch["sharp"], options.accumulate),
-            *(names, phase.trained),
+            gradients_of, batch, options.accumulate, names, phase.trained
         )
         gradients = tf.distribute.get_replica_context().all_reduce(_SUM, gradients)
         norm = tf.linalg.global_norm(gradients)
