@@ -20,11 +20,10 @@ from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import protocol_named
 from egnet_tf.options import option
-from egnet_tf.training.recipe import Recipe
+from egnet_tf.training import Recipe, RunFolder
 
 if TYPE_CHECKING:
     from egnet_tf.inference import Restorer
-    from egnet_tf.training import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,9 @@ def main(values: FlagValues) -> None:
     options, recipe = flags.read(Options, values), flags.read(Recipe, values)
     if not options.run:
         raise InputError("Expected --run, the folder of the run. Received: none")
+    path = Path(options.run)
     recipe.phase_steps()
+    RunFolder(path, recipe, begins=False)
     data = {"data_dir": recipe.data_dir or None, "options": recipe.data}
     pairs = open_pairs(recipe.dataset, split="train", seed=recipe.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
@@ -59,7 +60,7 @@ def main(values: FlagValues) -> None:
     held_out = open_pairs(validation, split="test", seed=0, **data)
 
     # Imported here, so that whatever is wrong with the above is said at once.
-    from egnet_tf.training import Interrupted, RunFolder, train
+    from egnet_tf.training import Interrupted, train
     from egnet_tf.training.strategy import (
         all_workers_agree,
         device_strategy,
@@ -69,7 +70,7 @@ def main(values: FlagValues) -> None:
     # Before TensorFlow computes anything: workers must meet first.
     strategy = device_strategy(options.strategy)
     chief = worker_index(strategy) == 0
-    run = RunFolder(Path(options.run), recipe, begins=chief)
+    run = RunFolder(path, recipe, begins=chief)
     name = app.shown(run.path)
     if chief:
         print(
@@ -111,11 +112,9 @@ def _table(run: RunFolder) -> str:
     table = [EndOfPhase("blurry", *blurry, 0, 0, "")]
     for name, row in ends.items():
         scores = float(row["psnr"]), float(row["ssim"])
-        # Earlier versions noted neither size nor time.
-        parameters = int(row.get("parameters") or 0)
-        time = timedelta(seconds=int(row.get("seconds") or 0))
-        steps = int(row["step"])
-        table.append(EndOfPhase(TITLES[name], *scores, steps, parameters, str(time)))
+        time = str(timedelta(seconds=int(row["seconds"])))
+        numbers = int(row["step"]), int(row["parameters"])
+        table.append(EndOfPhase(TITLES[name], *scores, *numbers, time))
     best = max(rows, key=lambda row: float(row["psnr"]))
     return (
         f"{aligned(table)}\n\n{app.shown(run.best)}: the best validation, "

@@ -217,6 +217,7 @@ def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
     assert float(table(output)[0]["restored_psnr"]) == expected
 
 
+@pytest.mark.process
 def test_an_evaluation_that_was_killed_resumes(tmp_path):
     make_results(tmp_path, 14)
     flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")

@@ -42,6 +42,7 @@ def test_a_mistake_is_one_line(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_a_killed_preparation_resumes_to_the_same_shards(tmp_path):
     rng = np.random.default_rng(0)

@@ -12,8 +12,6 @@ import tensorflow as tf
 
 from egnet_tf.errors import InputError
 
-STRATEGIES = ("one_device", "mirrored", "multi_worker")
-
 
 def device_strategy(name: str) -> tf.distribute.Strategy:
     """Makes a strategy; before anything else that TensorFlow computes.

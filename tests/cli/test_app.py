@@ -104,6 +104,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="no bash")
 @pytest.mark.parametrize("word", ["--help", "--name=long"])
 def test_a_reader_that_goes_away_is_no_error(word):
@@ -113,6 +114,7 @@ def test_a_reader_that_goes_away_is_no_error(word):
     assert done.stderr == ""
 
 
+@pytest.mark.process
 def test_names_that_the_terminal_cannot_show_are_no_error():
     program = PROGRAM.replace("print(", "print('\\udce4 \\U0001f642'); print(")
     done = run(program)
@@ -120,6 +122,8 @@ def test_names_that_the_terminal_cannot_show_are_no_error():
     assert done.stdout.startswith("\\udce4 ")
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_importing_commands_is_light_and_tensorflow_comes_quietly():
     done = run(
         """

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from egnet_tf.benchmarks.__main__ import MEASUREMENTS
+from egnet_tf.benchmarks.__main__ import command as measurement
 from egnet_tf.cli import app
 from egnet_tf.cli.main import COMMANDS
 from tests.helpers import ROOT, call, environment
@@ -28,23 +30,34 @@ def discovered():
 MODULES = sorted(discovered())
 
 
+def assert_help(define_flags, text):
+    values = flags.FlagValues()
+    define_flags(values)
+    assert len(values)
+    for name in values:
+        assert re.search(rf"^  --(\[no])?{name}( |$)", text, re.M), name
+        sentences = app.help_text(values[name])
+        assert re.fullmatch(r"(?s)([A-Z\d]|--).*\.", sentences), (
+            f"--{name}: {sentences}"
+        )
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_help_shows_every_flag_in_one_style(module):
     done = call(module, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    values = flags.FlagValues()
-    importlib.import_module(module).define_flags(values)
-    assert len(values)
-    for name in values:
-        assert re.search(rf"^  --(\[no])?{name}( |$)", done.stdout, re.M), name
-        text = app.help_text(values[name])
-        assert re.fullmatch(r"(?s)([A-Z\d]|--).*\.", text), f"--{name}: {text}"
+    assert_help(importlib.import_module(module).define_flags, done.stdout)
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
+def test_help_of_a_measurement_shows_every_flag(name, capsys):
+    define_flags, measure = measurement(name)
+    assert app.call(define_flags, measure, ["--help"]) == 0
+    assert_help(define_flags, capsys.readouterr().out)
 
 
 def test_all_commands_are_listed():
-    assert set(MODULES) <= {*COMMANDS.values(), "egnet_tf.benchmarks.__main__"}
-    for module in COMMANDS.values():
-        assert importlib.util.find_spec(module), module
+    assert {*MODULES, "egnet_tf.benchmarks"} == set(COMMANDS.values())
 
 
 def egnet(*words):
@@ -52,6 +65,7 @@ def egnet(*words):
     return subprocess.run(command, capture_output=True, text=True, env=environment())
 
 
+@pytest.mark.process
 def test_egnet_lists_its_commands_and_runs_them():
     listed = egnet("--help").stdout
     for name in COMMANDS:
@@ -72,6 +86,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -92,17 +107,28 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("train --run=x --backbone_step=1", "Did you mean: backbone_steps"),
         ("train --run=x --dataset=coco --backbone_steps=1", "Received: coco"),
         ("train --run=x --init_weights=no --egn_steps=1", "Received: no"),
+        ("train --run=run --backbone_steps=3", "--backbone_steps: 0 -> 3"),
         ("import_torch --checkpoint=none --run=x", "Received: none"),
         ("import_torch --checkpoint=broken.jpg --run=x", "egnet-tf[torch]"),
+        ("benchmarks photo --model=none", "Received: none"),
+        ("paper.table5 --model=egnet_mobile --dataset=coco", "Received: coco"),
+        ("paper.figures --kind=x", "--kind=x"),
+        ("paper.ablations none.flags --output=x", "none.flags"),
+        ("paper.report none", "Received: none"),
+        ("export.tflite --model=none --output=x", "Received: none"),
+        ("export.all --model=egnet_mobile --output=x --dataset=coco", "Received: coco"),
     ],
 )
 def test_wrong_calls_are_answered_without_tensorflow(words, message, tmp_path):
     for name in ("broken.jpg", "broken.mp4", "broken.tflite"):
         (tmp_path / name).touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.flags").write_text("--crop=32\n")
     command, *words = words.split()
+    module = command if command.startswith("export") else f"egnet_tf.{command}"
     missing = "torch" if command == "import_torch" else "imageio_ffmpeg"
     done = subprocess.run(
-        [sys.executable, "-c", RUN, f"egnet_tf.{command}", missing, *words],
+        [sys.executable, "-c", RUN, module, missing, *words],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from absl import flags
 
 from egnet_tf.cli import dataset_flags
@@ -73,6 +74,7 @@ runpy.run_module("egnet_tf.prepare", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.process
 def test_a_new_dataset_is_one_file(tmp_path):
     (tmp_path / "grey.py").write_text(NEW_DATASET)
 
