@@ -140,7 +140,8 @@ def compare(
                 f"Expected a window inside {width} x {height} pixels. Received: "
                 f"x={zoom.left}, y={zoom.top}, {zoom.width} x {zoom.height}"
             )
-    zooms = zooms or largest_differences(compared, (width // 6, width // 5), count)
+    size = width // 6, width // 5
+    zooms = zooms or largest_differences(compared, size, count, sharp)
     notes = {title: score_note(image, sharp) for title, image in images.items()}
     if sharp is not None:
         notes["sharp"] = "PSNR / SSIM"

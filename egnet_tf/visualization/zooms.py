@@ -24,19 +24,24 @@ class Zoom(NamedTuple):
 
 
 def largest_differences(
-    images: Sequence[np.ndarray], size: tuple[int, int], count: int = 1
+    images: Sequence[np.ndarray],
+    size: tuple[int, int],
+    count: int = 1,
+    sharp: np.ndarray | None = None,
 ) -> list[Zoom]:
     """The windows in which images differ most where there is something to see.
 
     A pixel counts with the difference of the largest and the smallest value there,
-    summed over the colours, times the contrast of its surroundings: noise and
-    ringing in a flat area differ too, and show nothing. A band of an eighth of a
-    window along the borders, where every method has its artefacts, is left out.
+    summed over the colours, times the fine detail around it: images also differ along
+    soft edges and by noise in flat areas, where there is nothing to restore. A band of
+    an eighth of a window along the borders, where every method has its artefacts, is
+    left out.
 
     Args:
         images: uint8 (H, W, 3) of one size, two or more.
         size: height and width of the windows in pixels, clipped to the image.
         count: how many; they do not overlap. Fewer are found in a small image.
+        sharp: the image whose detail counts; by default the mean of the others.
 
     Returns:
         The windows, the one with the largest sum first.
@@ -47,11 +52,11 @@ def largest_differences(
     for image in images[1:]:
         highest, lowest = np.maximum(highest, image), np.minimum(lowest, image)
     difference = cv2.subtract(highest, lowest).sum(axis=-1, dtype=np.float64)
-    mean = np.mean([image.mean(axis=-1) for image in images], axis=0)
+    seen = images if sharp is None else [sharp]
+    grey = np.mean([image.mean(axis=-1) for image in seen], axis=0)
+    detail = np.abs(grey - cv2.blur(grey, (5, 5)))
     reach = max(width // 4, 3), max(height // 4, 3)
-    spread = cv2.blur(mean * mean, reach) - cv2.blur(mean, reach) ** 2
-    weighted = difference * np.sqrt(np.maximum(spread, 0))
-    sums = cv2.integral(weighted)
+    sums = cv2.integral(difference * cv2.blur(detail, reach))
     upper, lower = sums[:-height], sums[height:]
     windows = (
         lower[:, width:] - lower[:, :-width] - upper[:, width:] + upper[:, :-width]

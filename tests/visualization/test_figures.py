@@ -153,6 +153,7 @@ def test_the_suffix_chooses_the_format(tmp_path):
     save(figure, tmp_path / "new" / "figure.png")
     assert read_image(tmp_path / "new" / "figure.png").shape[1] == 600
     save(figure, tmp_path / "figure.pdf")
-    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+    pdf = (tmp_path / "figure.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF") and b"/TrueType" in pdf and b"/Type3" not in pdf
     with pytest.raises(InputError, match=r"\.pdf.*Received: .*figure\.xyz"):
         save(figure, tmp_path / "figure.xyz")
