@@ -24,8 +24,8 @@ def accumulated(
         gradients_of: returns them for (blurry, sharp); its values are scalars.
         batch: `blurry` and `sharp`, (B, H, W, 3).
         parts: how many; B is a multiple of it.
-        names: of the values.
-        variables: of the gradients, in their order.
+        names: the names of the values.
+        variables: what the gradients are taken with respect to, in order.
     """
     blurry, sharp = batch["blurry"], batch["sharp"]
     if parts == 1:

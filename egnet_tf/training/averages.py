@@ -21,7 +21,7 @@ class WeightAverages:
         weights: the variables; make this inside the strategy's scope.
         decay: in (0, 1); or 0 to follow nothing: the weights are then used as they
             are.
-        strategy: of the run.
+        strategy: the run's distribution strategy.
     """
 
     def __init__(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import time
 from pathlib import Path
 
 import tensorflow as tf
-from absl import logging
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
 from egnet_tf.training.state import TrainState
+
+_LOG = logging.getLogger(__name__)
 
 _KEPT = 3
 
@@ -33,8 +35,8 @@ class Checkpoints:
     The files themselves say which checkpoints there are; no list of them is kept.
 
     Args:
-        folder: of this phase's checkpoints.
-        state: of the phase, with the optimizer built.
+        folder: where this phase's checkpoints are.
+        state: the state of the phase, with the optimizer built.
         saves: whether this process saves; of several workers only the chief does.
     """
 
@@ -73,7 +75,7 @@ class Checkpoints:
                 self._checkpoint.restore(str(path)).assert_consumed()
             except _DAMAGED as error:
                 reason = str(error).strip().split("\n", 1)[0]
-                logging.warning("Skipped damaged checkpoint %s (%s)", path, reason)
+                _LOG.warning("Skipped damaged checkpoint %s (%s)", path, reason)
                 continue
             with contextlib.suppress(OSError, ValueError):
                 self._spent = float(self._clock.read_text())

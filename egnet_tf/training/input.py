@@ -20,9 +20,9 @@ def device_batch_size(
     """Returns a device's share of the global batch.
 
     Args:
-        batch_size: of the global batch.
+        batch_size: the size of the global batch.
         accumulate: micro-batches that a device divides its share into.
-        strategy: of the run.
+        strategy: the run's distribution strategy.
 
     Raises:
         InputError: the batch cannot be divided equally.
@@ -48,7 +48,7 @@ def distributed_batches(
     Args:
         pairs: to train on.
         recipe: says which crops, batches and augmentation.
-        strategy: of the run.
+        strategy: the run's distribution strategy.
         first_step: where to begin in the run's sequence of training samples.
         steps: how many.
 

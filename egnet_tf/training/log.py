@@ -42,7 +42,7 @@ class WorkerLog:
     """The log of a worker other than the chief: it writes nothing.
 
     Args:
-        state: of the phase.
+        state: the state of the phase.
         non_finite: reports a loss or gradient that is not finite.
     """
 
@@ -63,9 +63,9 @@ class WorkerLog:
         """Logs a training step.
 
         Args:
-            step: of the phase.
+            step: the number of the step in the phase.
             values: see `loop.train_step`.
-            batch: of the step, to name its images.
+            batch: the batch of the step, to name its images.
 
         Raises:
             InputError: the loss or its gradient is not finite.
@@ -77,9 +77,9 @@ class WorkerLog:
         """Scores the networks as they are now, saves them, and draws the samples.
 
         Args:
-            step: of the phase.
-            loss: of the last training step.
-            seconds: that the phase has taken.
+            step: the number of the step in the phase.
+            loss: the loss of the last training step.
+            seconds: the time that the phase has taken so far.
         """
 
 
@@ -87,12 +87,12 @@ class PhaseLog(WorkerLog):
     """The log of the chief.
 
     Args:
-        state: of the phase.
+        state: the state of the phase.
         non_finite: reports a loss or gradient that is not finite.
         run: where to write.
         validator: scores the networks.
-        steps: of the phase.
-        batch_size: global.
+        steps: how many steps the phase has.
+        batch_size: the global batch size.
         crop: side of the training crops in pixels, and of the sample images.
         hsic: whether to measure HSIC on these.
     """

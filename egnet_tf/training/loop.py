@@ -63,9 +63,9 @@ def train_step(
     """Updates the weights by the clipped gradient of a global batch.
 
     Args:
-        state: of the phase.
-        options: of the step.
-        strategy: of the run.
+        state: the state of the phase.
+        options: the numbers of the step.
+        strategy: the run's distribution strategy.
         batch: `blurry` and `sharp`, each device's share (B, H, W, 3) in [0, 1].
         stop: above 0 if this process wants to stop.
 

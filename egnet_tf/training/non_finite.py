@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
-from absl import logging
 
 from egnet_tf.errors import InputError
 from egnet_tf.training.state import TrainState
@@ -15,8 +15,8 @@ class NonFiniteReport:
     """Warns of, or refuses, a training step without a finite loss and gradient.
 
     Args:
-        names: of the training pairs.
-        strategy: of the run.
+        names: the names of the training pairs.
+        strategy: the run's distribution strategy.
         skip: whether the step was skipped, and training continues.
     """
 
@@ -29,8 +29,8 @@ class NonFiniteReport:
         """Reports the step that was just done.
 
         Args:
-            state: after the step.
-            batch: of the step; `index` holds the numbers of its pairs.
+            state: the state after the step.
+            batch: the batch of the step; `index` holds the numbers of its pairs.
 
         Raises:
             InputError: steps are not to be skipped.
@@ -47,7 +47,7 @@ class NonFiniteReport:
                 "rate too high, or a bad image?). "
                 f"Received: a batch of {', '.join(images)}"
             )
-        logging.warning(
+        logging.getLogger(__name__).warning(
             "Skipped %s, %d in all: its loss or gradient is not finite. Batch: %s",
             *(where, step - state.updates, ", ".join(images)),
         )

@@ -27,7 +27,7 @@ def cosine_schedule(
     """Makes the learning rate of a phase: linear warm-up, then half a cosine.
 
     Args:
-        steps: of the phase.
+        steps: how many steps the phase has.
         learning_rate: after the warm-up.
         final_learning_rate: after the last step.
         warmup_steps: from 0 to `learning_rate`.
@@ -54,10 +54,10 @@ def make_optimizer(
     Args:
         name: "adam", "adamw", or one of tensorflow-addons': "radam", "lookahead",
             "lamb", "swa".
-        schedule: of the learning rate.
+        schedule: the schedule of the learning rate.
         variables: to train. Those with fewer than two axes (biases, PReLU's slope)
             do not decay.
-        steps: of the phase.
+        steps: how many steps the phase has.
         weight_decay: decoupled from the gradient; of "adamw" only.
 
     Raises:

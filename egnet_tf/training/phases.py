@@ -1,11 +1,11 @@
 """The training phases (section 4.2): what each one runs and what it trains.
 
-backbone   the plain backbone, all of it
-egn        the network with EGN; only EGN, the backbone is frozen
-joint      the network with EGN, all of it: not in the paper, for networks small enough
-           for a phone
-ensemble   the self-ensemble network, on the outputs of the frozen network for each
-           branch
+backbone   runs and trains the plain backbone
+egn        runs the network with EGN and trains EGN only; the backbone is frozen
+joint      runs and trains the network with EGN; not in the paper, for networks small
+           enough for a phone
+ensemble   runs the frozen network on each branch and trains the self-ensemble network
+           on its outputs
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TITLES = {
 
 @dataclasses.dataclass(frozen=True)
 class Phase:
-    """One phase with its networks; make it inside a strategy's scope.
+    """A phase with its networks; create it inside the strategy's scope.
 
     Attributes:
         name: "backbone", "egn", "joint" or "ensemble".
@@ -89,15 +89,15 @@ class Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         Args:
-            name: of the phase.
+            name: the name of the phase.
             variant: to train; the backbone phase leaves out its EGN.
             earlier: the phase before; for the first one see `initial`.
             branches: what the ensemble phase fuses.
             recompute: see `egnet_tf.models.build`.
 
         Raises:
-            InputError: the initial weights have an EGN that this phase has not, or
-                there is no such branch.
+            InputError: the initial weights have an EGN that this phase does not have,
+                or a branch does not exist.
         """
         if name == "backbone":
             variant = dataclasses.replace(variant, egn=None)

@@ -27,12 +27,13 @@ _COLUMNS = (
 
 
 class RunFolder:
-    """Opens a run's folder, or begins one.
+    """Opens a run's folder, or creates it.
 
     Args:
-        path: of the folder.
-        recipe: of the run.
-        begins: whether to begin a new one; of several workers only the chief does.
+        path: the folder.
+        recipe: what the run trains and how.
+        begins: whether to create a missing folder; of several workers only the chief
+            does.
 
     Raises:
         InputError: the folder holds a run of another recipe, or one that was imported.

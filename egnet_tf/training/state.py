@@ -23,10 +23,10 @@ class TrainState:
     """The state of a phase.
 
     Attributes:
-        phase: its networks.
+        phase: the phase with its networks.
         optimizer: built for `phase.trained`.
         schedule: the learning rate by update.
-        averages: of `phase.trained`.
+        averages: the moving averages of `phase.trained`.
         step: the training steps done.
     """
 
@@ -43,10 +43,10 @@ class TrainState:
         """Returns the state before the first step.
 
         Args:
-            phase: its networks.
-            steps: of the phase.
+            phase: the phase with its networks.
+            steps: how many steps the phase has.
             recipe: says which optimizer, schedule and average.
-            strategy: of the run.
+            strategy: the run's distribution strategy.
 
         Raises:
             InputError: see `make_optimizer`.

@@ -62,8 +62,8 @@ def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
     """Returns whether all processes have the same number, once all have asked.
 
     Args:
-        strategy: of the run.
-        value: of this process.
+        strategy: the run's distribution strategy.
+        value: the number of this process.
     """
 
     @tf.function(autograph=False)
@@ -88,7 +88,7 @@ def check_same_checkpoint(
     """Checks that all workers resume from one checkpoint.
 
     Args:
-        strategy: of the run.
+        strategy: the run's distribution strategy.
         step: at which this process resumes.
         run: the run's folder.
 

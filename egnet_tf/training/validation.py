@@ -25,9 +25,9 @@ class Validator:
     """Restores and scores a phase's held-out pairs whenever it is called.
 
     Args:
-        phase: whose networks are scored, as they are at the time of a call.
-        pairs: held out from training.
-        count: how many of them; 0 for all.
+        phase: its networks are scored, with their weights at the time of a call.
+        pairs: the pairs held out from training.
+        count: how many of them to use; 0 for all.
     """
 
     def __init__(self, phase: Phase, pairs: Pairs, count: int = 0):
