@@ -14,6 +14,7 @@ Importing the package is light: TensorFlow loads when a name that needs it is us
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -75,6 +76,4 @@ __getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted(
-        ["__version__", *(name for names in _HOMES.values() for name in names)]
-    )
+    return ["__version__", *itertools.chain(*_HOMES.values())]

@@ -16,7 +16,7 @@ def lazy_names(
 
     Args:
         package: its `__name__`.
-        homes: the package's names by the module they come from.
+        homes: the names that come from each module.
     """
     modules = {name: module for module, names in homes.items() for name in names}
 

@@ -157,7 +157,7 @@ class EGNetLoss(keras.losses.Loss):
         reduction: str = "sum_over_batch_size",
         name: str = "egnet_loss",
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(reduction=reduction, name=name, **kwargs)
         unknown = weights.keys() - TERMS.keys()
         if unknown or not weights:
@@ -166,11 +166,11 @@ class EGNetLoss(keras.losses.Loss):
             )
         self.weights = dict(weights)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Eq. 17, one value per image: (B,)."""
         return stage_losses({"restored": y_pred}, y_true, self.weights)["loss"]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments, for Keras' own files."""
         return {**super().get_config(), "weights": self.weights}
 

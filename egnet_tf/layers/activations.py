@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -20,11 +22,11 @@ class SharedSlope(keras.layers.Layer):
     Call: any tensor, which only ties the slope to the graph -> shape (1,).
     """
 
-    def __init__(self, initial: float = 0.25, **kwargs):
+    def __init__(self, initial: float = 0.25, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.initial = initial
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.slope = self.add_weight(
             name="slope",
             shape=(1,),
@@ -32,13 +34,13 @@ class SharedSlope(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, _):
+    def call(self, _: Any) -> tf.Tensor:
         return tf.convert_to_tensor(self.slope)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return (1,)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "initial": self.initial}
 
 
@@ -56,7 +58,7 @@ def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
     return positive + slope * (x - positive)
 
 
-def split_slope(inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
+def split_slope(inputs: Any) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Splits the input of a block, `features` or `[features, slope]`, into both."""
     if isinstance(inputs, (list, tuple)):
         features, slope = inputs
@@ -64,7 +66,7 @@ def split_slope(inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
     return inputs, None
 
 
-def features_shape(input_shape):
+def features_shape(input_shape: Any) -> tuple:
     """The shape of the features in the input of a block, see `split_slope`."""
     first = input_shape[0]
     return tuple(first) if isinstance(first, (list, tuple)) else tuple(input_shape)

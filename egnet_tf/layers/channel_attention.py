@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -37,8 +39,8 @@ class ResidualChannelAttention(keras.layers.Layer):
         gate: str = "sigmoid",
         use_bias: bool = False,
         recompute: bool = False,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if gate not in GATES:
             raise ValueError(f"gate must be one of {list(GATES)}. Received: {gate!r}")
@@ -56,27 +58,27 @@ class ResidualChannelAttention(keras.layers.Layer):
         self.excite = conv(filters, 1, name="excite", **options)
         self.pool = GlobalPool(name="pool", dtype=self.dtype_policy)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         features = (None, None, None, self.filters)
         for layer in (self.conv1, self.conv2, self.squeeze):
             layer.build(features)
         self.excite.build((None, None, None, self.squeeze.filters))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> tf.Tensor:
         block = tf.recompute_grad(self._block) if self.recompute else self._block
         return block(inputs)
 
-    def _block(self, inputs):
+    def _block(self, inputs: Any) -> tf.Tensor:
         x, slope = split_slope(inputs)
         y = self.conv2(parametric_relu(self.conv1(x), slope))
         weights = self.excite(tf.nn.relu(self.squeeze(self.pool(y))))
         return x + y * GATES[self.gate](weights)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return features_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

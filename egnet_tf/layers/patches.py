@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,21 +30,21 @@ class HalvePatches(keras.layers.Layer):
     `[p0 of B images, p1 of B images] -> [p0 top, p0 bottom, p1 top, p1 bottom]`.
     """
 
-    def __init__(self, count: int, axis: str, **kwargs):
+    def __init__(self, count: int, axis: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.axis = axis
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         halves = []
         for patch in tf.split(x, self.count, axis=0):
             halves += tf.split(patch, 2, axis=_AXES[self.axis])
         return tf.concat(halves, axis=0)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=2, side=0.5)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "count": self.count, "axis": self.axis}
 
 
@@ -58,20 +59,20 @@ class JoinPatches(keras.layers.Layer):
     Call: (count * B, H, W, C) -> (count / 2 * B, 2 * H, W, C) along the height.
     """
 
-    def __init__(self, count: int, axis: str, **kwargs):
+    def __init__(self, count: int, axis: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.axis = axis
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         patches = tf.split(x, self.count, axis=0)
         pairs = zip(patches[::2], patches[1::2], strict=True)
         return tf.concat([tf.concat(p, axis=_AXES[self.axis]) for p in pairs], axis=0)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=0.5, side=2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "count": self.count, "axis": self.axis}
 
 
@@ -86,22 +87,22 @@ class TakeHalf(keras.layers.Layer):
     Call: (B, H, W, C) -> (B, H / 2, W, C) along the height.
     """
 
-    def __init__(self, index: int, axis: str, **kwargs):
+    def __init__(self, index: int, axis: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.index = index
         self.axis = axis
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return tf.split(x, 2, axis=_AXES[self.axis])[self.index]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=1, side=0.5)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "index": self.index, "axis": self.axis}
 
 
-def _scaled(shape, axis: str, *, batch: float, side: float):
+def _scaled(shape: Any, axis: str, *, batch: float, side: float) -> tuple:
     factors = [batch, 1, 1, 1]
     factors[_AXES[axis]] = side
     return tuple(s and int(s * f) for s, f in zip(shape, factors, strict=True))
@@ -125,7 +126,7 @@ class Patches:
     cuts: tuple[str, ...] = ()
 
     @classmethod
-    def whole(cls, tensor, *, stacked: bool = True) -> Patches:
+    def whole(cls, tensor: Any, *, stacked: bool = True) -> Patches:
         """The level of one patch: the image itself."""
         return cls((tensor,), stacked)
 
@@ -135,7 +136,7 @@ class Patches:
         return 2 ** len(self.cuts)
 
     @property
-    def tensor(self):
+    def tensor(self) -> Any:
         """The one tensor of a stack, or of the level of one patch."""
         (tensor,) = self.tensors
         return tensor
@@ -162,7 +163,7 @@ class Patches:
             pairs = tuple(join([a, b]) for a, b in zip(firsts, seconds, strict=True))
         return Patches(pairs, self.stacked, tuple(cuts))
 
-    def join_all(self):
+    def join_all(self) -> Any:
         """Joins all patches: the tensor of the whole image."""
         return self.join().join_all() if self.cuts else self.tensor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -46,7 +47,7 @@ class GlobalPool(keras.layers.Layer):
     Call: (B, H, W, C) -> (B, 1, 1, C), or (B, H, W, C) inside `local_pooling`.
     """
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         fraction = _window_fraction.get()
         if fraction is None:
             return tf.reduce_mean(x, axis=[1, 2], keepdims=True)
@@ -54,7 +55,7 @@ class GlobalPool(keras.layers.Layer):
         window = tf.cast(tf.maximum(tf.round(fraction * size), 1), tf.int32)
         return windowed_mean(x, window[0], window[1])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return (input_shape[0], 1, 1, input_shape[-1])
 
 

@@ -149,8 +149,8 @@ class PositionAttention(keras.layers.Layer):
         scaled: bool = False,
         key_pool: int = 1,
         block: int | None = 1024,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.key_filters = key_filters
@@ -173,7 +173,7 @@ class PositionAttention(keras.layers.Layer):
             key_pool, padding="same", name="pool", dtype=self.dtype_policy
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         features = (None, None, None, self.filters)
         convolutions = (self.conv1, self.conv2, self.conv3)
         for layer in (*convolutions, self.query, self.key, self.value):
@@ -181,7 +181,7 @@ class PositionAttention(keras.layers.Layer):
         self.project.build((None, None, None, self.value_filters))
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         y = self.conv3(self.conv2(tf.nn.relu(self.conv1(x))))
         pooled = self.pool(y) if self.key_pool > 1 else y
         queries = self.query(y)
@@ -199,10 +199,10 @@ class PositionAttention(keras.layers.Layer):
         out = self.project(tf.reshape(out, shape))
         return x + out if self.residual else out
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,11 +22,11 @@ class Upsample(keras.layers.Layer):
     Call: (B, H, W, C) -> (B, 2H, 2W, C).
     """
 
-    def __init__(self, method: str = "bilinear", **kwargs):
+    def __init__(self, method: str = "bilinear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method = method
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         _, height, width, _ = x.shape
         if height is None or width is None:
             size = 2 * tf.shape(x)[1:3]
@@ -33,11 +34,11 @@ class Upsample(keras.layers.Layer):
             size = (2 * height, 2 * width)
         return tf.cast(tf.image.resize(x, size, method=self.method), x.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         batch, height, width, channels = input_shape
         return (batch, height and 2 * height, width and 2 * width, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "method": self.method}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -17,7 +19,7 @@ class ResidualBlock(keras.layers.Layer):
     Call: (B, H, W, filters) -> (B, H, W, filters).
     """
 
-    def __init__(self, filters: int, recompute: bool = False, **kwargs):
+    def __init__(self, filters: int, recompute: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.recompute = recompute
@@ -26,22 +28,22 @@ class ResidualBlock(keras.layers.Layer):
         self.conv1 = conv(filters, 3, name="conv1", **options)
         self.conv2 = conv(filters, 3, name="conv2", **options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.conv1.build((None, None, None, self.filters))
         self.conv2.build((None, None, None, self.filters))
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         block = tf.recompute_grad(self._block) if self.recompute else self._block
         return block(x)
 
-    def _block(self, x):
+    def _block(self, x: tf.Tensor) -> tf.Tensor:
         return x + self.conv2(tf.nn.relu(self.conv1(x)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

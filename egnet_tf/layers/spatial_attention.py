@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -23,7 +25,7 @@ class ResidualSpatialAttention(keras.layers.Layer):
 
     def __init__(
         self, filters: int, kernel_size: int = 7, recompute: bool = False, **kwargs
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
@@ -34,26 +36,26 @@ class ResidualSpatialAttention(keras.layers.Layer):
         self.conv2 = conv(filters, 3, name="conv2", **options)
         self.weigh = conv(1, kernel_size, name="weigh", **options)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.conv1.build((None, None, None, self.filters))
         self.conv2.build((None, None, None, self.filters))
         self.weigh.build((None, None, None, 2))
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         block = tf.recompute_grad(self._block) if self.recompute else self._block
         return block(x)
 
-    def _block(self, x):
+    def _block(self, x: tf.Tensor) -> tf.Tensor:
         y = self.conv2(tf.nn.relu(self.conv1(x)))
         mean = tf.reduce_mean(y, axis=-1, keepdims=True)
         maximum = tf.reduce_max(y, axis=-1, keepdims=True)
         return x + y * tf.nn.sigmoid(self.weigh(tf.concat([mean, maximum], axis=-1)))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

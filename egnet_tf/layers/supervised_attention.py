@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -26,7 +28,9 @@ class SupervisedAttention(keras.layers.Layer):
     (features of the same shape, restored float32 (B, stride H, stride W, 3)).
     """
 
-    def __init__(self, filters: int, stride: int = 1, unfold: bool = False, **kwargs):
+    def __init__(
+        self, filters: int, stride: int = 1, unfold: bool = False, **kwargs: Any
+    ) -> None:
         # The image stays float32, whatever the features are computed in.
         super().__init__(autocast=False, **kwargs)
         self.filters = filters
@@ -39,13 +43,13 @@ class SupervisedAttention(keras.layers.Layer):
             filters, stride, strides=stride, name="conv3", **options
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.conv1.build((None, None, None, self.filters))
         self.to_image.build((None, None, None, self.filters))
         self.from_image.build((None, None, None, 3))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         features, image = inputs
         features = tf.cast(features, self.compute_dtype)
         residual = tf.cast(self.to_image(features), tf.float32)
@@ -53,11 +57,11 @@ class SupervisedAttention(keras.layers.Layer):
         gate = tf.nn.sigmoid(self.from_image(restored))
         return features + self.conv1(features) * gate, restored
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         features, image = input_shape
         return tuple(features), tuple(image)
 
-    def compute_output_spec(self, inputs, **kwargs):
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> tuple:
         # Keras 3 would give every output the layer's own dtype.
         features, image = inputs
         return (
@@ -65,7 +69,7 @@ class SupervisedAttention(keras.layers.Layer):
             keras.KerasTensor(image.shape, "float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -83,7 +87,7 @@ class UnfoldedConv2DTranspose(keras.layers.Conv2DTranspose):
     took 41 of the 118 ms of a tile.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         # (stride, stride, out, in) -> (1, 1, in, stride * stride * out)
         kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [3, 0, 1, 2])
         kernel = tf.reshape(kernel, [1, 1, kernel.shape[0], -1])
@@ -97,7 +101,7 @@ def image_convolution(
     unfold: bool = False,
     *,
     use_bias: bool = False,
-    **kwargs,
+    **kwargs: Any,
 ) -> keras.layers.Layer:
     """The convolution that ends in the residual of an image; zero at the start.
 

@@ -23,7 +23,9 @@ _DEVIATIONS = np.array([1.5, 0.5, 0.3])
 _NOISE = 0.005
 
 
-def whitening_convolution(filters: int, stride: int, **kwargs) -> keras.layers.Layer:
+def whitening_convolution(
+    filters: int, stride: int, **kwargs: Any
+) -> keras.layers.Layer:
     """A convolution of stride x stride pixels, image -> features of unit variance.
 
     Initially, channel k is one of the 3 stride^2 coefficients of the discrete cosine

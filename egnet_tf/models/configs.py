@@ -21,7 +21,8 @@ _Config = TypeVar("_Config", bound="Config")
 _TYPES = {"int": int, "float": float, "bool": bool, "str": str}
 
 
-def _number(lower: float, upper: float, default: Any = dataclasses.MISSING) -> Any:
+def number(lower: float, upper: float, default: Any = dataclasses.MISSING) -> Any:
+    """A field of a `Config` whose value must lie in a range."""
     return dataclasses.field(default=default, metadata={"range": (lower, upper)})
 
 
@@ -31,7 +32,7 @@ def _choice(choices: Sequence[str], default: str) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A dataclass of plain values that are checked when it is made.
+    """A dataclass whose numbers, strings and truth values are checked when it is made.
 
     Raises:
         InputError: a value has another type or lies out of its range.
@@ -40,7 +41,7 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            fits = type(value) is _TYPES[str(field.type)]
+            fits = type(value) is _TYPES.get(str(field.type), type(value))
             expected = f"of type {field.type}"
             if "range" in field.metadata:
                 lower, upper = field.metadata["range"]
@@ -149,13 +150,13 @@ class MPRNetConfig(BackboneConfig):
     # Patches of half the image's side, halved twice by an encoder.
     _MULTIPLE: ClassVar[int] = 8
 
-    num_features: int = _number(1, 1024, 96)
-    unet_features: int = _number(0, 1024, 48)
-    orsnet_features: int = _number(0, 1024, 32)
-    num_cabs: int = _number(1, 64, 8)
-    num_level_cabs: int = _number(1, 64, 2)
-    reduction: int = _number(1, 1024, 4)
-    stem_stride: int = _number(1, 16, 1)
+    num_features: int = number(1, 1024, 96)
+    unet_features: int = number(0, 1024, 48)
+    orsnet_features: int = number(0, 1024, 32)
+    num_cabs: int = number(1, 64, 8)
+    num_level_cabs: int = number(1, 64, 2)
+    reduction: int = number(1, 1024, 4)
+    stem_stride: int = number(1, 16, 1)
     activation: str = _choice(ACTIVATIONS, "prelu")
 
     @property
@@ -189,7 +190,7 @@ class DMPHNConfig(BackboneConfig):
     # Patches of a quarter of the image's height, halved twice by an encoder.
     _MULTIPLE: ClassVar[int] = 16
 
-    num_features: int = _number(1, 512, 32)
+    num_features: int = number(1, 512, 32)
 
     @property
     def fewest_parameters(self) -> int:
@@ -212,8 +213,8 @@ class MIMOUNetConfig(BackboneConfig):
     # Halved twice.
     _MULTIPLE: ClassVar[int] = 4
 
-    num_features: int = _number(2, 512, 32)
-    num_blocks: int = _number(1, 64, 8)
+    num_features: int = number(2, 512, 32)
+    num_blocks: int = number(1, 64, 8)
 
     @property
     def fewest_parameters(self) -> int:
@@ -246,16 +247,16 @@ class EGNConfig(Config):
             position attention are averaged; 1 is the paper.
     """
 
-    filters: int = _number(1, 1024)
-    num_modules: int = _number(1, 64)
+    filters: int = number(1, 1024)
+    num_modules: int = number(1, 64)
     input: str = _choice(INPUTS, "gradient")
-    implicit_stddev: float = _number(0.0, 100.0, 0.02)
+    implicit_stddev: float = number(0.0, 100.0, 0.02)
     attention: bool = True
-    key_filters: int = _number(1, 1024, 32)
+    key_filters: int = number(1, 1024, 32)
     gate: str = _choice(GATES, "linear")
     position_residual: bool = False
     position_scaled: bool = False
-    key_pool: int = _number(1, 64, 1)
+    key_pool: int = number(1, 64, 1)
 
     @property
     def fewest_parameters(self) -> int:

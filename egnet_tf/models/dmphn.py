@@ -130,6 +130,6 @@ def _in_a_row(layers: list[Callable]) -> Callable:
     return apply
 
 
-def _add(name: str, dtype=None) -> Callable:
+def _add(name: str, dtype: str | None = None) -> Callable:
     add = keras.layers.Add(name=name, dtype=dtype)
     return lambda *tensors: add(tensors)

@@ -18,6 +18,7 @@ What the paper leaves open and what we decided: docs/paper.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -46,12 +47,12 @@ class ImplicitInput(keras.layers.Layer):
     Call: (B, H, W, C) -> (B, H, W, C).
     """
 
-    def __init__(self, mode: str, stddev: float, **kwargs):
+    def __init__(self, mode: str, stddev: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mode = mode
         self.stddev = stddev
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.implicit = self.add_weight(
             name="implicit",
             shape=(1, 1, 1, input_shape[-1]),
@@ -61,14 +62,14 @@ class ImplicitInput(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         implicit = tf.convert_to_tensor(self.implicit)
         return x + implicit if self.mode == "add" else x * implicit
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mode": self.mode, "stddev": self.stddev}
 
 
@@ -89,12 +90,12 @@ class Enhancer:
         image_stride: int = 4,
         recompute: bool = False,
         attention_block: int | None = 1024,
-    ):
+    ) -> None:
         self._config = config
         self._options = (image_stride, recompute, attention_block)
         self._networks: dict[int, keras.Model] = {}
 
-    def __call__(self, stage: int, features, image):
+    def __call__(self, stage: int, features: Any, image: Any) -> Any:
         """Enhances the features between the encoder and the decoder of one stage.
 
         Args:
@@ -191,8 +192,12 @@ def egn(
 
 
 def _attentions(
-    x, config: EGNConfig, recompute: bool, attention_block: int | None, prefix: str
-):
+    x: Any,
+    config: EGNConfig,
+    recompute: bool,
+    attention_block: int | None,
+    prefix: str,
+) -> Any:
     """An EGM: RCA, RSA and PA, one after the other."""
     filters = config.filters
     x = ResidualChannelAttention(
@@ -211,7 +216,7 @@ def _attentions(
     )(x)
 
 
-def _convolutions(x, filters: int, prefix: str):
+def _convolutions(x: Any, filters: int, prefix: str) -> Any:
     """The convolutions of an EGM without its attention, column "w/o A" of Table 3."""
     for part, depth in (("rca", 2), ("rsa", 2), ("pa", 3)):
         y = x
@@ -223,6 +228,6 @@ def _convolutions(x, filters: int, prefix: str):
     return x
 
 
-def _conv(filters: int, kernel_size: int, **kwargs):
+def _conv(filters: int, kernel_size: int, **kwargs: Any):
     kwargs = {"padding": "same", "use_bias": False, **kwargs}
     return keras.layers.Conv2D(filters, kernel_size, **kwargs)

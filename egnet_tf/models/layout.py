@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -36,7 +37,7 @@ class Layout:
     unfold_transposed: bool = False
     features: bool = False
 
-    def image_input(self, size_multiple: int):
+    def image_input(self, size_multiple: int) -> Any:
         """The symbolic input of a network: float32 (B, H, W, 3) in [0, 1].
 
         Args:

@@ -59,7 +59,7 @@ def mimo_unet(
     egn_features: dict[str, Any] | None = {} if layout.features else None
     widths = [config.num_features * scale for scale in (1, 2, 4)]
 
-    def blocks(x, prefix: str):
+    def blocks(x: Any, prefix: str) -> Any:
         for i in range(config.num_blocks):
             block = ResidualBlock(
                 x.shape[-1], layout.recompute, name=f"{prefix}_block{i + 1}"
@@ -105,7 +105,7 @@ def mimo_unet(
     return keras.Model(image, {**stages, **(egn_features or {})}, name=name)
 
 
-def _shallow(image, filters: int, prefix: str):
+def _shallow(image: Any, filters: int, prefix: str) -> Any:
     """SCM: features of a smaller image, which itself is among their channels."""
     x = _conv(filters // 4, 3, f"{prefix}_conv1", "relu")(image)
     x = _conv(filters // 2, 1, f"{prefix}_conv2", "relu")(x)
@@ -114,34 +114,36 @@ def _shallow(image, filters: int, prefix: str):
     return _conv(filters, 1, f"{prefix}_join")(_concat(image, x))
 
 
-def _merge(x, shallow, prefix: str):
+def _merge(x: Any, shallow: Any, prefix: str) -> Any:
     """FAM: the features, and a convolution of their product with the image's."""
     product = keras.layers.Multiply(name=f"{prefix}_product")([x, shallow])
     product = _conv(x.shape[-1], 3, f"{prefix}_conv")(product)
     return keras.layers.Add(name=prefix)([x, product])
 
 
-def _fuse(scales: list, filters: int, prefix: str):
+def _fuse(scales: list, filters: int, prefix: str) -> Any:
     """AFF: features of all scales, brought to one size -> features of that size."""
     x = _conv(filters, 1, f"{prefix}_conv1", "relu")(_concat(*scales))
     return _conv(filters, 3, f"{prefix}_conv2")(x)
 
 
-def _restore(x, image, stage: str):
+def _restore(x: Any, image: Any, stage: str) -> Any:
     residual = image_convolution(3, 1, use_bias=True, name=f"{stage}_tail")(x)
     return keras.layers.Add(dtype="float32", name=stage)([image, residual])
 
 
-def _halve(name: str, dtype=None):
+def _halve(name: str, dtype: str | None = None) -> keras.layers.Layer:
     # The mean of one pixel, of every second one.
     return keras.layers.AveragePooling2D(1, strides=2, name=name, dtype=dtype)
 
 
-def _conv(filters: int, kernel_size: int, name: str, activation: str | None = None):
+def _conv(
+    filters: int, kernel_size: int, name: str, activation: str | None = None
+) -> keras.layers.Layer:
     return keras.layers.Conv2D(
         filters, kernel_size, padding="same", activation=activation, name=name
     )
 
 
-def _concat(*tensors):
+def _concat(*tensors: Any) -> Any:
     return keras.layers.Concatenate()(tensors)

@@ -222,7 +222,7 @@ class _Blocks:
 
         return apply
 
-    def context(self, encoded, decoded, level: int, filters: int):
+    def context(self, encoded: Any, decoded: Any, level: int, filters: int) -> Any:
         """What stage 3 takes from one level of stage 2, at the finest resolution.
 
         Every 1x1 convolution on the way up precedes the upsampling, so the sum of
@@ -243,15 +243,15 @@ class _Blocks:
         return features
 
 
-def _conv(filters: int, kernel_size: int, name: str):
+def _conv(filters: int, kernel_size: int, name: str) -> keras.layers.Layer:
     return keras.layers.Conv2D(
         filters, kernel_size, padding="same", use_bias=False, name=name
     )
 
 
-def _add(*tensors):
+def _add(*tensors: Any) -> Any:
     return keras.layers.Add()(tensors)
 
 
-def _concat(*tensors):
+def _concat(*tensors: Any) -> Any:
     return keras.layers.Concatenate()(tensors)

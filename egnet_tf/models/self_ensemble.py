@@ -13,6 +13,8 @@ branches of `egnet_tf.inference.branches`). What is built here begins with them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -26,15 +28,15 @@ class WeightedSum(keras.layers.Layer):
     sum to 1 and are the same for its three colours.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> tf.Tensor:
         logits, *branches = inputs
         weights = tf.split(tf.nn.softmax(logits, axis=-1), len(branches), axis=-1)
         return tf.add_n([w * b for w, b in zip(weights, branches, strict=True)])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape[1])
 
 
@@ -73,5 +75,5 @@ def self_ensemble(
     return keras.Model(branches, restored, name=name)
 
 
-def _conv(filters: int, name: str, **kwargs):
+def _conv(filters: int, name: str, **kwargs: Any) -> keras.layers.Layer:
     return keras.layers.Conv2D(filters, 3, padding="same", name=name, **kwargs)

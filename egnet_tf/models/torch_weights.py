@@ -187,7 +187,9 @@ def state_dict_in(checkpoint: Mapping) -> dict:
     return {name.removeprefix("module."): value for name, value in checkpoint.items()}
 
 
-def _names(layer, reference: _Reference, config: Mapping[str, int]) -> list[str]:
+def _names(
+    layer: keras.layers.Layer, reference: _Reference, config: Mapping[str, int]
+) -> list[str]:
     """The names of a layer's weights there, in the order of `layer.weights`."""
     module = next(
         theirs.format(

@@ -13,39 +13,30 @@ from egnet_tf.errors import InputError
 from egnet_tf.models.configs import (
     BACKBONES,
     BackboneConfig,
+    Config,
     DMPHNConfig,
     EGNConfig,
     MIMOUNetConfig,
     MPRNetConfig,
     checked_keys,
+    number,
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Variant:
+class Variant(Config):
     """All that the weights of a network depend on.
 
     Attributes:
         backbone: the hyper-parameters of the backbone; their class says which.
         egn: those of the EGN between encoders and decoders; None for the plain
             backbone.
-        ensemble_features: channels of the self-ensemble network, 1 to 1024.
-
-    Raises:
-        InputError: the number of channels is none.
+        ensemble_features: channels of the self-ensemble network.
     """
 
     backbone: BackboneConfig
     egn: EGNConfig | None = None
-    ensemble_features: int = 64
-
-    def __post_init__(self):
-        channels = self.ensemble_features
-        if type(channels) is not int or not 1 <= channels <= 1024:
-            raise InputError(
-                "Expected Variant.ensemble_features of type int from 1 to 1024. "
-                f"Received: {channels!r:.60}"
-            )
+    ensemble_features: int = number(1, 1024, 64)
 
     @property
     def size_multiple(self) -> int:

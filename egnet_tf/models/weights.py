@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import read_json, replacing, write_json
-from egnet_tf.models.configs import checked_keys
+from egnet_tf.models.configs import Config, checked_keys, number
 from egnet_tf.models.variants import Variant
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class LoadedModel(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Description:
+class _Description(Config):
     """What model.json says.
 
     Attributes:
@@ -64,8 +64,8 @@ class _Description:
     """
 
     variant: Variant
-    crop: int
-    branches: tuple[str, ...]
+    crop: int = number(1, 65536)
+    branches: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> _Description:
@@ -77,18 +77,19 @@ class _Description:
         path = folder / _DESCRIPTION
         values = read_json(path)
         try:
-            return cls._from_json(values)
+            return cls.from_json(values)
         except InputError as error:
             raise InputError(f"{error}, in {path}") from None
 
     @classmethod
-    def _from_json(cls, values: Any) -> _Description:
+    def from_json(cls, values: Any) -> _Description:
+        """The description that `to_json` wrote down.
+
+        Raises:
+            InputError: see `Variant.from_json`.
+        """
         checked_keys(cls, values)
-        crop, branches = values["crop"], values["branches"]
-        if type(crop) is not int or not 1 <= crop <= 65536:
-            raise InputError(
-                f"Expected a crop of 1 to 65536 pixels. Received: {crop!r:.60}"
-            )
+        branches = values.get("branches", [])
         if (
             not isinstance(branches, list)
             or len(branches) > 64
@@ -97,7 +98,8 @@ class _Description:
             raise InputError(
                 f"Expected branches as a list of names. Received: {branches!r:.60}"
             )
-        return cls(Variant.from_json(values["variant"]), crop, tuple(branches))
+        variant = Variant.from_json(values["variant"])
+        return cls(variant, values["crop"], tuple(branches))
 
     def to_json(self) -> dict[str, Any]:
         """As plain dictionaries and lists."""
