@@ -43,7 +43,7 @@ class Options:
 
 def define_flags(values: FlagValues) -> None:
     """Defines the flags of the command."""
-    dataset_flags.define(values, dataset=None, split="train")
+    dataset_flags.define(values, dataset="", split="train")
     flags.define(Options, values)
 
 

@@ -2,58 +2,47 @@
 
 from __future__ import annotations
 
-from absl import flags
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
-from egnet_tf.cli import flags as option_flags
+from absl.flags import FlagValues
+
+from egnet_tf.cli import flags
 from egnet_tf.data import registry
 from egnet_tf.data.pairs import Pairs
 from egnet_tf.images.cache import DEFAULT_LIMIT
+from egnet_tf.options import option
 
 
-def define(
-    values: flags.FlagValues,
-    dataset: str | None = "samples",
-    split: str | None = "test",
-) -> None:
-    """Defines the flags.
+@dataclasses.dataclass(frozen=True)
+class DatasetOptions:
+    """A dataset, one of its splits, and the options of all datasets."""
 
-    Args:
-        values: where to define them.
-        dataset: default of --dataset; None where it must be given.
-        split: default of --split; None for a command that chooses its splits itself.
-    """
-    flags.DEFINE_string(
-        "dataset",
-        dataset,
+    dataset: str = option(
+        "samples",
         "The dataset, or several as name[:folder][*weight],... (docs/data.md). "
         f"Names are {', '.join(registry.datasets())}.",
-        required=dataset is None,
-        flag_values=values,
     )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "The folder of the datasets that --dataset names without one.",
-        flag_values=values,
+    data_dir: str = option(
+        "", "The folder of the datasets that --dataset names without one."
     )
-    if split:
-        flags.DEFINE_enum(
-            "split",
-            split,
-            registry.SPLITS,
-            "The part of the dataset that is read.",
-            flag_values=values,
-        )
-    flags.DEFINE_integer(
-        "seed", 0, "The seed of blur that is made on the fly.", flag_values=values
+    split: str = option(
+        "test", "The part of the dataset that is read.", choices=registry.SPLITS
     )
-    option_flags.define(registry.default_options, values)
+    seed: int = option(0, "The seed of blur that is made on the fly.")
+    each: Mapping[str, Any] = dataclasses.field(
+        default_factory=registry.default_options
+    )
+
+
+def define(values: FlagValues, dataset: str = "samples", split: str = "test") -> None:
+    """Defines the flags, with these defaults of --dataset and --split."""
+    flags.define(lambda: DatasetOptions(dataset=dataset, split=split), values)
 
 
 def open_pairs(
-    values: flags.FlagValues,
-    split: str | None = None,
-    cache_bytes: int = DEFAULT_LIMIT,
+    values: FlagValues, split: str | None = None, cache_bytes: int = DEFAULT_LIMIT
 ) -> Pairs:
     """Opens the pairs that parsed flags name.
 
@@ -65,22 +54,23 @@ def open_pairs(
     Raises:
         InputError: there is no such dataset, or its files are not as expected.
     """
+    options = flags.read(DatasetOptions, values)
     return registry.open_pairs(
-        values.dataset,
-        data_dir=values.data_dir,
-        split=split or values.split,
-        seed=values.seed,
-        options=option_flags.read(registry.default_options, values),
+        options.dataset,
+        data_dir=options.data_dir or None,
+        split=split or options.split,
+        seed=options.seed,
+        options=options.each,
         cache_bytes=cache_bytes,
     )
 
 
-def chosen(values: flags.FlagValues) -> dict[str, str]:
+def chosen(values: FlagValues) -> dict[str, str]:
     """The datasets' options that are not as usual: {"gopro_blur": "gamma"}."""
-    return option_flags.changed(registry.default_options, values)
+    return flags.changed(registry.default_options, values)
 
 
-def title(values: flags.FlagValues) -> str:
+def title(values: FlagValues) -> str:
     """Dataset, split and unusual options: "gopro test, gopro_blur=gamma"."""
     unusual = [f"{name}={text}" for name, text in chosen(values).items()]
     return ", ".join([f"{values.dataset} {values.split}", *unusual])

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from egnet_tf.options import Option, flatten, unflatten
+from egnet_tf.options import Option, changes, flatten, unflatten
 
 _Options = TypeVar("_Options")
 
@@ -32,48 +32,32 @@ class _Serializer(flags.ArgumentSerializer):
         return self._option._replace(value=value).text
 
 
-def define(
-    options_class: Callable[[], object], values: flags.FlagValues, prefix: str = ""
-) -> None:
+def define(options_class: Callable[[], object], values: flags.FlagValues) -> None:
     """Defines a flag for each option.
 
     Args:
         options_class: the class, or another function that gives the defaults.
         values: where to define them.
-        prefix: of the flags' names.
     """
-    for option in flatten(options_class(), prefix):
-        if option.kind is bool:
-            flags.DEFINE_bool(
-                option.name, option.value, option.help, flag_values=values
-            )
+    for one in flatten(options_class()):
+        if one.kind is bool:
+            flags.DEFINE_bool(one.name, one.value, one.help, flag_values=values)
         else:
-            flags.DEFINE(
-                OptionParser(option),
-                option.name,
-                option.value,
-                option.help,
-                flag_values=values,
-                serializer=_Serializer(option),
-            )
+            parser, serializer = OptionParser(one), _Serializer(one)
+            flags.DEFINE(parser, one.name, one.value, one.help, values, serializer)
 
 
-def read(
-    options_class: Callable[[], _Options], values: flags.FlagValues, prefix: str = ""
-) -> _Options:
+def read(options_class: Callable[[], _Options], values: flags.FlagValues) -> _Options:
     """The options that parsed flags describe; see `define` for the arguments."""
     defaults = options_class()
-    names = (option.name for option in flatten(defaults, prefix))
-    return unflatten(defaults, {name: values[name].value for name in names}, prefix)
+    return unflatten(
+        defaults, {x.name: values[x.name].value for x in flatten(defaults)}
+    )
 
 
 def changed(
-    options_class: Callable[[], object], values: flags.FlagValues, prefix: str = ""
+    options_class: Callable[[], object], values: flags.FlagValues
 ) -> dict[str, str]:
     """The texts of the options that do not have their defaults, by flag."""
-    options = flatten(read(options_class, values, prefix), prefix)
-    return {
-        option.name: option.text
-        for option, usual in zip(options, flatten(options_class(), prefix), strict=True)
-        if option.value != usual.value
-    }
+    now = read(options_class, values)
+    return {new.name: new.text for _, new in changes(options_class(), now)}
