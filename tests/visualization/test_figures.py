@@ -154,6 +154,6 @@ def test_the_suffix_chooses_the_format(tmp_path):
     assert read_image(tmp_path / "new" / "figure.png").shape[1] == 600
     save(figure, tmp_path / "figure.pdf")
     pdf = (tmp_path / "figure.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF") and b"/TrueType" in pdf and b"/Type3" not in pdf
+    assert pdf.startswith(b"%PDF") and b"/FontFile2" in pdf and b"/Type3" not in pdf
     with pytest.raises(InputError, match=r"\.pdf.*Received: .*figure\.xyz"):
         save(figure, tmp_path / "figure.xyz")
