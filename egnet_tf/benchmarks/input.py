@@ -5,8 +5,8 @@ python -m egnet_tf.benchmarks input
 The same pairs are written to a temporary folder in each form and read through the
 training pipeline, without any cache of decoded images, as with a dataset that is larger
 than the memory. The files have just been written, so the operating system holds them in
-memory: this measures decoding and copying, not the disk. docs/data.md compares further
-forms, which were measured before this choice.
+memory: this measures decoding and copying, not the disk. Further
+forms were measured before this choice: docs/experiments/input_formats.md.
 """
 
 from __future__ import annotations
