@@ -44,15 +44,15 @@ def run(
     """
     quiet_tensorflow.install()
     for stream in (sys.stdout, sys.stderr):
-        # A name of a file that the terminal cannot show is no reason to fail.
+        # A file name that the terminal cannot show is no reason to fail.
         stream.reconfigure(errors="backslashreplace")  # pyright: ignore
+    code = 141  # As a shell reports SIGPIPE, if the reader goes away during the work.
     try:
         code = call(define_flags, main, sys.argv[1:], positional)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone, as `head` does. Python would complain of it at exit.
+        # The reader is gone, as after `| head`. Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141  # As a shell reports SIGPIPE.
     sys.exit(code)
 
 
@@ -83,7 +83,8 @@ def call(
         with _warnings_in_one_line():
             words = list(expanded(words))
             if {"--help", "-help", "-h"} & set(words):
-                print(_help(sys.modules[main.__module__].__doc__ or "", values))
+                with contextlib.suppress(BrokenPipeError):
+                    print(_help(sys.modules[main.__module__].__doc__ or "", values))
                 return 0
             _parse(values, words, positional)
             return main(values) or 0

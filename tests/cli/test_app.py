@@ -95,6 +95,8 @@ PROGRAM = """
     from egnet_tf.cli import app
 
     def define_flags(values):
+        for number in range(3000):
+            flags.DEFINE_string(f"n{number}", None, "No.", flag_values=values)
         flags.DEFINE_string("name", None, "The name.", flag_values=values)
 
     def main(values):
@@ -108,10 +110,11 @@ PROGRAM = """
 @pytest.mark.skipif(os.name == "nt", reason="no bash")
 @pytest.mark.parametrize("word", ["--help", "--name=long"])
 def test_a_reader_that_goes_away_is_no_error(word):
-    pipe = f'"$0" -c "$1" {word} | head -c 1 >/dev/null'
+    pipe = f'"$0" -c "$1" {word} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}'
     command = ["bash", "-c", pipe, sys.executable, textwrap.dedent(PROGRAM)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
     assert done.stderr == ""
+    assert done.returncode == (0 if word == "--help" else 141)
 
 
 @pytest.mark.process
