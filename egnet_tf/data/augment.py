@@ -7,20 +7,19 @@ import dataclasses
 import numpy as np
 
 from egnet_tf.data.pairs import Pair
+from egnet_tf.options import option
 
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
     """Which changes to make; the defaults are the paper's.
 
-    Attributes:
-        flips: left-right and upside-down, each with probability 1/2.
-        rotate90: a rotation by 90 degrees with probability 1/2; with `flips`, all eight
-            orientations of the square are equally likely.
+    Each is made with probability 1/2: with both, all eight orientations of the square
+    are equally likely.
     """
 
-    flips: bool = True
-    rotate90: bool = False
+    flips: bool = option(True, "Flip pairs at random, left-right and upside-down.")
+    rotate90: bool = option(False, "Rotate pairs at random by 90 degrees.")
 
 
 def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:

@@ -63,7 +63,7 @@ def distributed_batches(
         seed=recipe.seed,
         first_step=first_step,
         steps=steps,
-        augment=recipe.augment(),
+        augment=recipe.augment,
         worker=worker_index(strategy),
         workers=num_workers(strategy),
     )

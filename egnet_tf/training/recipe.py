@@ -72,8 +72,7 @@ class Recipe:
         "gradient.",
         lower=1,
     )
-    flips: bool = option(True, "Flip pairs at random, both ways.")
-    rotate90: bool = option(False, "Rotate pairs at random by multiples of 90 degrees.")
+    augment: Augment = dataclasses.field(default_factory=Augment)
 
     # === Phases: steps of each, 0 leaves it out ===
     backbone_steps: int = option(
@@ -218,13 +217,6 @@ class Recipe:
         if not self.gradient_loss:
             terms.pop("gradient", None)
         return terms
-
-    def augment(self) -> Augment:
-        """The augmentation of training pairs."""
-        return Augment(
-            flips=self.flips,
-            rotate90=self.rotate90,
-        )
 
     def to_flags(self) -> str:
         """A flag file with every option, one a line."""

@@ -6,6 +6,7 @@ from absl.flags import FlagValues
 from egnet_tf import train
 from egnet_tf.cli import flags
 from egnet_tf.cli.flag_files import expanded
+from egnet_tf.data.augment import Augment
 from egnet_tf.data.datasets.frames import FramesOptions
 from egnet_tf.data.datasets.gopro import GoProOptions
 from egnet_tf.errors import InputError
@@ -29,7 +30,7 @@ def test_a_recipe_survives_its_flag_file(tmp_path):
         egn=False,
         learning_rate=3e-4,
         backbone_steps=7,
-        rotate90=True,
+        augment=Augment(rotate90=True),
         data={"frames": FramesOptions(windows=(3, 5)), "gopro": GoProOptions("gamma")},
     )
     path = tmp_path / "recipe.flags"
