@@ -26,7 +26,9 @@ from egnet_tf.options import option
 class Options:
     """What to measure."""
 
-    model: str = option("egnet_mobile", "The model: see deblur.")
+    model: str = option(
+        "egnet_mobile", "The model: a run, a variant or an exported file, as in deblur."
+    )
     megapixels: tuple[float, ...] = option((12.0, 50.0), "Sizes of the photos.")
     memory_limit: float = option(
         1.0, "Memory in GiB that restoring may take, as in deblur.", lower=0.0

@@ -24,7 +24,9 @@ from egnet_tf.options import option
 class Options:
     """What to measure."""
 
-    model: str = option("egnet_mobile", "The model, of no fixed tile: see deblur.")
+    model: str = option(
+        "egnet_mobile", "The model: a run, or a variant with shipped weights."
+    )
     photo: str = option("", "The image to restore.")
     tiles: tuple[int, ...] = option((256,), "Sides of the tiles in pixels.", lower=1)
     overlap: int | None = option(

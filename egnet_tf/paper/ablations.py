@@ -14,6 +14,7 @@ a row that fails does not stop the others.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import signal
 import subprocess
@@ -30,7 +31,7 @@ from egnet_tf.cli.flag_files import expanded
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
 from egnet_tf.metrics.protocols import PROTOCOLS
-from egnet_tf.options import changes, flatten
+from egnet_tf.options import changes, flatten, option
 
 if TYPE_CHECKING:
     from egnet_tf.paper.tables import Result
@@ -53,60 +54,58 @@ class Row(NamedTuple):
     recipe: Recipe
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is trained and scored, beside the flags of training."""
+
+    rows: tuple[str, ...] = option(
+        (),
+        "Flag files of training, one per row. The name of this flag may be left out.",
+    )
+    output: str = option("", "The folder of the runs and of the table.")
+    protocol: str = option(
+        "gopro",
+        "The protocol by which images are scored (docs/evaluation.md).",
+        choices=tuple(PROTOCOLS),
+    )
+    test: tuple[str, ...] = option(
+        (),
+        "Datasets to score on, each as name or name:folder, such as "
+        "realblur_r:RealBlur,realblur_j:RealBlur for Table 6. By default the dataset "
+        "that training validates on.",
+    )
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command."""
     from egnet_tf.training.recipe import Recipe
 
-    flags.DEFINE_list(
-        "rows",
-        None,
-        "Flag files of training, one per row. The name of this flag may be left out.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "The folder of the runs and of the table.",
-        required=True,
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "protocol",
-        "gopro",
-        list(PROTOCOLS),
-        "The protocol by which images are scored (docs/evaluation.md).",
-        flag_values=values,
-    )
-    flags.DEFINE_list(
-        "test",
-        None,
-        "Datasets to score on, each as name or name:folder, such as "
-        "realblur_r:RealBlur,realblur_j:RealBlur for Table 6. By default the dataset "
-        "that training validates on.",
-        flag_values=values,
-    )
+    option_flags.define(Options, values)
     option_flags.define(Recipe, values)
 
 
 def main(values: flags.FlagValues) -> int:
     """Trains and scores row by row; 1 if one failed."""
-    files = [Path(name) for name in values.rows or ()]
+    options = option_flags.read(Options, values)
+    files = [Path(name) for name in options.rows]
     if not files or len({file.stem for file in files}) < len(files):
         raise InputError(
             "Expected flag files of different names, one a row. "
             f"Received: {', '.join(map(str, files)) or 'none'}"
         )
+    if not options.output:
+        raise InputError("Expected --output=FOLDER. Received: none")
     # All are read before the first is trained: a mistake shows at once.
     rows = {file.stem: read_row(file, values) for file in files}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Ends the row's process.
-    output, results = Path(values.output), {}
+    output, results = Path(options.output), {}
     for number, (name, row) in enumerate(rows.items(), 1):
         print(f"\n[{number}/{len(rows)}] {name}", flush=True)
         run = output / name
         results[name] = []
         if train_row(row, run):
-            tests = values.test or [row.recipe.validation or row.recipe.dataset]
-            results[name] = score_row(row.recipe, run, tests, values.protocol)
+            tests = options.test or [row.recipe.validation or row.recipe.dataset]
+            results[name] = score_row(row.recipe, run, tests, options.protocol)
         _write(output / "table", rows, results)
     print(f"\n{(output / 'table.md').read_text()}\n{output / 'table.md'}")
     failed = [name for name, found in results.items() if not found]
@@ -128,10 +127,10 @@ def read_row(file: Path, given: flags.FlagValues) -> Row:
 
     own = _parsed(file, [])
     overrides = [
-        given[option.name].serialize()
-        for option in flatten(Recipe())
-        if given[option.name].present
-        and (option.name not in _PHASES or getattr(own, option.name))
+        given[one.name].serialize()
+        for one in flatten(Recipe())
+        if given[one.name].present
+        and (one.name not in _PHASES or getattr(own, one.name))
     ]
     recipe = _parsed(file, overrides)
     recipe.phase_steps()
@@ -161,8 +160,7 @@ def score_row(
     from egnet_tf.paper.tables import read_result
 
     options = [
-        f"--{option.name}={option.text}"
-        for _, option in changes(default_options(), recipe.data)
+        f"--{new.name}={new.text}" for _, new in changes(default_options(), recipe.data)
     ]
     options += [f"--data_dir={recipe.data_dir}"] if recipe.data_dir else []
     results = []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def draw_features(
-    loaded: LoadedModel, image: np.ndarray, *, channels: int = 4, width: float = 7.0
+    loaded: LoadedModel, image: np.ndarray, channels: int = 4, width: float = 7.0
 ) -> Figure:
     """Draws the features before and after EGN, see `figures.feature_figure`.
 
@@ -45,7 +45,6 @@ def draw_ensemble(
     loaded: LoadedModel,
     blurry: np.ndarray,
     sharp: np.ndarray | None = None,
-    *,
     width: float = 7.0,
 ) -> Figure:
     """Draws what the self-ensemble takes of each branch.

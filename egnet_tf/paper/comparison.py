@@ -56,7 +56,7 @@ def find_method(text: str, load: Callable[[str], Restorer]) -> Method:
     except InputError:
         if not path.exists() or (path / "weights").is_dir():
             raise
-        return Method(title, lambda name, _: read_named(path, name))
+        return Method(title, lambda name, _: _read_named(path, name))
     loaded: list[Restorer] = []
 
     def restore(name: str, blurry: np.ndarray) -> np.ndarray:
@@ -67,73 +67,74 @@ def find_method(text: str, load: Callable[[str], Restorer]) -> Method:
     return Method(title, restore)
 
 
-def find_scenes(
-    source: str | os.PathLike[str], names: Sequence[str]
-) -> dict[str, Path]:
-    """The blurry images by name: a single file, or images of a folder.
+def read_scenes(
+    source: str | os.PathLike[str],
+    methods: Sequence[Method],
+    *,
+    names: Sequence[str] = (),
+    sharp: str | os.PathLike[str] | None = None,
+    zooms: Sequence[Zoom] = (),
+    count: int = 2,
+) -> list[Scene]:
+    """Restores one image, or several of a folder, by all methods.
 
     Args:
-        source: the file or folder.
+        source: the blurry image, or the folder.
+        methods: at least one.
         names: of images in the folder, without suffix; all by default.
+        sharp: the sharp image, or their folder; PSNR and SSIM (protocol `gopro`) then
+            stand below the others.
+        zooms: windows to enlarge; by default those where the methods differ most.
+        count: number of windows that are chosen.
 
     Raises:
-        InputError: a name is not in the folder, or there are more than eight.
+        InputError: there is no method, an image is missing or of another size, there
+            are more than eight scenes, or a window is not inside of an image.
     """
+    if not methods:
+        raise InputError("Expected --method=title=path. Received: none")
     path = Path(source).expanduser()
-    if not path.is_dir():
-        return {path.stem: path}
-    found = find_images(path)
+    found = find_images(path) if path.is_dir() else {path.stem: path}
     missing = [name for name in names if name not in found]
-    if missing:
+    if missing or not 1 <= len(names or found) <= _MOST_SCENES:
         raise InputError(
-            f"Expected names of images in {path}, without suffix. "
-            f"Received: {', '.join(missing)}"
+            f"Expected --images to name 1 to {_MOST_SCENES} images in {path}, without "
+            f"suffix. Received: {', '.join(missing) or len(names or found)}"
         )
-    scenes = {name: found[name] for name in names or found}
-    if not 1 <= len(scenes) <= _MOST_SCENES:
-        raise InputError(
-            f"Expected 1 to {_MOST_SCENES} images; --images chooses. "
-            f"Received: {len(scenes)} in {path}"
+    return [
+        _scene(
+            name,
+            read_image(found[name]),
+            methods,
+            _read_named(Path(sharp), name) if sharp else None,
+            zooms,
+            count,
         )
-    return scenes
+        for name in names or found
+    ]
 
 
-def compare(
+def _scene(
     name: str,
     blurry: np.ndarray,
     methods: Sequence[Method],
-    *,
-    sharp: np.ndarray | None = None,
-    zooms: Sequence[Zoom] = (),
-    count: int = 2,
+    sharp: np.ndarray | None,
+    zooms: Sequence[Zoom],
+    count: int,
 ) -> Scene:
-    """Restores an image by all methods.
-
-    Args:
-        name: of the image.
-        blurry: uint8 (H, W, 3).
-        methods: at least one.
-        sharp: of the same size; PSNR and SSIM (protocol `gopro`) then stand below the
-            others.
-        zooms: windows to enlarge; by default those where the methods differ most.
-        count: how many are chosen.
-
-    Raises:
-        InputError: the images differ in size, or a window is not inside of them.
-    """
     images = {"blurry": blurry}
     images |= {method.title: method.restore(name, blurry) for method in methods}
     # One method is compared with the blurry image, several with each other.
     compared = list(images.values())[min(len(methods) - 1, 1) :]
     if sharp is not None:
         images["sharp"] = sharp
+    height, width = blurry.shape[:2]
     for title, image in images.items():
         if image.shape != blurry.shape:
             raise InputError(
-                f"Expected images of {name} of one size, {blurry.shape[:2]}. "
-                f"Received: {image.shape[:2]} of {title}"
+                f"Expected images of {name} of one size, {width} x {height}. "
+                f"Received: {image.shape[1]} x {image.shape[0]} of {title}"
             )
-    height, width = blurry.shape[:2]
     for zoom in zooms:
         if zoom.left + zoom.width > width or zoom.top + zoom.height > height:
             raise InputError(
@@ -165,12 +166,8 @@ def parse_zoom(text: str) -> Zoom:
     return Zoom(top, left, height, width)
 
 
-def read_named(path: Path, name: str) -> np.ndarray:
-    """Reads an image file, or the image of that name in a folder.
-
-    Raises:
-        InputError: there is none.
-    """
+def _read_named(path: Path, name: str) -> np.ndarray:
+    """Reads an image file, or the image of that name in a folder."""
     if not path.is_dir():
         return read_image(path)
     found = find_images(path)

@@ -19,191 +19,135 @@ docs/figures.md shows one of each.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import flags
+from absl.flags import DEFINE_multi_string, FlagValues
 
-from egnet_tf.cli import app, restorer_flags
+from egnet_tf.cli import app, flags, restorer_flags
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from egnet_tf.models import LoadedModel
 
 _INCH = 300
 """Pixels."""
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.DEFINE_enum(
-        "kind",
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to draw."""
+
+    kind: str = option(
         "gradient",
-        ["gradient", "comparison", "features", "ensemble"],
         "The figure to draw.",
-        flag_values=values,
+        choices=("gradient", "comparison", "features", "ensemble"),
     )
-    flags.DEFINE_string(
-        "input",
-        None,
-        "The blurry image; with --kind=comparison also a folder of images.",
-        required=True,
-        flag_values=values,
+    input: str = option(
+        "", "The blurry image; with --kind=comparison also a folder of images."
     )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "The file to write. Its suffix chooses the format, such as .pdf or .png.",
-        required=True,
-        flag_values=values,
+    output: str = option(
+        "", "The file to write. Its suffix chooses the format, such as .pdf or .png."
     )
-    flags.DEFINE_integer(
-        "width",
+    width: int = option(
         7 * _INCH,
         f"Width of the figure in pixels, of which {_INCH} are an inch.",
-        lower_bound=400,
-        flag_values=values,
+        lower=400,
     )
-    flags.DEFINE_string(
-        "sharp",
-        None,
+    sharp: str = option(
+        "",
         "The sharp image, or with --kind=comparison a folder of them. The captions of "
         "--kind=comparison and --kind=ensemble then say PSNR and SSIM.",
-        flag_values=values,
     )
-    flags.DEFINE_string(
-        "model",
-        None,
+    model: str = option(
+        "",
         "The run, or variant with shipped weights, of --kind=features and "
         "--kind=ensemble.",
-        flag_values=values,
     )
-    flags.DEFINE_integer(
-        "channels",
-        4,
-        "Number of single channels that --kind=features draws.",
-        lower_bound=0,
-        flag_values=values,
+    channels: int = option(
+        4, "Number of single channels that --kind=features draws.", lower=0
     )
-    flags.DEFINE_multi_string(
+    images: tuple[str, ...] = option(
+        (),
+        "Names of the images that --kind=comparison draws of the input's folder, "
+        "without suffix. By default all.",
+    )
+    zooms: int = option(
+        2, "Number of crops that --kind=comparison chooses without --zoom.", lower=1
+    )
+    gradients: bool = option(
+        False, "Draw the gradient maps of the crops, too, with --kind=comparison."
+    )
+
+
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.define(Options, values)
+    DEFINE_multi_string(
         "method",
         [],
         "A method of --kind=comparison as title=path or path: a model, an image, or a "
         "folder of results with the input's names.",
         flag_values=values,
     )
-    flags.DEFINE_list(
-        "images",
-        [],
-        "Names of the images that --kind=comparison draws of the input's folder, "
-        "without suffix. By default all.",
-        flag_values=values,
-    )
-    flags.DEFINE_multi_string(
+    DEFINE_multi_string(
         "zoom",
         [],
         "A crop that --kind=comparison enlarges, as x,y,width,height in pixels. By "
         "default crops are chosen where the methods differ most.",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "zooms",
-        2,
-        "Number of crops that --kind=comparison chooses without --zoom.",
-        lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "gradients",
-        False,
-        "Draw the gradient maps of the crops, too, with --kind=comparison.",
-        flag_values=values,
-    )
     restorer_flags.define(values)
 
 
-def main(values: flags.FlagValues) -> None:
+def main(values: FlagValues) -> None:
     """Draws the figure and writes it."""
     from egnet_tf.visualization import figures
 
-    figures.check_suffix(values.output)
-    draw = {
-        "gradient": _gradient,
-        "comparison": _comparison,
-        "features": _features,
-        "ensemble": _ensemble,
-    }[values.kind]
-    figures.save(draw(values), values.output)
-    print(values.output)
+    options = flags.read(Options, values)
+    if not options.input or not options.output:
+        raise InputError("Expected --input and --output. Received: not both")
+    figures.check_suffix(options.output)
+    figures.save(_draw(options, values), options.output)
+    print(options.output)
 
 
-def _gradient(values: flags.FlagValues) -> Figure:
+def _draw(options: Options, values: FlagValues) -> Figure:
     from egnet_tf.images.read import read_image
-    from egnet_tf.visualization.figures import gradient_figure
-
-    return gradient_figure(read_image(values.input), width=values.width / _INCH)
-
-
-def _comparison(values: flags.FlagValues) -> Figure:
-    from egnet_tf.paper import comparison
-    from egnet_tf.visualization.figures import comparison_figure
-
-    if not values.method:
-        raise InputError("Expected --method=title=path. Received: none")
-    load = functools.partial(restorer_flags.load, values)
-    methods = [comparison.find_method(text, load) for text in values.method]
-    zooms = [comparison.parse_zoom(text) for text in values.zoom]
-    scenes = []
-    for name, path in comparison.find_scenes(values.input, values.images).items():
-        sharp = None
-        if values.sharp:
-            sharp = comparison.read_named(Path(values.sharp), name)
-        scenes.append(
-            comparison.compare(
-                name,
-                comparison.read_image(path),
-                methods,
-                sharp=sharp,
-                zooms=zooms,
-                count=values.zooms,
-            )
-        )
-    return comparison_figure(
-        scenes, gradients=values.gradients, width=values.width / _INCH
-    )
-
-
-def _features(values: flags.FlagValues) -> Figure:
-    from egnet_tf.images.read import read_image
-    from egnet_tf.paper.activations import draw_features
-
-    image = read_image(values.input)
-    return draw_features(
-        _loaded(values), image, channels=values.channels, width=values.width / _INCH
-    )
-
-
-def _ensemble(values: flags.FlagValues) -> Figure:
-    from egnet_tf.images.read import read_image
-    from egnet_tf.paper.activations import draw_ensemble
-
-    blurry = read_image(values.input)
-    sharp = read_image(values.sharp) if values.sharp else None
-    return draw_ensemble(_loaded(values), blurry, sharp, width=values.width / _INCH)
-
-
-def _loaded(values: flags.FlagValues) -> LoadedModel:
     from egnet_tf.inference.resolve import resolve
+    from egnet_tf.paper import activations, comparison
+    from egnet_tf.visualization import figures
 
-    if values.model is None:
-        raise InputError(f"Expected --model with --kind={values.kind}. Received: none")
-    weights = resolve(values.model).weights()
+    width = options.width / _INCH
+    if options.kind == "comparison":
+        load = functools.partial(restorer_flags.load, values)
+        scenes = comparison.read_scenes(
+            options.input,
+            [comparison.find_method(text, load) for text in values.method],
+            names=options.images,
+            sharp=options.sharp,
+            zooms=[comparison.parse_zoom(text) for text in values.zoom],
+            count=options.zooms,
+        )
+        return figures.comparison_figure(
+            scenes, gradients=options.gradients, width=width
+        )
+    image = read_image(options.input)
+    if options.kind == "gradient":
+        return figures.gradient_figure(image, width=width)
+    if not options.model:
+        raise InputError(f"Expected --model with --kind={options.kind}. Received: none")
+    weights = resolve(options.model).weights()
+    sharp = read_image(options.sharp) if options.sharp else None
+
     from egnet_tf import models
 
-    return models.load(weights)
+    loaded = models.load(weights)
+    if options.kind == "features":
+        return activations.draw_features(loaded, image, options.channels, width)
+    return activations.draw_ensemble(loaded, image, sharp, width)
 
 
 if __name__ == "__main__":

@@ -8,51 +8,51 @@ evaluations, curves from their training, images from `evaluate --save_images`.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf.cli import app
+from egnet_tf.cli import app, flags
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 
 POSITIONAL = "runs"
 
 
-def define_flags(values: flags.FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.DEFINE_list(
-        "runs",
-        None,
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the page holds."""
+
+    runs: tuple[str, ...] = option(
+        (),
         "Folders of runs, or output folders of evaluate. The name of this flag may be "
         "left out.",
-        flag_values=values,
     )
-    flags.DEFINE_string(
-        "output", "report.html", "The file to write.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "title", "EGNet-TF: report", "The heading of the page.", flag_values=values
-    )
-    flags.DEFINE_integer(
-        "images",
-        3,
-        "Number of images that are shown of each evaluation.",
-        lower_bound=0,
-        flag_values=values,
+    output: str = option("report.html", "The file to write.")
+    title: str = option("EGNet-TF: report", "The heading of the page.")
+    images: int = option(
+        3, "Number of images that are shown of each evaluation.", lower=0
     )
 
 
-def main(values: flags.FlagValues) -> None:
+def define_flags(values: FlagValues) -> None:
+    """Defines the flags of the command."""
+    flags.define(Options, values)
+
+
+def main(values: FlagValues) -> None:
     """Reads the runs and writes the page."""
     from egnet_tf.files import write_text
     from egnet_tf.paper.report_page import report_page
     from egnet_tf.paper.run_record import read_run
 
-    if not values.runs:
+    options = flags.read(Options, values)
+    if not options.runs:
         raise InputError("Expected --runs=folder,... Received: none")
-    runs = [read_run(Path(name)) for name in values.runs]
-    write_text(values.output, report_page(values.title, runs, values.images))
-    print(values.output)
+    runs = [read_run(Path(name)) for name in options.runs]
+    write_text(options.output, report_page(options.title, runs, options.images))
+    print(options.output)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,43 @@ estimator, kernels and samples are described in `egnet_tf.metrics.hsic`.
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 
-from egnet_tf.cli import app, dataset_flags
+from egnet_tf.cli import app, dataset_flags, flags
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 
 if TYPE_CHECKING:
     from egnet_tf.data import Pairs
     from egnet_tf.models import LoadedModel
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is measured."""
+
+    model: tuple[str, ...] = option(
+        (), "Folders of runs, or variants with shipped weights."
+    )
+    images: int = option(
+        0, "Number of images, the first ones of the dataset; 0 for all.", lower=0
+    )
+    crop: int = option(
+        256, "Side in pixels of the window that is cut out of each image.", lower=8
+    )
+    samples: int = option(
+        1000, "Number of positions that are drawn in each window.", lower=2
+    )
+    patch: int = option(
+        5, "Side in pixels of the patches around the positions, an odd number.", lower=1
+    )
+    output: str = option("", "A CSV file to write, with a row per image.")
 
 
 class ImageRow(NamedTuple):
@@ -43,89 +67,46 @@ class ModelRow(NamedTuple):
     sharp: float
 
 
-def define_flags(values: flags.FlagValues) -> None:
+def define_flags(values: FlagValues) -> None:
     """Defines the flags of the command."""
-    flags.DEFINE_list(
-        "model",
-        None,
-        "Folders of runs, or variants with shipped weights.",
-        required=True,
-        flag_values=values,
-    )
+    flags.define(Options, values)
     dataset_flags.define(values)
-    flags.DEFINE_integer(
-        "images",
-        0,
-        "Number of images, the first ones of the dataset; 0 for all.",
-        lower_bound=0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "crop",
-        256,
-        "Side in pixels of the window that is cut out of each image.",
-        lower_bound=8,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "samples",
-        1000,
-        "Number of positions that are drawn in each window.",
-        lower_bound=2,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "patch",
-        5,
-        "Side in pixels of the patches around the positions, an odd number.",
-        lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "output", None, "A CSV file to write, with a row per image.", flag_values=values
-    )
 
 
-def main(values: flags.FlagValues) -> None:
+def main(values: FlagValues) -> None:
     """Measures every model on the same windows and positions."""
     from egnet_tf.cli.table import aligned, write_csv
     from egnet_tf.inference.resolve import resolve
 
-    if values.patch % 2 == 0:
-        raise InputError(f"Expected an odd --patch. Received: {values.patch}")
+    options = flags.read(Options, values)
+    if not options.model or options.patch % 2 == 0:
+        raise InputError(
+            "Expected --model=run,... and an odd --patch. "
+            f"Received: {','.join(options.model) or 'no model'} and {options.patch}"
+        )
     pairs = dataset_flags.open_pairs(values)
-    weights = {model: resolve(model).weights() for model in values.model}
+    weights = {model: resolve(model).weights() for model in options.model}
 
     from tqdm import tqdm
 
     from egnet_tf import models
 
-    count = min(values.images or len(pairs), len(pairs))
-    sizes = values.crop, values.samples, values.patch
+    count = min(options.images or len(pairs), len(pairs))
     rows: list[ImageRow] = []
     table = []
     for model, folder in weights.items():
-        measured = measure(
-            models.load(folder), model, pairs, count, values.seed, *sizes
-        )
+        measured = measure(models.load(folder), model, pairs, values.seed, options)
         found = list(tqdm(measured, model, count, unit="image"))
         rows += found
         ratio = statistics.fmean(row.ratio for row in found)
         table.append(ModelRow(model, count, 1, ratio))
     print(aligned(table))
-    if values.output:
-        write_csv(values.output, rows)
+    if options.output:
+        write_csv(options.output, rows)
 
 
 def measure(
-    loaded: LoadedModel,
-    name: str,
-    pairs: Pairs,
-    count: int,
-    seed: int,
-    crop: int = 256,
-    samples: int = 1000,
-    patch: int = 5,
+    loaded: LoadedModel, name: str, pairs: Pairs, seed: int, options: Options
 ) -> Iterator[ImageRow]:
     """Measures a model on one window of each image.
 
@@ -133,11 +114,8 @@ def measure(
         loaded: the model.
         name: of the model in the rows.
         pairs: the images.
-        count: how many of them.
         seed: of the windows and the positions.
-        crop: side of the windows in pixels.
-        samples: positions in each window.
-        patch: odd side of the patches around them in pixels.
+        options: see `Options`.
 
     Raises:
         InputError: the network does not take such windows, or they have too few
@@ -147,13 +125,14 @@ def measure(
     from egnet_tf.metrics.hsic import dependence_on_images
     from egnet_tf.models import last_features
 
+    crop, samples, patch = options.crop, options.samples, options.patch
     if crop % loaded.size_multiple:
         raise InputError(
             f"Expected --crop to be a multiple of {loaded.size_multiple} for {name}. "
             f"Received: {crop}"
         )
     network = last_features(loaded.network)
-    for index in range(count):
+    for index in range(min(options.images or len(pairs), len(pairs))):
         rng = np.random.default_rng([seed, index])
         blurry, sharp = pairs.crop(index, crop, rng)
         features = network(to_float(blurry)[None], training=False)[0].numpy()

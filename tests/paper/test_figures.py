@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from egnet_tf import models
+from egnet_tf import models, visualization
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.visualization import visible_gradient_map
@@ -116,6 +116,7 @@ def test_a_missing_image_is_reported_without_tensorflow(tmp_path):
 
 def test_without_matplotlib_the_extra_is_named(scenes, monkeypatch):
     monkeypatch.delitem(sys.modules, "egnet_tf.visualization.figures")
+    monkeypatch.delattr(visualization, "figures")
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     photo = scenes / "blurry" / "a.png"
     done = call(FIGURES, f"--input={photo}", f"--output={scenes / 'x.png'}")
