@@ -23,7 +23,9 @@ _DRAWN = ("queries", "keys", "values", "upstream")
 class Options:
     """What to measure."""
 
-    positions: int = option(14_400, "Number of queries, and of keys.", lower=1)
+    positions: int = option(
+        14_400, "Number of queries, and of keys: a quarter of 1280x720.", lower=1
+    )
     channels: int = option(192, "Channels of queries, keys and values.", lower=1)
     block: int = option(1024, "Number of queries in a block.", lower=1)
     repetitions: int = option(5, "Number of timed runs.", lower=1)
@@ -58,26 +60,8 @@ class AttentionCost(NamedTuple):
 
 
 def measure(options: Options) -> list[AttentionCost]:
-    """Measures what the options say; a row for each."""
-    return measure_attention(
-        options.positions, options.channels, options.block, options.repetitions
-    )
-
-
-def measure_attention(
-    positions: int = 14_400,
-    channels: int = 192,
-    block: int = 1024,
-    repetitions: int = 3,
-) -> list[AttentionCost]:
-    """Measures the plain form and the blocks; a row for each.
-
-    Args:
-        positions: number of queries, and of keys; 14,400 are a quarter of 1280 x 720.
-        channels: of queries, keys and values.
-        block: number of queries in a block.
-        repetitions: number of timed computations of each form.
-    """
+    """Measures the plain form and the blocks; a row for each."""
+    positions, channels, block = options.positions, options.channels, options.block
     sizes = {"plain": None, f"blocks of {block}": block}
     peaks = {
         form: peak_memory(_compute, positions, channels, size) / 1e6
@@ -86,7 +70,7 @@ def measure_attention(
     functions = {
         form: _attention(positions, channels, size) for form, size in sizes.items()
     }
-    times = time_in_turns(functions, repetitions)
+    times = time_in_turns(functions, options.repetitions)
     plain_value, *plain_gradients = functions["plain"]()
     rows = []
     for form, function in functions.items():

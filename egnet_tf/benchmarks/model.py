@@ -6,7 +6,6 @@ python -m egnet_tf.benchmarks model --variants=egnet,mprnet --sizes=256,720x1280
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from egnet_tf.benchmarks.memory import peak_memory
@@ -63,7 +62,11 @@ class ModelCost(NamedTuple):
 
 
 def measure(options: Options) -> list[ModelCost]:
-    """Measures what the options say; a row for each."""
+    """Measures networks; a row for each size and precision.
+
+    Raises:
+        InputError: there is no such variant, or it does not take such images.
+    """
     sizes = [parse_size(size) for size in options.sizes]
     from egnet_tf.models.variants import variant
 
@@ -73,42 +76,24 @@ def measure(options: Options) -> list[ModelCost]:
         row
         for name in options.variants
         for size in sizes
-        for row in measure_model(
-            name, size, options.precision, options.jit_compile, options.repetitions
-        )
+        for row in _measure(name, size, options)
     ]
 
 
-def measure_model(
-    variant: str,
-    size: Size,
-    precisions: Sequence[str] = PRECISIONS,
-    jit_compile: bool = False,
-    repetitions: int = 5,
-) -> list[ModelCost]:
-    """Measures one network on one image, in each precision; a row for each.
-
-    Args:
-        variant: its name.
-        size: of the image.
-        precisions: "float32" and "mixed_bfloat16"; timed in turns.
-        jit_compile: compile with XLA.
-        repetitions: number of timed forward passes in each precision.
-
-    Raises:
-        InputError: no such variant, or a size that it does not take.
-    """
+def _measure(variant: str, size: Size, options: Options) -> list[ModelCost]:
+    """Measures one network on one image, in each precision in turns."""
     from egnet_tf.models import build_ensemble, multiply_adds
 
-    networks = {name: build_for(variant, size, name) for name in precisions}
+    networks = {name: build_for(variant, size, name) for name in options.precision}
     first, *_ = networks.values()
     parameters = first.count_params()
     ensemble = build_ensemble(variant).count_params()
     static = build_for(variant, size, attention_block=None)
     cost = multiply_adds(static, *size) / 1e9
+    jit = options.jit_compile
     times = time_in_turns(
-        {name: forward(net, size, jit_compile) for name, net in networks.items()},
-        repetitions,
+        {name: forward(net, size, jit) for name, net in networks.items()},
+        options.repetitions,
     )
     return [
         ModelCost(
@@ -119,9 +104,9 @@ def measure_model(
             parameters + ensemble,
             cost,
             *times[name],
-            peak_memory(_build_and_run, variant, size, name, jit_compile) / 1e6,
+            peak_memory(_build_and_run, variant, size, name, jit) / 1e6,
         )
-        for name in precisions
+        for name in options.precision
     ]
 
 

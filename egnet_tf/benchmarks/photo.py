@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,28 +56,16 @@ class PhotoCost(NamedTuple):
 
 
 def measure(options: Options) -> list[PhotoCost]:
-    """Measures what the options say; a row for each."""
-    limit = int(options.memory_limit * 2**30)
-    return measure_photo(options.model, options.megapixels, limit)
-
-
-def measure_photo(
-    model: str, megapixels: Sequence[float], memory_limit: int
-) -> list[PhotoCost]:
     """Measures photos of several sizes, 4:3, each in a process of its own.
 
-    Args:
-        model: what `egnet_tf.load` takes.
-        megapixels: sizes of the photos.
-        memory_limit: see `Restorer`, in bytes.
-
     Raises:
-        InputError: no such model, or a limit too small for it.
+        InputError: there is no such model, or the limit is too small for it.
     """
-    restorer = load(model, memory_limit=memory_limit)
+    limit = int(options.memory_limit * 2**30)
+    restorer = load(options.model, memory_limit=limit)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for count in megapixels:
+        for count in options.megapixels:
             if count <= 0:
                 raise InputError(f"Expected megapixels above 0. Received: {count}")
             width = round(math.sqrt(count * 1e6 * 4 / 3))
@@ -86,7 +73,7 @@ def measure_photo(
             plan = restorer.plan(*size)
             photo = Path(folder) / "photo.jpg"
             _make_photo(photo, size)
-            peak = peak_memory(_deblur, model, photo, memory_limit)
+            peak = peak_memory(_deblur, options.model, photo, limit)
             rows.append(
                 PhotoCost(
                     count,

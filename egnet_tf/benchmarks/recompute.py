@@ -58,7 +58,11 @@ class StepCost(NamedTuple):
 
 
 def measure(options: Options) -> list[StepCost]:
-    """Measures what the options say; a row for each."""
+    """Measures training steps; two rows for each variant, size and precision.
+
+    Raises:
+        InputError: there is no such variant, or it does not take such images.
+    """
     sizes = [parse_size(size) for size in options.sizes]
     from egnet_tf.models.variants import variant
 
@@ -69,24 +73,14 @@ def measure(options: Options) -> list[StepCost]:
         for name in options.variants
         for size in sizes
         for precision in options.precision
-        for row in measure_recompute(name, size, precision, options.repetitions)
+        for row in _measure(name, size, precision, options.repetitions)
     ]
 
 
-def measure_recompute(
-    variant: str, size: Size, precision: str = "float32", repetitions: int = 3
+def _measure(
+    variant: str, size: Size, precision: str, repetitions: int
 ) -> list[StepCost]:
-    """Measures training steps of one variant; a row without, a row with recomputation.
-
-    Args:
-        variant: its name.
-        size: of the crop.
-        precision: "float32" or "mixed_bfloat16".
-        repetitions: number of timed steps of each kind.
-
-    Raises:
-        InputError: no such variant, or a size that it does not take.
-    """
+    """Measures steps of one variant; a row without, a row with recomputation."""
     kinds = {"no": False, "yes": True}
     peaks = {
         kind: peak_memory(_build_and_train, variant, size, precision, recompute) / 1e6

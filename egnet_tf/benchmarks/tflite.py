@@ -60,29 +60,17 @@ class FileCost(NamedTuple):
 
 
 def measure(options: Options) -> list[FileCost]:
-    """Measures what the options say; a row for each."""
-    files = find_files(options.files)
-    return measure_files(options.model, files, options.repetitions)
-
-
-def measure_files(
-    model: str, files: Sequence[Path], repetitions: int = 10
-) -> list[FileCost]:
     """Times files of one tile size and their Keras model in turns; a row for each.
 
     LiteRT runs through its default delegate on all cores, ONNX by onnxruntime on the
-    CPU, Keras in a compiled graph.
-
-    Args:
-        model: a run's folder, or a variant with shipped weights.
-        files: .tflite or .onnx files of that model, restoring a tile once. Those of
-            any size are given tiles of the others' size, 256 if there are no others.
-        repetitions: number of timed runs of each.
+    CPU, Keras in a compiled graph. Files of any size are given tiles of the others'
+    size, or of 256 pixels if there are no others.
 
     Raises:
-        InputError: no such model or file, or files of different tiles.
+        InputError: there is no such model or file, or the files' tiles differ.
     """
-    weights = resolve(model).weights()
+    files = find_files(options.files)
+    weights = resolve(options.model).weights()
     from egnet_tf import models
 
     runners = {path.name: load(path).runner for path in files}
@@ -99,7 +87,7 @@ def measure_files(
         _KERAS: forward(network, Size(tile, tile)),
         **{name: lambda r=runner: r(image) for name, runner in runners.items()},
     }
-    times = time_in_turns(functions, repetitions)
+    times = time_in_turns(functions, options.repetitions)
     peaks = {
         _KERAS: peak_memory(_restore_with_keras, weights, tile),
         **{path.name: peak_memory(_restore_with_file, path, tile) for path in files},

@@ -72,7 +72,9 @@ def test_recompute_compares_steps_without_and_with(monkeypatch):
 
     monkeypatch.setattr(recompute, "peak_memory", peak_memory)
     monkeypatch.setattr(recompute, "time_in_turns", time_in_turns)
-    without, with_it = recompute.measure_recompute(TINY, SIZE)
+    without, with_it = recompute.measure(
+        recompute.Options(variants=(TINY,), sizes=("16x24",), repetitions=3)
+    )
     assert asked == [(TINY, (16, 24), "float32", flag) for flag in (False, True)]
     assert without == (TINY, "16x24", "no", 12.0, 1.0, 4.0, 1.0)
     assert with_it == (TINY, "16x24", "yes", 3.0, 0.25, 6.0, 1.5)

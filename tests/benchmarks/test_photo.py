@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,6 +7,8 @@ from PIL import Image
 from egnet_tf.benchmarks import photo
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
+
+OPTIONS = photo.Options("any", megapixels=(0.02, 0.3), memory_limit=0.1)
 
 
 class Darkening:
@@ -16,11 +20,11 @@ class Darkening:
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Runs the work here instead of in a process of its own; keeps the results."""
+    """Runs functions here instead of in a process of its own; keeps the results."""
     restored = []
 
-    def run(work, model, path, limit):
-        work(model, path, limit)
+    def run(function, model, path, limit):
+        function(model, path, limit)
         with (
             Image.open(path) as before,
             Image.open(path.parent / "restored.jpg") as img,
@@ -38,7 +42,7 @@ def measured(monkeypatch):
 
 
 def test_photos_of_several_sizes_are_restored(measured):
-    rows = photo.measure_photo("any", [0.02, 0.3], 100_000_000)
+    rows = photo.measure(OPTIONS)
     assert [row.size for row in rows] == ["122x163", "474x632"]
     assert [row.tiles for row in rows] == [1, 6]
     assert rows[1].pixel_megabytes == pytest.approx(0.3 * 3, rel=0.01)
@@ -50,4 +54,4 @@ def test_photos_of_several_sizes_are_restored(measured):
 
 def test_a_photo_of_nothing_is_refused(measured):
     with pytest.raises(InputError, match="Received: 0"):
-        photo.measure_photo("any", [0], 100_000_000)
+        photo.measure(dataclasses.replace(OPTIONS, megapixels=(0.0,)))

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from egnet_tf import models
-from egnet_tf.benchmarks.tflite import find_files, measure_files
+from egnet_tf.benchmarks.tflite import Options, find_files, measure
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from export.checks.parity import Tolerance
@@ -142,7 +142,7 @@ def test_bytes_are_refused_in_other_modes_than_int8(source, tmp_path):
 def test_benchmark_has_a_row_for_keras_and_each_file(exports, device_model, tmp_path):
     models.save(tmp_path / "run" / "weights", device_model)
     path = exports["int8"].path
-    keras, file = measure_files(str(tmp_path / "run"), [path], repetitions=2)
+    keras, file = measure(Options(str(tmp_path / "run"), (str(path),), repetitions=2))
     assert (keras.file, keras.times_keras) == ("Keras", 1.0)
     assert (file.file, file.tile) == (path.name, TILE)
     assert file.megabytes == path.stat().st_size / 1e6
