@@ -31,9 +31,9 @@ demo: $(VENV)/installed
 	phone=$(RUN)/export/quickstart_float16.tflite; \
 	set -x; \
 	$(BIN)/python -m egnet_tf.deblur --model=$(RUN) \
-	  --input="$$blurry" --output=$(RUN)/deblurred.png; \
+	  --input="$$blurry" --output=$(RUN)/deblurred.png --overwrite; \
 	$(BIN)/python -m egnet_tf.deblur --model="$$phone" \
-	  --input="$$blurry" --output=$(RUN)/deblurred_phone.png
+	  --input="$$blurry" --output=$(RUN)/deblurred_phone.png --overwrite
 	@echo
 	@echo "Done. Look at:"
 	@echo "  $(RUN)/compare.png                blurry, restored and sharp, side by side"
