@@ -50,7 +50,10 @@ def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
                 f"Received: {len(names)}"
             )
         return list(names)
-    ranked = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
+    ranked = sorted(
+        names,
+        key=lambda name: (zlib.crc32(name.encode("utf-8", "surrogateescape")), name),
+    )
     held_out = set(ranked[: -(-len(names) // _SHARE)])
     return [name for name in names if (name in held_out) == (split == "test")]
 

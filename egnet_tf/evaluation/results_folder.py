@@ -131,7 +131,8 @@ class EvaluationFolder:
 
     def append(self, row: Row) -> None:
         """Adds a row and waits until it is on the disk."""
-        with open(self._table, "a", encoding="utf-8", newline="") as file:
+        # Names that are not UTF-8 as `write_text` writes them.
+        with open(self._table, "a", -1, "utf-8", "backslashreplace", "") as file:
             csv.writer(file, lineterminator="\n").writerow(_cells(row))
             file.flush()
             os.fsync(file.fileno())
@@ -140,8 +141,8 @@ class EvaluationFolder:
     def sort(self, names: Iterable[str]) -> list[Row]:
         """Rewrites the table in the order of `names`, which it returns.
 
-        Rows come in the order in which the scoring finished; a finished table
-        should not depend on that. Names without a row are left out.
+        An image that could not be scored at first comes after the others; a finished
+        table should not tell. Names without a row are left out.
         """
         rows = [self.rows[name] for name in names if name in self.rows]
         self._write_rows(rows)

@@ -51,7 +51,7 @@ class CameraMotionPairs(Pairs):
 
     def read(self, index: int) -> Pair:
         """The whole photograph under one motion; see the class."""
-        name = zlib.crc32(self.names[index].encode())
+        name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 4, name))
         sharp = self._cache.read(self._paths[index])
         blurry = blur(sharp.astype(np.float32), random_pan(rng))

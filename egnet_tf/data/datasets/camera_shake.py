@@ -90,7 +90,7 @@ class CameraShakePairs(Pairs):
 
     def read(self, index: int) -> Pair:
         """The whole photograph, blurry and sharp; see the class."""
-        name = zlib.crc32(self.names[index].encode())
+        name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 2, name))
         sharp = self._cache.read(self._paths[index])
         kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
