@@ -3,9 +3,12 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.slow
 def test_egn_in_your_network_learns():
     found = runpy.run_path(str(EXAMPLES / "egn_in_your_network.py"))
     losses = found["history"].history["loss"]

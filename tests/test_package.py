@@ -19,6 +19,7 @@ def run_python(code, **environment):
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
+@pytest.mark.process
 def test_importing_is_light_and_chooses_the_backend():
     done = run_python(
         "import os, sys, egnet_tf\n"
@@ -56,6 +57,7 @@ def test_lazy_names_are_those_that_type_checkers_see(package):
         assert not inspect.ismodule(getattr(module, name))
 
 
+@pytest.mark.process
 def test_configs_variants_and_losses_need_no_tensorflow():
     done = run_python(
         "import sys\n"
@@ -80,6 +82,7 @@ IMPORTED = (
 )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "settings",
     [
@@ -96,6 +99,8 @@ def test_keras_imported_before_with_other_settings_is_refused(settings):
     assert last.endswith(f"Received: {', '.join(settings)}")
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_settings_of_the_package_win_over_those_of_the_user(tmp_path):
     settings = {
         "backend": "jax",

@@ -1,16 +1,17 @@
 """The Enhanced Gradient Network (EGN), section 3.1 and Figure 2 of the paper.
 
-    image -> gradient map (Eq. 15) -> conv, to the features' resolution
-                                        |
-    encoder --- features ---+--- concatenate -> conv -> EGM x num_modules -> conv
-                            |                                                 |
-    decoder <--------------(+)<-----------------------------------------------+
+    image --> gradient map (Eq. 15) --> conv, to the features' resolution
+                                         |
+                                         v
+    encoder --> features --+--> concatenate --> conv --> num_modules EGMs --> conv
+                           |                                                    |
+    decoder <------------- + <--------------------------------------------------+
 
-    EGM:   -> RCA -> RSA -> PA ->     each begins with y = conv(ReLU(conv(x)))
+    EGM: --> RCA --> RSA --> PA -->        each begins with y = conv(ReLU(conv(x)))
 
-    RCA    x + y * conv(ReLU(conv(average of y over positions)))           Eq. 2-3
-    RSA    x + y * sigmoid(conv(average, maximum of y over channels))      Eq. 4
-    PA     L4(softmax(q k) v),  q, k, v = L1, L2, L3(conv(y))              Eq. 5-9
+    RCA    x + y * conv(ReLU(conv(mean of y over positions)))                Eq. 2-3
+    RSA    x + y * sigmoid(conv(mean and maximum of y over channels))        Eq. 4
+    PA     L4(softmax(q k) v),  q, k, v = L1, L2, L3 of conv(y)              Eq. 5-9
 
 What the paper leaves open and what we decided: docs/paper.md.
 """

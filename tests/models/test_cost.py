@@ -27,6 +27,7 @@ def test_egnet_has_the_paper_s_size(egnet):
     assert parameters == pytest.approx(26.60e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_egn_costs_little(egnet, mprnet):
     # The paper's run time grows from 0.217 s to 0.231 s, by 6.5 %.
     plain = multiply_adds(mprnet, 256, 256)
@@ -79,6 +80,7 @@ def test_position_attention_equals_arithmetic_by_hand():
         multiply_adds(position_attention(block=7), 6, 8)
 
 
+@pytest.mark.slow
 def test_layout_costs_nothing():
     # 64 x 96 pixels: patches of the hierarchy, in one call or each alone.
     counts = {

@@ -57,6 +57,7 @@ def test_patches_apart_are_the_same_network(network, image):
     assert_same(apart(image), network(image), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_survives_cloning_and_keras_files(network, image, tmp_path):
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
@@ -74,6 +75,7 @@ def values_and_gradients(network, image):
     return [value, *tape.gradient(value, network.trainable_variables)]
 
 
+@pytest.mark.slow
 def test_recomputing_changes_neither_values_nor_gradients(network, image):
     forgetful = build("egnet_testing", recompute=True)
     forgetful.set_weights(network.get_weights())
@@ -85,6 +87,7 @@ def test_recomputing_changes_neither_values_nor_gradients(network, image):
             np.testing.assert_allclose(a / scale, b / scale, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights():
     def weights(seed):
         keras.utils.set_random_seed(seed)
@@ -95,6 +98,7 @@ def test_the_same_seed_gives_the_same_weights():
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [{}, {"stack_patches": False, "recompute": True}])
 def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_precision):
     mixed = build("egnet_testing", **layout)

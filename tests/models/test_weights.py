@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -28,10 +29,16 @@ def trained(randomise):
     )
 
 
+@pytest.fixture(scope="module")
+def saved(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "weights"
+    save(folder, trained)
+    return folder
+
+
 @pytest.fixture
-def folder(trained, tmp_path):
-    save(tmp_path / "weights", trained)
-    return tmp_path / "weights"
+def folder(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "weights")
 
 
 @pytest.fixture(scope="module")
