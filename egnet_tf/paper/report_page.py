@@ -23,7 +23,6 @@ from egnet_tf.paper.run_record import RunRecord, chosen_images
 _MOST_WIDTH = 1200
 _QUALITY = 88
 
-
 _COLUMNS = ("method", "PSNR (dB)", "SSIM", "images")
 
 

@@ -112,7 +112,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("import_torch --checkpoint=broken.jpg --run=x", "egnet-tf[torch]"),
         ("benchmarks photo --model=none", "Received: none"),
         ("paper.table5 --model=egnet_mobile --dataset=coco", "Received: coco"),
-        ("paper.figures --kind=x", "--kind=x"),
+        ("paper.figures --kind=x", "for --kind. Received: x"),
         ("paper.ablations none.flags --output=x", "none.flags"),
         ("paper.report none", "Received: none"),
         ("export.tflite --model=none --output=x", "Received: none"),
