@@ -7,9 +7,11 @@ from PIL import Image
 
 from egnet_tf import models
 from egnet_tf.data import open_pairs
+from egnet_tf.images.convert import reflect_pad, to_float, to_uint8
 from egnet_tf.inference.branches import PAPER_BRANCHES
 from export.checks.images import calibration_crops, check_pairs
 from export.checks.source import Source
+from helpers import random_image
 
 TILE = 64
 
@@ -42,14 +44,6 @@ def device_model():
 
 
 @pytest.fixture(scope="session")
-def run(testing_model, tmp_path_factory):
-    """The folder of a run with the tests' network."""
-    folder = tmp_path_factory.mktemp("runs") / "testing"
-    models.save(folder / "weights", testing_model)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def source(device_model, pairs):
     """The device's network, without its self-ensemble."""
     return Source("runs/testing", device_model, ("whole",), pairs, "samples test")
@@ -64,7 +58,7 @@ def crops():
 @pytest.fixture(scope="session")
 def blurry(pairs):
     """The blurry windows as a network takes them: float32 (1, 64, 64, 3)."""
-    return [pair.blurry[None].astype(np.float32) / 255 for pair in pairs]
+    return [to_float(pair.blurry)[None] for pair in pairs]
 
 
 @pytest.fixture(scope="session")
@@ -78,14 +72,13 @@ def version(device_model, pairs, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def image():
-    rng = np.random.default_rng(0)
-    small = Image.fromarray(rng.integers(0, 256, (5, 6, 3), np.uint8))
+    small = Image.fromarray(random_image((5, 6, 3)))
     return np.asarray(small.resize((61, 47), Image.Resampling.BICUBIC))
 
 
 @pytest.fixture(scope="session")
 def expected(device_model, image):
     """What the network itself makes of the image, as levels."""
-    batch = np.pad(image, [(0, 17), (0, 3), (0, 0)], "reflect")[None] / np.float32(255)
+    batch = reflect_pad(to_float(image), 17, 3)[None]
     restored = np.asarray(models.finest(device_model.network(batch)))[0, :47, :61]
-    return np.rint(255 * np.clip(restored, 0, 1)).astype(int)
+    return to_uint8(restored).astype(int)
