@@ -7,18 +7,22 @@ import pytest
 from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.errors import InputError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="tells no peak")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="tells no peak"),
+    pytest.mark.slow,
+    pytest.mark.process,
+]
 
-# Work in another process must be importable there, and this file is not.
+# What runs in another process must be importable there, and this file is not.
 ONES = np.ones
 
 
-def test_counts_what_the_work_takes_and_nothing_before():
-    # A process's own largest use until now must not hide what the work takes.
+def test_peak_memory_counts_what_the_function_takes_and_nothing_before():
+    # A process's own largest use until now must not hide what the function takes.
     np.ones(150_000_000, np.uint8)
     assert peak_memory(ONES, 100_000_000, np.uint8) == pytest.approx(1e8, rel=0.1)
 
 
-def test_says_when_the_system_ended_the_work():
+def test_peak_memory_says_when_the_system_ended_the_process():
     with pytest.raises(InputError, match=r"Expected enough memory.*Received: _exit"):
         peak_memory(os._exit, 9)

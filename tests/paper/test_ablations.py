@@ -2,12 +2,16 @@
 
 import csv
 
+import pytest
+
 from egnet_tf.paper.run_record import read_run
-from tests.helpers import ROOT, command
+from tests.helpers import ROOT, call, command
 
 ABLATIONS = "egnet_tf.paper.ablations"
 
 
+@pytest.mark.slow
+@pytest.mark.process
 def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
     good = ROOT / "configs" / "ablations" / "table4_without_egn.flags"
     bad = tmp_path / "my_row.flags"
@@ -45,8 +49,9 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
 
 
 def test_mistakes_are_one_line_before_anything_is_trained(tmp_path):
-    (tmp_path / "wrong.flags").write_text("--nmae=x\n")
-    done = command(ABLATIONS, "wrong.flags", "--output=out", cwd=tmp_path)
+    wrong = tmp_path / "wrong.flags"
+    wrong.write_text("--nmae=x\n")
+    done = call(ABLATIONS, wrong, f"--output={tmp_path / 'out'}")
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected a flag file of training")
     assert done.stderr.count("\n") == 1

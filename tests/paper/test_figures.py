@@ -11,7 +11,7 @@ from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.visualization import visible_gradient_map
 from egnet_tf.visualization.gradient import visible_laplacian
-from tests.helpers import call, command
+from tests.helpers import call
 
 FIGURES = "egnet_tf.paper.figures"
 
@@ -72,6 +72,7 @@ def test_a_folder_with_commas_and_equals_signs_is_a_method(scenes):
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_features_and_ensemble_weights_of_a_run(scenes):
     common = (f"--model={scenes / 'run'}", f"--input={scenes / 'blurry' / 'a.png'}")
     for kind in ("features", "ensemble"):
@@ -97,21 +98,13 @@ def test_mistakes_are_one_line(scenes):
         ("--kind=comparison", photo, output, "--method=x=none"): "Expected a file or",
         ("--kind=ensemble", photo, output): "Expected --model with --kind=ensemble",
         (photo, f"--output={scenes / 'out.doc'}"): "Expected a file named",
+        ("--input=no.jpg", output): "Expected a readable image. Received: no.jpg",
     }.items():
         done = call(FIGURES, *words)
         assert done.returncode == 1
         assert done.stderr.startswith(f"error: {expected}")
         assert done.stderr.count("\n") == 1
     assert not (scenes / "out.png").exists()
-
-
-def test_a_missing_image_is_reported_without_tensorflow(tmp_path):
-    done = command(
-        FIGURES, f"--input={tmp_path / 'no.jpg'}", f"--output={tmp_path / 'x.png'}"
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: Expected ")
-    assert done.stderr.count("\n") == 1
 
 
 def test_without_matplotlib_the_extra_is_named(scenes, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from egnet_tf.evaluation import EvaluationFolder, Row, summarize
 from egnet_tf.metrics import PROTOCOLS, Score
-from tests.helpers import call, command
+from tests.helpers import call
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def test_a_report_is_one_file(folder):
 
 
 @pytest.mark.parametrize("module", ["table1", "report"])
-def test_a_mistake_is_one_line_without_tensorflow(module, tmp_path):
-    done = command(f"egnet_tf.paper.{module}", "runs/none", cwd=tmp_path)
+def test_a_mistake_is_one_line(module):
+    done = call(f"egnet_tf.paper.{module}", "runs/none")
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected ") and done.stderr.count("\n") == 1
 
