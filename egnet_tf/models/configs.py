@@ -61,40 +61,32 @@ class Config:
         """Makes the config of a JSON object; absent keys take their defaults.
 
         Raises:
-            InputError: no object, keys that do not belong here, keys without a default
-                that are missing, or values as above.
+            InputError: see `check_keys`; or values as above.
         """
-        checked_keys(cls, values)
+        cls.check_keys(values)
         return cls(**values)
 
+    @classmethod
+    def check_keys(cls, values: Any) -> None:
+        """Checks that a value read from JSON is an object with the keys of the fields.
 
-def checked_keys(cls: type, values: Any, extra: Sequence[str] = ()) -> None:
-    """Checks that a JSON object has the keys of a dataclass.
-
-    Args:
-        cls: the dataclass.
-        values: what was read.
-        extra: keys beside its fields, required as well.
-
-    Raises:
-        InputError: it is no object, has other keys, or lacks one without a default.
-    """
-    if not isinstance(values, dict):
-        raise InputError(
-            f"Expected a JSON object for {cls.__name__}. Received: {values!r:.60}"
-        )
-    fields = dataclasses.fields(cls)
-    required = [f.name for f in fields if f.default is dataclasses.MISSING]
-    for name in (*extra, *required):
-        if name not in values:
-            raise InputError(f"Expected {cls.__name__}.{name}. Received: none")
-    allowed = [*extra, *(field.name for field in fields)]
-    for name in values:
-        if name not in allowed:
+        Raises:
+            InputError: it is no object, has other keys, or lacks one without a default.
+        """
+        if not isinstance(values, dict):
             raise InputError(
-                f"Expected {cls.__name__} of {', '.join(allowed)}. "
-                f"Received: {name!r:.60}"
+                f"Expected a JSON object for {cls.__name__}. Received: {values!r:.60}"
             )
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for name, field in fields.items():
+            if field.default is dataclasses.MISSING and name not in values:
+                raise InputError(f"Expected {cls.__name__}.{name}. Received: none")
+        for name in values:
+            if name not in fields:
+                raise InputError(
+                    f"Expected {cls.__name__} of {', '.join(fields)}. "
+                    f"Received: {name!r:.60}"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,8 +145,8 @@ class MPRNetConfig(BackboneConfig):
     num_features: int = number(1, 1024, 96)
     unet_features: int = number(0, 1024, 48)
     orsnet_features: int = number(0, 1024, 32)
-    num_cabs: int = number(1, 64, 8)
-    num_level_cabs: int = number(1, 64, 2)
+    num_cabs: int = number(1, 32, 8)
+    num_level_cabs: int = number(1, 32, 2)
     reduction: int = number(1, 1024, 4)
     stem_stride: int = number(1, 16, 1)
     activation: str = _choice(ACTIVATIONS, "prelu")
@@ -248,7 +240,7 @@ class EGNConfig(Config):
     """
 
     filters: int = number(1, 1024)
-    num_modules: int = number(1, 64)
+    num_modules: int = number(1, 32)
     input: str = _choice(INPUTS, "gradient")
     implicit_stddev: float = number(0.0, 100.0, 0.02)
     attention: bool = True

@@ -18,7 +18,6 @@ from egnet_tf.models.configs import (
     EGNConfig,
     MIMOUNetConfig,
     MPRNetConfig,
-    checked_keys,
     number,
 )
 
@@ -65,7 +64,7 @@ class Variant(Config):
             InputError: unknown or missing keys, values of another type or out of
                 range; nothing has been built yet.
         """
-        checked_keys(cls, values)
+        cls.check_keys(values)
         backbone, egn = values["backbone"], values.get("egn")
         name = backbone.get("name") if isinstance(backbone, dict) else None
         if not isinstance(name, str) or name not in BACKBONES:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import read_json, replacing, write_json
-from egnet_tf.models.configs import Config, checked_keys, number
+from egnet_tf.models.configs import Config, number
 from egnet_tf.models.variants import Variant
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Description(Config):
         Raises:
             InputError: see `Variant.from_json`.
         """
-        checked_keys(cls, values)
+        cls.check_keys(values)
         branches = values.get("branches", [])
         if (
             not isinstance(branches, list)

@@ -160,10 +160,10 @@ DESCRIPTIONS = {
         "ensemble_features .* Received: 1000000000.0",
     ),
     "a huge network": (
-        edit_backbone(num_features=1024, num_cabs=64),
+        edit_backbone(num_features=1024, num_cabs=32),
         r"at least [\d,]+ weights .* Received: .* bytes",
     ),
-    "a deep network": (edit_backbone(num_cabs=10**9), "num_cabs .* to 64. Received: 1"),
+    "a deep network": (edit_backbone(num_cabs=10**9), "num_cabs .* to 32. Received: 1"),
     "a crop of text": (edit(crop="48"), "crop of type int .* Received: '48'"),
     "no crop": (edit(crop=0), "crop of type int from 1 .* Received: 0"),
     "a number of branches": (edit(branches=2), "branches .* Received: 2"),
