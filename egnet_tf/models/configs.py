@@ -1,6 +1,6 @@
 """The hyper-parameters that a network's weights depend on.
 
-One frozen dataclass a backbone, and one for EGN: pure data, importable without
+One frozen dataclass per backbone, and one for EGN: pure data, importable without
 TensorFlow, written to and read from `model.json`. How the graph is laid out is not
 among them, see `egnet_tf.models.layout`.
 """
@@ -186,7 +186,7 @@ class DMPHNConfig(BackboneConfig):
 
     @property
     def fewest_parameters(self) -> int:
-        # Four levels of encoder and decoder, with two residual blocks a scale.
+        # Four levels of encoder and decoder, with two residual blocks per scale.
         return 4 * 2 * 2 * 18 * (1 + 4 + 16) * self.num_features**2
 
 

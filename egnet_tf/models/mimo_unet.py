@@ -89,7 +89,7 @@ def mimo_unet(
     fused1 = _fuse([fine, double(middle), double(raised)], widths[0], "aff1")
     fused2 = _fuse([_halve("fine_half")(fine), middle, raised], widths[1], "aff2")
 
-    # === Decoders, coarse to fine: a stage each ===
+    # === Decoders, coarse to fine: one stage each ===
     x = blocks(coarse, "stage1")
     stage1 = _restore(x, quarter, "stage1")
     x = doubling_convolution(widths[1], "stage2_up", "relu")(x)
