@@ -12,6 +12,7 @@ from absl.flags import FlagValues
 from egnet_tf import models
 from egnet_tf.cli import dataset_flags, flags
 from egnet_tf.errors import InputError
+from egnet_tf.inference.branches import BRANCH_NAMES, checked_branches
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.options import option
 from export.checks.images import check_pairs
@@ -42,6 +43,7 @@ class BranchOptions(ExportOptions):
         "The branches of the self-ensemble, fused inside the file; an empty list is "
         "for those that it was trained for. half,whole,quarters takes 2.25 times as "
         "long as whole.",
+        choices=BRANCH_NAMES,
     )
 
 
@@ -103,9 +105,6 @@ def open_source(
     weights = resolve(options.model).weights()
     pairs = dataset_flags.open_pairs(values)
     windows = check_pairs(pairs, size, limit or options.checked)
-    # Imported after these checks, because TensorFlow takes seconds.
-    from egnet_tf.inference.branches import checked_branches
-
     loaded = models.load(weights)
     branches = checked_branches(branches or loaded.branches or ("whole",))
     return Source(options.model, loaded, branches, windows, dataset_flags.title(values))

@@ -11,16 +11,19 @@ A branch applies a transform to the image, and its inverse to the network's outp
 
 The first three are the paper's (section 3.2). The others are those of the geometric
 self-ensemble that keep height and width.
+
+TensorFlow loads when a branch is applied: names are checked without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
-
-import tensorflow as tf
+from typing import TYPE_CHECKING, NamedTuple
 
 from egnet_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Branch(NamedTuple):
@@ -36,10 +39,14 @@ class Branch(NamedTuple):
 
 
 def _halve(image: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     return tf.nn.avg_pool2d(image, ksize=2, strides=2, padding="VALID")
 
 
 def _double(restored: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     height, width = restored.shape[1], restored.shape[2]
     if height is None or width is None:
         size = 2 * tf.shape(restored)[1:3]
@@ -50,11 +57,15 @@ def _double(restored: tf.Tensor) -> tf.Tensor:
 
 def _quarter(image: tf.Tensor) -> tf.Tensor:
     """Stacks on the batch axis: top left, top right, bottom left, bottom right."""
+    import tensorflow as tf
+
     rows = tf.split(image, 2, axis=1)
     return tf.concat([part for row in rows for part in tf.split(row, 2, axis=2)], 0)
 
 
 def _join(restored: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     top_left, top_right, bottom_left, bottom_right = tf.split(restored, 4, axis=0)
     top = tf.concat([top_left, top_right], axis=2)
     bottom = tf.concat([bottom_left, bottom_right], axis=2)
@@ -63,14 +74,20 @@ def _join(restored: tf.Tensor) -> tf.Tensor:
 
 def _reversal(*axes: int) -> Branch:
     def reverse(image: tf.Tensor) -> tf.Tensor:
+        import tensorflow as tf
+
         return tf.reverse(image, axes)
 
     return Branch(reverse, reverse, shrink=1)
 
 
+def _unchanged(image: tf.Tensor) -> tf.Tensor:
+    return image
+
+
 BRANCHES = {
     "half": Branch(_halve, _double, shrink=2),
-    "whole": Branch(tf.identity, tf.identity, shrink=1),
+    "whole": Branch(_unchanged, _unchanged, shrink=1),
     "quarters": Branch(_quarter, _join, shrink=2),
     "flip_horizontal": _reversal(2),
     "flip_vertical": _reversal(1),
@@ -78,6 +95,8 @@ BRANCHES = {
 }
 PAPER_BRANCHES = ("half", "whole", "quarters")
 _GROUPS = {"flips": ("flip_horizontal", "flip_vertical", "rotate180")}
+BRANCH_NAMES = (*BRANCHES, *_GROUPS)
+"""What `checked_branches` takes."""
 
 
 def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
@@ -89,7 +108,7 @@ def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
     names = tuple(n for name in names for n in _GROUPS.get(name, (name,)))
     if not names or len(set(names)) < len(names) or not set(names) <= set(BRANCHES):
         raise InputError(
-            f"Expected different branches among {', '.join([*BRANCHES, *_GROUPS])}. "
+            f"Expected different branches among {', '.join(BRANCH_NAMES)}. "
             f"Received: {', '.join(names) or 'none'}"
         )
     return names

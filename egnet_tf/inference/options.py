@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from egnet_tf.inference.branches import BRANCH_NAMES
 from egnet_tf.options import option
 
 
@@ -13,9 +14,9 @@ class RestorerOptions:
 
     branches: tuple[str, ...] = option(
         (),
-        "Branches of the self-ensemble: half, whole, quarters, flips (which are "
-        "flip_horizontal, flip_vertical, rotate180). By default those that the "
-        "model's trained ensemble fuses.",
+        "Branches of the self-ensemble; flips are flip_horizontal, flip_vertical and "
+        "rotate180. By default those that the model's trained ensemble fuses.",
+        choices=BRANCH_NAMES,
     )
     tile: int | None = option(
         None,

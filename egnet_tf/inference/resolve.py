@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import read_json
+from egnet_tf.inference.branches import checked_branches
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -133,6 +134,8 @@ def load(
         InputError: no such model, a damaged one, or options it does not have.
     """
     source = resolve(model)
+    if branches:
+        branches = checked_branches(branches)
     if source.exported and local_pooling:
         raise InputError(
             "Expected a run or a variant with local pooling: an exported model's "

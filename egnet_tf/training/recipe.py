@@ -14,6 +14,7 @@ from typing import Any
 from egnet_tf.data.augment import Augment
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
+from egnet_tf.inference.branches import BRANCH_NAMES, PAPER_BRANCHES
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.models.configs import INPUTS
@@ -89,7 +90,9 @@ class Recipe:
         0, "Steps of the self-ensemble phase; 0 leaves it out.", lower=0
     )
     branches: tuple[str, ...] = option(
-        ("half", "whole", "quarters"), "Branches that the self-ensemble fuses."
+        PAPER_BRANCHES,
+        "Branches that the self-ensemble fuses.",
+        choices=BRANCH_NAMES,
     )
 
     # === Loss and optimizer ===
