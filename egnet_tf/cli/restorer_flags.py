@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from egnet_tf.cli import flags as option_flags
+from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from egnet_tf.inference.options import RestorerOptions
+from egnet_tf.inference.resolve import resolve
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -28,14 +31,17 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
 
     options = option_flags.read(RestorerOptions, values)
     limit = options.memory_limit
-    return egnet_tf.load(
-        model,
-        branches=options.branches or None,
-        tile=options.tile,
-        overlap=options.overlap,
-        memory_limit=None if limit is None else int(limit * 2**30),
-        local_pooling=options.local_pooling,
-    )
+    # LiteRT announces its delegate for the CPU, and has no setting that stops it.
+    litert = resolve(model).kind == "tflite"
+    with muted_stderr() if litert else contextlib.nullcontext():
+        return egnet_tf.load(
+            model,
+            branches=options.branches or None,
+            tile=options.tile,
+            overlap=options.overlap,
+            memory_limit=None if limit is None else int(limit * 2**30),
+            local_pooling=options.local_pooling,
+        )
 
 
 def chosen(values: flags.FlagValues) -> dict[str, str]:

@@ -35,7 +35,8 @@ class LiteRTRunner:
             self._interpreter = Interpreter(
                 model_content=content, num_threads=os.cpu_count()
             )
-        except ValueError as error:
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"Expected a .tflite file ({error}). Received: {path}"
             ) from error
