@@ -5,28 +5,22 @@ Importing `Recipe` and `RunFolder` is light; TensorFlow loads with the other nam
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from egnet_tf.training.interruption import Interrupted
-    from egnet_tf.training.loop import train
-    from egnet_tf.training.phases import Phase
-    from egnet_tf.training.recipe import Recipe
-    from egnet_tf.training.run_folder import RunFolder
+from egnet_tf.lazy import lazy_names
 
-__all__ = ["Interrupted", "Phase", "Recipe", "RunFolder", "train"]
+if TYPE_CHECKING:
+    from egnet_tf.training.interruption import Interrupted as Interrupted
+    from egnet_tf.training.loop import train as train
+    from egnet_tf.training.phases import Phase as Phase
+    from egnet_tf.training.recipe import Recipe as Recipe
+    from egnet_tf.training.run_folder import RunFolder as RunFolder
 
 _HOMES = {
-    "Interrupted": "interruption",
-    "Phase": "phases",
-    "Recipe": "recipe",
-    "RunFolder": "run_folder",
-    "train": "loop",
+    "egnet_tf.training.interruption": ("Interrupted",),
+    "egnet_tf.training.loop": ("train",),
+    "egnet_tf.training.phases": ("Phase",),
+    "egnet_tf.training.recipe": ("Recipe",),
+    "egnet_tf.training.run_folder": ("RunFolder",),
 }
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -7,22 +7,24 @@ validations.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 from egnet_tf import models
 from egnet_tf.images.convert import to_float, to_uint8
 from egnet_tf.metrics.hsic import dependence_on_images
 from egnet_tf.training.interruption import Interrupted
-from egnet_tf.training.non_finite import NonFiniteReport
+from egnet_tf.training.non_finite import report_non_finite
 from egnet_tf.training.phases import Phase
-from egnet_tf.training.progress import Progress
+from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
 from egnet_tf.training.state import TrainState
 from egnet_tf.training.validation import Validator
@@ -38,16 +40,27 @@ _POSITIONS = 500
 Values = Mapping[str, float]
 
 
+@dataclasses.dataclass
 class WorkerLog:
     """The log of a worker other than the chief: it writes nothing.
 
-    Args:
+    Attributes:
         state: the state of the phase.
-        non_finite: reports a loss or gradient that is not finite.
+        steps: how many steps the phase has.
+        recipe: of the run.
+        strategy: the run's distribution strategy.
+        names: the names of the training pairs.
+        run: where the chief writes.
+        validator: scores the networks.
     """
 
-    def __init__(self, state: TrainState, non_finite: NonFiniteReport):
-        self._state, self._non_finite = state, non_finite
+    state: TrainState
+    steps: int
+    recipe: Recipe
+    strategy: tf.distribute.Strategy
+    names: Sequence[str]
+    run: RunFolder
+    validator: Validator
 
     def __enter__(self) -> None:
         """Begins the log."""
@@ -71,7 +84,9 @@ class WorkerLog:
             InputError: the loss or its gradient is not finite.
         """
         if not values["finite"]:
-            self._non_finite(self._state, batch)
+            shares = self.strategy.experimental_local_results(batch["index"])
+            skipped = self.recipe.skip_non_finite
+            report_non_finite(self.state, self.names, shares, skipped=skipped)
 
     def validate(self, step: int, loss: float, seconds: float) -> None:
         """Scores the networks as they are now, saves them, and draws the samples.
@@ -83,49 +98,29 @@ class WorkerLog:
         """
 
 
+@dataclasses.dataclass
 class PhaseLog(WorkerLog):
-    """The log of the chief.
+    """The log of the chief."""
 
-    Args:
-        state: the state of the phase.
-        non_finite: reports a loss or gradient that is not finite.
-        run: where to write.
-        validator: scores the networks.
-        steps: how many steps the phase has.
-        batch_size: the global batch size.
-        crop: side of the training crops in pixels, and of the sample images.
-        hsic: whether to measure HSIC on these.
-    """
-
-    def __init__(
-        self,
-        state: TrainState,
-        non_finite: NonFiniteReport,
-        run: RunFolder,
-        validator: Validator,
-        steps: int,
-        *,
-        batch_size: int,
-        crop: int,
-        hsic: bool,
-    ):
-        super().__init__(state, non_finite)
-        phase = state.phase
-        self._run, self._validator, self._crop = run, validator, crop
-        self._samples = Samples(phase, validator, crop, hsic)
+    def __post_init__(self):
+        """Opens TensorBoard's events and the progress bar."""
+        phase, recipe = self.state.phase, self.recipe
+        self._samples = Samples(phase, self.validator, recipe.crop, recipe.hsic)
         self._writer = tf.summary.create_file_writer(
-            str(run.logs / phase.name), flush_millis=30_000
+            str(self.run.logs / phase.name), flush_millis=30_000
         )
-        self._every = points_every(steps)
-        self._stopwatch = Stopwatch(batch_size)
-        self._progress = Progress(phase.name, int(state.step), steps, batch_size)
+        self._every = points_every(self.steps)
+        self._stopwatch = Stopwatch(recipe.batch)
+        self._bar = tqdm(
+            desc=phase.name, initial=int(self.state.step), total=self.steps, unit="step"
+        )
         self._parameters = phase.network.count_params()
         if phase.ensemble is not None:
             self._parameters += phase.ensemble.count_params()
 
     def __exit__(self, *error: Any) -> None:
         """Ends the progress bar and flushes TensorBoard's events."""
-        self._progress.close()
+        self._bar.close()
         if error[0] in (None, Interrupted):
             self._writer.close()
 
@@ -137,7 +132,7 @@ class PhaseLog(WorkerLog):
         """See `WorkerLog`; shows progress and writes the values."""
         super().train_step(step, values, batch)
         self._stopwatch.count_step()
-        self._progress.update(values["loss"], values["psnr"])
+        self._show_progress(values["loss"], values["psnr"])
         if step % self._every:
             return
         others = ("loss", "psnr", "gradient_norm", "finite", "stop")
@@ -149,19 +144,19 @@ class PhaseLog(WorkerLog):
                 "loss/total": values["loss"],
                 "training/psnr": values["psnr"],
                 "training/gradient_norm": values["gradient_norm"],
-                "training/learning_rate": self._state.learning_rate,
+                "training/learning_rate": self.state.learning_rate,
                 **self._stopwatch.rates(),
             },
         )
 
     def validate(self, step: int, loss: float, seconds: float) -> None:
         """See `WorkerLog`."""
-        with self._state.averages.in_use():
-            scores = self._validator()
+        with self.state.averages.in_use():
+            scores = self.validator()
             self._save(step, scores.psnr)
             sheet, hsic = self._samples.look()
-        self._run.add_metrics(
-            phase=self._state.phase.name,
+        self.run.add_metrics(
+            phase=self.state.phase.name,
             step=step,
             loss=loss,
             parameters=self._parameters,
@@ -176,10 +171,21 @@ class PhaseLog(WorkerLog):
             tf.summary.image("samples", sheet[None])
         self._stopwatch.restart()
 
+    def _show_progress(self, loss: float, psnr: float) -> None:
+        speed = self.recipe.batch * (self._bar.format_dict["rate"] or 0.0)
+        self._bar.set_postfix_str(
+            f"loss {loss:.4f}, PSNR {psnr:.2f} dB, {speed:.1f} images/s", refresh=False
+        )
+        self._bar.update()
+
     def _save(self, step: int, psnr: float) -> None:
-        phase, run = self._state.phase, self._run
+        phase, run = self.state.phase, self.run
         model = models.LoadedModel(
-            phase.variant, phase.network, phase.ensemble, phase.branches, self._crop
+            phase.variant,
+            phase.network,
+            phase.ensemble,
+            phase.branches,
+            self.recipe.crop,
         )
         models.save(run.weights, model)
         if run.is_best(phase.name, step, psnr):

@@ -18,13 +18,12 @@ from egnet_tf.training.checkpoints import Checkpoints
 from egnet_tf.training.input import distributed_batches
 from egnet_tf.training.interruption import Interrupted, stop_signals
 from egnet_tf.training.log import PhaseLog, WorkerLog
-from egnet_tf.training.non_finite import NonFiniteReport
 from egnet_tf.training.optimizers import adopt_final_weights
 from egnet_tf.training.phases import Phase, tensorflow_variables
 from egnet_tf.training.process_settings import process_settings
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
-from egnet_tf.training.state import StepOptions, TrainState
+from egnet_tf.training.state import TrainState
 from egnet_tf.training.strategy import (
     check_same_checkpoint,
     lost_worker_errors,
@@ -36,26 +35,30 @@ _SUM = tf.distribute.ReduceOp.SUM
 
 
 def loss_and_gradients(
-    phase: Phase, options: StepOptions, blurry: tf.Tensor, sharp: tf.Tensor
+    phase: Phase,
+    loss_weights: Mapping[str, float],
+    batch_size: int,
+    blurry: tf.Tensor,
+    sharp: tf.Tensor,
 ) -> Gradients:
     """Eq. 17 for some images of a batch, and its gradient.
 
     Both are shares: summed over all devices and micro-batches they are the means over
-    the global batch, however that is divided.
+    the global batch of `batch_size`, however that is divided.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(tensorflow_variables(phase.trained))
         stages = phase.restore(blurry)
-        values = stage_losses(stages, sharp, options.loss_weights)
+        values = stage_losses(stages, sharp, loss_weights)
         restored = tf.clip_by_value(finest(stages), 0.0, 1.0)
         values["psnr"] = tf.image.psnr(restored, sharp, max_val=1.0)
-        values = {k: tf.reduce_sum(v) / options.batch_size for k, v in values.items()}
+        values = {k: tf.reduce_sum(v) / batch_size for k, v in values.items()}
     return values, tape.gradient(values["loss"], phase.trained)
 
 
 def train_step(
     state: TrainState,
-    options: StepOptions,
+    recipe: Recipe,
     strategy: tf.distribute.Strategy,
     batch: Mapping[str, Any],
     stop: tf.Tensor,
@@ -63,9 +66,9 @@ def train_step(
     """Updates the weights by the clipped gradient of a global batch.
 
     Args:
-        state: the state of the phase.
-        options: the numbers of the step.
-        strategy: the run's distribution strategy.
+        state: what the step changes.
+        recipe: the numbers of the step.
+        strategy: on which devices.
         batch: `blurry` and `sharp`, each device's share (B, H, W, 3) in [0, 1].
         stop: above 0 if this process wants to stop.
 
@@ -74,23 +77,23 @@ def train_step(
         of the finest stage in dB; the "gradient_norm" before clipping; "finite", 1 or
         0: whether loss and gradient are; "stop", above 0 if any process wants to.
     """
-    phase, optimizer = state.phase, state.optimizer
+    phase, optimizer, loss_weights = state.phase, state.optimizer, recipe.loss_terms()
 
     def gradients_of(blurry, sharp):
-        return loss_and_gradients(phase, options, blurry, sharp)
+        return loss_and_gradients(phase, loss_weights, recipe.batch, blurry, sharp)
 
-    if options.jit_compile:
+    if recipe.jit_compile:
         gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
 
     def reduced_gradients(batch, stop):
-        names = ("loss", *options.loss_weights, "psnr")
+        names = ("loss", *loss_weights, "psnr")
         values, gradients = accumulated(
-            gradients_of, batch, options.accumulate, names, phase.trained
+            gradients_of, batch, recipe.accumulate, names, phase.trained
         )
         gradients = tf.distribute.get_replica_context().all_reduce(_SUM, gradients)
         norm = tf.linalg.global_norm(gradients)
-        if options.clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, options.clip_norm, norm)
+        if recipe.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, recipe.clip_norm, norm)
         # Each device's own tensor, or it could not be summed.
         return {**values, "stop": tf.identity(stop)}, gradients, norm
 
@@ -108,7 +111,7 @@ def train_step(
     values = {k: strategy.reduce(_SUM, v, axis=None) for k, v in values.items()}
     norm = strategy.experimental_local_results(norm)[0]  # The same on all devices.
     finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
-    if options.skip_non_finite:
+    if recipe.skip_non_finite:
         tf.cond(finite, update, lambda: tf.constant(False))
     else:
         update()
@@ -117,16 +120,13 @@ def train_step(
 
 def train_phase(
     state: TrainState,
-    options: StepOptions,
+    steps: int,
+    recipe: Recipe,
     strategy: tf.distribute.Strategy,
     batches: Iterator[Mapping[str, Any]],
     log: WorkerLog,
     checkpoints: Checkpoints,
     stopped: Callable[[], bool],
-    *,
-    steps: int,
-    validate_every: int,
-    checkpoint_every: int,
 ) -> None:
     """Trains a phase from where its state is to its last step.
 
@@ -138,10 +138,10 @@ def train_phase(
     """
     # Without autograph an InputError of the loss arrives as it is.
     compiled_step = tf.function(
-        lambda batch, stop: train_step(state, options, strategy, batch, stop),
+        lambda batch, stop: train_step(state, recipe, strategy, batch, stop),
         autograph=False,
     )
-    done = int(state.step)
+    done, every = int(state.step), recipe.validate_every
     if done == 0:
         log.validate(0, math.nan, checkpoints.seconds)
     for step in range(done + 1, steps + 1):
@@ -154,9 +154,9 @@ def train_phase(
         if last:
             adopt_final_weights(state.optimizer, state.phase.trained)
         log.train_step(step, values, batch)
-        if last or (validate_every > 0 and step % validate_every == 0):
+        if last or (every > 0 and step % every == 0):
             log.validate(step, values["loss"], checkpoints.seconds)
-        if last or stop or step % checkpoint_every == 0:
+        if last or stop or step % recipe.checkpoint_every == 0:
             checkpoints.save()
         if stop and not last:
             raise Interrupted
@@ -171,12 +171,7 @@ def train(
 ) -> Restorer:
     """Trains the phases of a recipe, resuming from the run's latest checkpoint.
 
-    Args:
-        recipe: what to train.
-        run: the folder for everything that is written.
-        strategy: on which devices; of several workers only the chief writes.
-        pairs: to train on.
-        held_out: to validate on.
+    Validates on the held-out pairs. Of several workers only the chief writes.
 
     Returns:
         The trained networks of the last phase, ready to restore.
@@ -187,7 +182,7 @@ def train(
         Interrupted: SIGTERM or Ctrl-C; everything is saved.
         OSError: the disk is full or cannot be written.
     """
-    options, phases, first_step = StepOptions.of(recipe), recipe.phase_steps(), 0
+    first_step = 0
     chief = worker_index(strategy) == 0
     with (
         process_settings(recipe.seed, recipe.precision),
@@ -197,7 +192,7 @@ def train(
     ):
         with strategy.scope():
             phase = Phase.initial(recipe.init_weights, recompute=recipe.recompute)
-        for name, steps in phases.items():
+        for name, steps in recipe.phase_steps().items():
             with strategy.scope():
                 phase = Phase.begin(
                     name,
@@ -215,21 +210,13 @@ def train(
             if done < steps:
                 first, left = first_step + done, steps - done
                 batches = distributed_batches(pairs, recipe, strategy, first, left)
-                report = NonFiniteReport(pairs.names, strategy, recipe.skip_non_finite)
-                log = WorkerLog(state, report)
-                if chief:
-                    log = PhaseLog(
-                        *(state, report, run, validator, steps),
-                        batch_size=recipe.batch,
-                        crop=recipe.crop,
-                        hsic=recipe.hsic,
-                    )
+                log = (PhaseLog if chief else WorkerLog)(
+                    *(state, steps, recipe, strategy, pairs.names, run, validator)
+                )
                 with log:
                     train_phase(
-                        *(state, options, strategy, batches, log, checkpoints, stopped),
-                        steps=steps,
-                        validate_every=recipe.validate_every,
-                        checkpoint_every=recipe.checkpoint_every,
+                        *(state, steps, recipe, strategy),
+                        *(batches, log, checkpoints, stopped),
                     )
             state.averages.adopt()
             first_step += steps

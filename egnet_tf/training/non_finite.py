@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
@@ -11,43 +11,33 @@ from egnet_tf.errors import InputError
 from egnet_tf.training.state import TrainState
 
 
-class NonFiniteReport:
+def report_non_finite(
+    state: TrainState,
+    names: Sequence[str],
+    shares: Iterable[tf.Tensor],
+    *,
+    skipped: bool,
+) -> None:
     """Warns of, or refuses, a training step without a finite loss and gradient.
 
     Args:
+        state: the state after the step.
         names: the names of the training pairs.
-        strategy: the run's distribution strategy.
-        skip: whether the step was skipped, and training continues.
+        shares: for each device of this process, the indices of its pairs in `names`.
+        skipped: whether the step was skipped, and training continues.
+
+    Raises:
+        InputError: the step was not skipped.
     """
-
-    def __init__(
-        self, names: Sequence[str], strategy: tf.distribute.Strategy, skip: bool
-    ):
-        self._names, self._strategy, self._skip = names, strategy, skip
-
-    def __call__(self, state: TrainState, batch: Mapping[str, tf.Tensor]) -> None:
-        """Reports the step that was just done.
-
-        Args:
-            state: the state after the step.
-            batch: the batch of the step; `index` holds the numbers of its pairs.
-
-        Raises:
-            InputError: steps are not to be skipped.
-        """
-        step = int(state.step)
-        shares = self._strategy.experimental_local_results(batch["index"])
-        images = sorted(
-            {self._names[int(i)] for share in shares for i in share.numpy()}
+    step = int(state.step)
+    images = ", ".join(sorted({names[int(i)] for share in shares for i in share}))
+    where = f"step {step} of the {state.phase.name} phase"
+    if not skipped:
+        raise InputError(
+            f"Expected a finite loss and gradient; {where} gave none (learning rate "
+            f"too high, or a bad image?). Received: a batch of {images}"
         )
-        where = f"step {step} of the {state.phase.name} phase"
-        if not self._skip:
-            raise InputError(
-                f"Expected a finite loss and gradient; {where} gave none (learning "
-                "rate too high, or a bad image?). "
-                f"Received: a batch of {', '.join(images)}"
-            )
-        logging.getLogger(__name__).warning(
-            "Skipped %s, %d in all: its loss or gradient is not finite. Batch: %s",
-            *(where, step - state.updates, ", ".join(images)),
-        )
+    logging.getLogger(__name__).warning(
+        "Skipped %s, %d in all: its loss or gradient is not finite. Batch: %s",
+        *(where, step - state.updates, images),
+    )

@@ -1,9 +1,8 @@
-"""What a training step changes and checkpoints keep, and the numbers it goes by."""
+"""What a training step changes and checkpoints keep."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -40,13 +39,7 @@ class TrainState:
     def begin(
         cls, phase: Phase, steps: int, recipe: Recipe, strategy: tf.distribute.Strategy
     ) -> TrainState:
-        """Returns the state before the first step.
-
-        Args:
-            phase: the phase with its networks.
-            steps: how many steps the phase has.
-            recipe: says which optimizer, schedule and average.
-            strategy: the run's distribution strategy.
+        """Returns the state before the first of the phase's steps.
 
         Raises:
             InputError: see `make_optimizer`.
@@ -81,27 +74,3 @@ class TrainState:
     def learning_rate(self) -> float:
         """The learning rate of the next update."""
         return float(self.schedule(self.updates))
-
-
-@dataclasses.dataclass(frozen=True)
-class StepOptions:
-    """The numbers of a training step; see the fields of `Recipe`."""
-
-    batch_size: int
-    loss_weights: Mapping[str, float]
-    accumulate: int = 1
-    clip_norm: float = 0.0
-    skip_non_finite: bool = False
-    jit_compile: bool = False
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> StepOptions:
-        """Returns those of a recipe."""
-        return cls(
-            recipe.batch,
-            recipe.loss_terms(),
-            recipe.accumulate,
-            recipe.clip_norm,
-            recipe.skip_non_finite,
-            recipe.jit_compile,
-        )

@@ -25,7 +25,7 @@ from egnet_tf.training import Recipe, RunFolder, train
 from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.log import PhaseLog
 from egnet_tf.training.loop import train_step
-from egnet_tf.training.state import StepOptions, TrainState
+from egnet_tf.training.state import TrainState
 
 # Replaces the tests' network: half as large, with a third of its layers.
 VARIANTS["egnet_testing"] = Variant(
@@ -100,8 +100,7 @@ def descended(strategy):
 
     @tf.function(autograph=False)
     def step(batch):
-        options = StepOptions.of(recipe)
-        return train_step(state, options, strategy, batch, tf.constant(0.0))
+        return train_step(state, recipe, strategy, batch, tf.constant(0.0))
 
     share = 4 // strategy.num_replicas_in_sync
     for blurry, sharp in images:

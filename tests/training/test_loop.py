@@ -10,7 +10,7 @@ from egnet_tf.training.input import device_batch_size
 from egnet_tf.training.loop import train_step
 from egnet_tf.training.phases import tensorflow_variables
 from egnet_tf.training.recipe import Recipe
-from egnet_tf.training.state import StepOptions, TrainState
+from egnet_tf.training.state import TrainState
 
 RATE = 0.1
 
@@ -37,7 +37,7 @@ def step_with(phase, strategy, ema_decay=0.0, **options):
 
     @tf.function(autograph=False)
     def compiled(data, stop):
-        return train_step(state, StepOptions.of(recipe), strategy, data, stop)
+        return train_step(state, recipe, strategy, data, stop)
 
     def step(data, stop=False):
         values = compiled(data, tf.constant(float(stop)))
