@@ -23,12 +23,7 @@ class Augment:
 
 
 def augmented(pair: Pair, augment: Augment, rng: np.random.Generator) -> Pair:
-    """Applies the changes to a square crop.
-
-    Args:
-        pair: uint8 (S, S, 3) each.
-        augment: which changes.
-        rng: the only source of chance.
+    """Applies the changes to a square crop, uint8 (S, S, 3) each.
 
     Returns:
         The changed pair, uint8, same shape; contiguous in memory.

@@ -15,14 +15,10 @@ from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
 
 
 class FilePairs(Pairs):
-    """Pairs of files.
+    """Pairs of files: name to (blurry file, sharp file).
 
-    Opening reads the headers of all files, so that every missing file and every
-    pair of unequal size is known before training starts.
-
-    Args:
-        files: name to (blurry file, sharp file).
-        cache_bytes: the most bytes of decoded images kept in memory.
+    Opening reads the headers of all files, so that every missing file and every pair of
+    unequal size is known before training starts.
 
     Raises:
         InputError: there is no pair, or some pairs cannot be used; names them all.
@@ -81,12 +77,7 @@ def _fault(files: tuple[Path, Path]) -> str | None:
 def match_names(
     blurry: Mapping[str, Path], sharp: Mapping[str, Path], where: str
 ) -> dict[str, tuple[Path, Path]]:
-    """Pairs files of the same name.
-
-    Args:
-        blurry: name to blurry file.
-        sharp: name to sharp file.
-        where: what the user knows the dataset by; for the message.
+    """Pairs files of the same name; `where` is what the message calls the dataset.
 
     Returns:
         Name to (blurry file, sharp file), in the order of `blurry`.

@@ -44,12 +44,7 @@ class Pairs(abc.ABC):
         """
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
-        """Cuts the same random window out of both images.
-
-        Args:
-            index: which pair.
-            size: side of the window in pixels.
-            rng: the only source of chance.
+        """Cuts the same random square window, `size` pixels a side, out of both images.
 
         Returns:
             A `Pair` of shape (size, size, 3). An image smaller than the window
@@ -104,14 +99,9 @@ def random_corner(
 def window(
     image: np.ndarray, top: int, left: int, height: int, width: int
 ) -> np.ndarray:
-    """Cuts a window that may reach beyond the image, which is mirrored there.
+    """Cuts a window of an image (H, W, C) that may reach beyond it.
 
-    Args:
-        image: (H, W, C).
-        top: first row; may be negative.
-        left: first column; may be negative.
-        height: rows of the window.
-        width: columns of the window.
+    It is mirrored there; `top` and `left` may be negative.
 
     Returns:
         (height, width, C), a copy. Pixel -1 is pixel 1 (the border itself is not

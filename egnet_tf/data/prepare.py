@@ -63,10 +63,8 @@ def cut(pair: Pair, crop: int, overlap: int) -> np.ndarray:
 def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
     """Describes a job in its folder, or finds that it is the one to resume.
 
-    Args:
-        folder: made if missing.
-        job: what the pairs are made from and how.
-        names: of the pairs; `job.json` holds their number and their digest.
+    `job` says what the pairs are made from and how; `job.json` also holds the number of
+    their names and a digest of them.
 
     Returns:
         The content of `job.json`.
@@ -109,16 +107,9 @@ def write_shards(
     """Writes what is missing of the shards of all pairs, then the manifest.
 
     A shard that is there is kept; one that is not as an earlier manifest says is
-    written again. Memory: a decoded pair and its crops for each worker.
-
-    Args:
-        pairs: what to write.
-        folder: of the split.
-        job: what `begin` returned.
-        crop: see `cut`; so is `overlap`.
-        overlap: of neighbouring crops.
-        workers: threads, each on a shard of its own.
-        progress: called, from any thread, with the number of pairs just done.
+    written again. Memory: a decoded pair and its crops for each worker, a thread. `job`
+    is what `begin` returned, `crop` and `overlap` are those of `cut`, and `progress` is
+    called, from any thread, with the number of pairs just done.
 
     Returns:
         The number of crops.
@@ -167,11 +158,7 @@ def write_images(
 ) -> int:
     """Writes `blurry/name.png` and `sharp/name.png`, which `--dataset=folder` reads.
 
-    Args:
-        pairs: what to write.
-        folder: of the split.
-        workers: threads.
-        progress: called, from any thread, with the number of pairs just done.
+    For `workers` and `progress` see `write_shards`.
 
     Returns:
         The number of pairs.

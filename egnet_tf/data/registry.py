@@ -88,11 +88,9 @@ _Open = TypeVar("_Open", bound=Callable[[Request, Any], Pairs])
 def dataset(
     name: str, options: Callable[[], object] = NoOptions
 ) -> Callable[[_Open], _Open]:
-    """Registers the decorated function as what opens a dataset.
+    """Registers the decorated function as what opens the dataset `--dataset=name`.
 
-    Args:
-        name: what `--dataset` calls it.
-        options: a dataclass of `egnet_tf.options.option` fields.
+    Its options are a dataclass of `egnet_tf.options.option` fields.
     """
 
     def register(function: _Open) -> _Open:
@@ -129,14 +127,11 @@ class Source(NamedTuple):
 
 
 def parse_dataset(text: str) -> list[Source]:
-    r"""Reads `name[:folder][*weight],...`.
+    r"""Reads `name[:folder][*weight],...`, such as "gopro:/data/GOPRO*3,samples".
 
     Only the first colon of an entry counts, so that `gopro:C:\data` is a folder on
     drive C. A comma in a folder's name is written twice, and a name that ends like a
     weight is followed by one: `folder:red,,green` and `folder:set*2*1`.
-
-    Args:
-        text: such as "gopro:/data/GOPRO*3,camera_shake:/data/photos".
 
     Returns:
         The entries in order; the weight is 1 where none is given.

@@ -14,11 +14,7 @@ _SHARE = 10
 
 
 def split_folder(root: Path, split: str) -> tuple[Path, bool]:
-    """Enters the split's own folder where the user has made one.
-
-    Args:
-        root: the dataset's folder.
-        split: "train" or "test".
+    """Enters the folder of the split, train/ or test/, where the user has made both.
 
     Returns:
         The folder to look in, and whether it is the split's own: it is if `root`
@@ -59,11 +55,9 @@ def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
 
 
 def photographs(request: Request) -> dict[str, Path]:
-    """The files of one split of a folder of sharp photographs.
+    """The files of one split of a folder of sharp photographs and its sub-folders.
 
-    Args:
-        request: its folder is searched with its sub-folders; it may hold train/ and
-            test/, otherwise a tenth of the photographs is held out.
+    The folder may hold train/ and test/, otherwise a tenth is held out.
 
     Returns:
         Name to file.

@@ -123,12 +123,7 @@ def evaluate_model(
 def evaluate_folder(
     restored: str, sharp: str, options: EvaluationOptions
 ) -> dict[str, Any]:
-    """Scores the images of any method.
-
-    Args:
-        restored: the folder of its images.
-        sharp: the folder of the sharp images, of the same names.
-        options: see `EvaluationOptions`.
+    """Scores the images of any method against sharp images of the same names.
 
     Returns:
         What summary.json holds: also the files "only_restored" and "only_sharp".

@@ -27,13 +27,9 @@ class Match(NamedTuple):
 def match_folders(
     restored: str | os.PathLike[str], sharp: str | os.PathLike[str]
 ) -> Match:
-    """Matches a method's results with the sharp images.
+    """Matches a method's results with the sharp images, through all levels of both.
 
     `restored/street/001.png` belongs to `sharp/street/001.jpg`.
-
-    Args:
-        restored: a folder, searched through all its levels.
-        sharp: a folder, searched in the same way.
 
     Raises:
         InputError: one is no folder, or no name is in both.

@@ -10,11 +10,7 @@ PEAKS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """Returns an image as float32 in [0, 1].
-
-    Args:
-        image: of any shape; uint8, uint16, or floating point in [0, 1].
-    """
+    """Returns uint8, uint16, or floating point in [0, 1] as float32 in [0, 1]."""
     peak = PEAKS.get(image.dtype, 1)
     return np.divide(image, np.float32(peak), dtype=np.float32)
 
@@ -22,9 +18,7 @@ def to_float(image: np.ndarray) -> np.ndarray:
 def from_float(values: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
     """Returns values clipped to [0, 1] in the type of an image, integers rounded.
 
-    Args:
-        values: floating point, of any shape.
-        dtype: uint8, uint16, or a floating-point type.
+    The type is uint8, uint16 or floating point.
     """
     dtype = np.dtype(dtype)
     clipped = np.clip(values, 0.0, 1.0)
@@ -35,24 +29,15 @@ def from_float(values: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:
-    """Returns values in [0, 1] as uint8: clipped, then rounded to the nearest level.
-
-    Args:
-        values: floating point, of any shape.
-    """
+    """Returns values in [0, 1] as uint8: clipped, then rounded to the nearest level."""
     return from_float(values, np.uint8)
 
 
 def reflect_pad(images: np.ndarray, bottom: int, right: int) -> np.ndarray:
-    """Pads images at the bottom and the right by reflection: `1234 -> 1234 321`.
+    """Pads (..., H, W, C) at bottom and right by reflection: `1234 -> 1234 321`.
 
     The border itself is not repeated. An image smaller than its padding is reflected
     again and again; a single pixel is repeated.
-
-    Args:
-        images: (..., H, W, C).
-        bottom: rows to add.
-        right: columns to add.
 
     Returns:
         (..., H + bottom, W + right, C).

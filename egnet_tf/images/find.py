@@ -23,9 +23,6 @@ def find_images(root: Path) -> dict[str, Path]:
     Links are followed, except back into a folder that they lie in. Hidden files and
     folders are left out, and what is no file (a pipe).
 
-    Args:
-        root: where to look.
-
     Returns:
         Name to file, in natural order (2 before 10). The name is the path below
         `root` with forward slashes and without the suffix, which stays only where
@@ -43,9 +40,6 @@ def find_images(root: Path) -> dict[str, Path]:
 
 def count_other_files(root: Path) -> dict[str, int]:
     """Counts the files below a folder that `find_images` leaves out.
-
-    Args:
-        root: where to look.
 
     Returns:
         Suffix in lower case ("" for none) to how many files have it, the most

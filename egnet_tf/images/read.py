@@ -71,9 +71,6 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     16 bits are rounded to 8 and transparency is laid over white. A colour profile is
     not applied, except that of CMYK. Of several frames the first is read.
 
-    Args:
-        path: the file.
-
     Returns:
         uint8 (H, W, 3).
 
@@ -98,12 +95,8 @@ def read_photo(
     """Reads any image that Pillow opens, in its own depth.
 
     The EXIF orientation is applied. 16-bit PNG and TIFF stay 16-bit. Palettes become
-    RGB; CMYK becomes sRGB, by its colour profile if it has one.
-
-    Args:
-        path: the file.
-        max_pixels: a file of more pixels (width x height) is refused before it is
-            decoded.
+    RGB; CMYK becomes sRGB, by its colour profile if it has one. A file of more than
+    `max_pixels` (width x height) is refused before it is decoded.
 
     Raises:
         InputError: the file is missing, unreadable, empty, damaged, not an image, too

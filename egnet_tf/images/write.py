@@ -61,13 +61,7 @@ def check_fits(path: str | os.PathLike[str], photo: Photo) -> None:
 def write_image(
     path: str | os.PathLike[str], pixels: np.ndarray, *, quality: int = 95
 ) -> None:
-    """Writes colours alone; otherwise as `write_photo`.
-
-    Args:
-        path: see `write_photo`.
-        pixels: RGB (H, W, 3), uint8 or uint16.
-        quality: see `write_photo`.
-    """
+    """Writes RGB (H, W, 3), uint8 or uint16, alone; otherwise as `write_photo`."""
     write_photo(path, Photo(pixels), quality=quality)
 
 
@@ -76,14 +70,11 @@ def write_photo(
 ) -> None:
     """Writes a photo so that `path` is at every moment absent, old or complete.
 
-    Grey is written with one channel. 16-bit photos stay 16-bit in PNG and TIFF and
-    are rounded to 8 bits elsewhere. 16-bit TIFF takes no EXIF, BMP neither EXIF nor a
-    profile. 8-bit TIFF is not compressed: Pillow writes EXIF only so.
-
-    Args:
-        path: the file; its suffix chooses the format. Missing folders are made.
-        photo: what to write.
-        quality: of JPEG, WebP and AVIF, 1 to 100.
+    The suffix chooses the format; `quality` is that of JPEG, WebP and AVIF, 1 to 100.
+    Grey is written with one channel. 16-bit photos stay 16-bit in PNG and TIFF and are
+    rounded to 8 bits elsewhere. 16-bit TIFF takes no EXIF, BMP neither EXIF nor a
+    profile. 8-bit TIFF is not compressed: Pillow writes EXIF only so. Missing folders
+    are made.
 
     Raises:
         InputError: the suffix is not one of `writable_suffixes`, or the format cannot

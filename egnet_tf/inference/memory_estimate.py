@@ -31,8 +31,7 @@ _WEIGHTS = {"Const", "Placeholder", "ReadVariableOp", "VarHandleOp"}
 def bytes_per_pixel(function: Any) -> float:
     """Returns the peak memory of a forward pass, in bytes for each pixel.
 
-    Args:
-        function: a concrete function of one (B, H, W, 3) image of any size.
+    The concrete function takes one (B, H, W, 3) image of any size.
     """
     graph = tf.Graph()
     with graph.as_default():

@@ -172,12 +172,9 @@ class Restorer:
         return out
 
     def plan(self, height: int, width: int, sample_bytes: int = 1) -> Plan:
-        """Returns how an image of this size is restored.
+        """Returns how an image of this size in pixels is restored.
 
-        Args:
-            height: of the image in pixels.
-            width: of the image in pixels.
-            sample_bytes: bytes of one number of the image, 1 for uint8.
+        `sample_bytes` is the size of one of its numbers, 1 for uint8.
 
         Raises:
             InputError: the memory limit is too small for a tile, or the overlap is
@@ -217,9 +214,7 @@ class Restorer:
     def _largest_tile(self, left: int, width: int) -> int:
         """The largest side s with bytes_per_pixel s^2 + _STRIP_BYTES width s <= left.
 
-        Args:
-            left: bytes for the forward pass and the row of tiles.
-            width: of the image in pixels.
+        `left` is what remains, in bytes, for the forward pass and the row of tiles.
         """
         multiple, per_pixel = self.runner.size_multiple, self._bytes_per_pixel
         strip = _STRIP_BYTES * width

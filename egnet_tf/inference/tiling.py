@@ -26,11 +26,7 @@ _WIDEST_OVERLAP = 64
 
 
 def default_overlap(tile: int) -> int:
-    """Returns a quarter of the tile, at most 64 pixels (seams: docs/inference.md).
-
-    Args:
-        tile: side of the tiles in pixels.
-    """
+    """Returns a quarter of the tile, at most 64 pixels (seams: docs/inference.md)."""
     return min(_WIDEST_OVERLAP, tile // 4)
 
 

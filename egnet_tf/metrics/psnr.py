@@ -10,14 +10,10 @@ from egnet_tf.errors import InputError
 
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
-    """PSNR over all RGB values together: 10 log10(255^2 / MSE).
+    """PSNR over all RGB values of uint8 (H, W, 3) images: 10 log10(255^2 / MSE).
 
     This is MATLAB's `psnr` of two uint8 images, which the published GoPro and HIDE
     numbers use.
-
-    Args:
-        restored: uint8 (H, W, 3).
-        sharp: uint8 (H, W, 3).
 
     Returns:
         The ratio in dB; infinity for identical images.
@@ -34,11 +30,7 @@ def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
 
 
 def require_comparable(restored: np.ndarray, sharp: np.ndarray) -> None:
-    """Checks that two images can be compared value by value.
-
-    Args:
-        restored: uint8 (H, W, 3) RGB.
-        sharp: uint8 (H, W, 3) RGB, of the same size.
+    """Checks that two images are uint8 (H, W, 3) RGB of one size.
 
     Raises:
         InputError: the types, the numbers of channels or the sizes differ.

@@ -49,11 +49,7 @@ class Aligned(NamedTuple):
 
 
 def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
-    """Steps 1 to 3: matches gain and geometry of the restored image to the sharp.
-
-    Args:
-        restored: uint8 (H, W, 3).
-        sharp: uint8 (H, W, 3).
+    """Steps 1 to 3: matches gain and geometry of one uint8 (H, W, 3) to the other.
 
     Returns:
         The aligned images, their mask and the homography.

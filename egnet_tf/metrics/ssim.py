@@ -54,18 +54,14 @@ def gaussian_volume(volume: np.ndarray) -> np.ndarray:
 
 
 def ssim_volume(restored: np.ndarray, sharp: np.ndarray) -> float:
-    """SSIM of two images as volumes; the mean of the full map.
+    """SSIM of two uint8 (H, W, 3) images as volumes; the mean of the full map.
 
     Per voxel, with Gaussian-weighted means m, variances v and covariance c:
 
         (2 m_r m_s + C1) (2 c + C2) / ((m_r^2 + m_s^2 + C1) (v_r + v_s + C2))
 
-    with C1 = (0.01 * 255)^2 and C2 = (0.03 * 255)^2 (Wang et al. 2004, equation 13,
-    as MATLAB's `ssim(restored, sharp)` computes it for uint8 arrays).
-
-    Args:
-        restored: uint8 (H, W, 3).
-        sharp: uint8 (H, W, 3).
+    with C1 = (0.01 * 255)^2 and C2 = (0.03 * 255)^2 (Wang et al. 2004, equation 13, as
+    MATLAB's `ssim(restored, sharp)` computes it for uint8 arrays).
 
     Returns:
         At most 1, which identical images reach.

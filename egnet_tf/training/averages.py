@@ -35,11 +35,7 @@ class WeightAverages:
         self.values = [tf.Variable(w, trainable=False) for w in self._weights]
 
     def update(self, updates: tf.Tensor) -> None:
-        """Takes in the weights as they are now; in cross-replica context.
-
-        Args:
-            updates: t, how often the weights have been updated.
-        """
+        """Takes in the weights as they are after update t; in cross-replica context."""
         t = tf.cast(updates, tf.float32)
         kept = tf.minimum(self._decay, (1 + t) / (10 + t))
         for average, weight in zip(self.values, self._weights, strict=True):

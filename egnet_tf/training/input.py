@@ -17,12 +17,7 @@ from egnet_tf.training.strategy import num_workers, worker_index
 def device_batch_size(
     batch_size: int, accumulate: int, strategy: tf.distribute.Strategy
 ) -> int:
-    """Returns a device's share of the global batch.
-
-    Args:
-        batch_size: the size of the global batch.
-        accumulate: micro-batches that a device divides its share into.
-        strategy: the run's distribution strategy.
+    """Returns a device's share of the global batch, a multiple of `accumulate`.
 
     Raises:
         InputError: the batch cannot be divided equally.
@@ -43,14 +38,9 @@ def distributed_batches(
     first_step: int,
     steps: int,
 ) -> Iterator[Mapping[str, Any]]:
-    """Returns the input of each step: `blurry`, `sharp` and `index` for each device.
+    """Returns the input of the steps from `first_step` on, counted over the whole run.
 
-    Args:
-        pairs: to train on.
-        recipe: says which crops, batches and augmentation.
-        strategy: the run's distribution strategy.
-        first_step: where to begin in the run's sequence of training samples.
-        steps: how many.
+    Each is `blurry`, `sharp` and `index` (into `pairs.names`) for each device.
 
     Raises:
         InputError: the batch cannot be divided equally, or there are no pairs.

@@ -44,14 +44,7 @@ Values = Mapping[str, float]
 class WorkerLog:
     """The log of a worker other than the chief: it writes nothing.
 
-    Attributes:
-        state: the state of the phase.
-        steps: how many steps the phase has.
-        recipe: of the run.
-        strategy: the run's distribution strategy.
-        names: the names of the training pairs.
-        run: where the chief writes.
-        validator: scores the networks.
+    `names` are those of the training pairs, `steps` are those of the phase.
     """
 
     state: TrainState
@@ -73,12 +66,7 @@ class WorkerLog:
         return contextlib.nullcontext()
 
     def train_step(self, step: int, values: Values, batch: Mapping[str, Any]) -> None:
-        """Logs a training step.
-
-        Args:
-            step: the number of the step in the phase.
-            values: see `loop.train_step`.
-            batch: the batch of the step, to name its images.
+        """Logs a step of the phase: what `loop.train_step` returned for the batch.
 
         Raises:
             InputError: the loss or its gradient is not finite.
@@ -91,10 +79,8 @@ class WorkerLog:
     def validate(self, step: int, loss: float, seconds: float) -> None:
         """Scores the networks as they are now, saves them, and draws the samples.
 
-        Args:
-            step: the number of the step in the phase.
-            loss: the loss of the last training step.
-            seconds: the time that the phase has taken so far.
+        `loss` is that of the last training step; `seconds` the time the phase has
+        taken.
         """
 
 
@@ -203,11 +189,7 @@ def points_every(steps: int) -> int:
 
 
 class Stopwatch:
-    """Measures images per second and the share of time spent waiting for input.
-
-    Args:
-        batch_size: images a step.
-    """
+    """Measures images per second and the share of time spent waiting for input."""
 
     def __init__(self, batch_size: int):
         self._batch_size = batch_size
@@ -242,11 +224,7 @@ class Stopwatch:
 class Samples:
     """Crops of the first held-out pair and of one from the middle, shown as images.
 
-    Args:
-        phase: whose networks are shown, as they are at the time of a call.
-        validator: of these networks: its pairs and its restorer.
-        crop: side in pixels; the networks take it.
-        hsic: whether to measure that, too.
+    They have the side `crop` in pixels, which the phase's networks take.
     """
 
     def __init__(self, phase: Phase, validator: Validator, crop: int, hsic: bool):

@@ -65,12 +65,8 @@ def train_step(
 ) -> dict[str, tf.Tensor]:
     """Updates the weights by the clipped gradient of a global batch.
 
-    Args:
-        state: what the step changes.
-        recipe: the numbers of the step.
-        strategy: on which devices.
-        batch: `blurry` and `sharp`, each device's share (B, H, W, 3) in [0, 1].
-        stop: above 0 if this process wants to stop.
+    `batch` holds `blurry` and `sharp`, each device's share (B, H, W, 3) in [0, 1];
+    `stop` is above 0 if this process wants to stop.
 
     Returns:
         Means over the global batch: the "loss", its unweighted terms by name, "psnr"

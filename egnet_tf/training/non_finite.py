@@ -20,11 +20,8 @@ def report_non_finite(
 ) -> None:
     """Warns of, or refuses, a training step without a finite loss and gradient.
 
-    Args:
-        state: the state after the step.
-        names: the names of the training pairs.
-        shares: for each device of this process, the indices of its pairs in `names`.
-        skipped: whether the step was skipped, and training continues.
+    `shares` holds the indices into `names`, the training pairs, for each device of this
+    process; `state` is that after the step.
 
     Raises:
         InputError: the step was not skipped.

@@ -24,13 +24,10 @@ _SWA_EVERY = 10
 def cosine_schedule(
     steps: int, learning_rate: float, final_learning_rate: float, warmup_steps: int = 0
 ) -> Schedule:
-    """Makes the learning rate of a phase: linear warm-up, then half a cosine.
+    """Makes the learning rate of a phase.
 
-    Args:
-        steps: how many steps the phase has.
-        learning_rate: after the warm-up.
-        final_learning_rate: after the last step.
-        warmup_steps: from 0 to `learning_rate`.
+    It rises linearly from 0 to `learning_rate`, then falls as half a cosine to
+    `final_learning_rate` at the last step.
     """
     return keras.optimizers.schedules.CosineDecay(
         0.0 if warmup_steps else learning_rate,

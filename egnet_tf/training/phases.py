@@ -64,9 +64,7 @@ class Phase:
     def initial(cls, init_weights: str, *, recompute: bool = False) -> Phase | None:
         """Returns what precedes the first phase: the initial weights, if any.
 
-        Args:
-            init_weights: a run, or a variant with shipped weights; "" for none.
-            recompute: see `egnet_tf.models.build`.
+        They are those of a run, or of a variant with shipped weights; "" is for none.
 
         Raises:
             InputError: they cannot be read.
@@ -88,12 +86,8 @@ class Phase:
     ) -> Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
-        Args:
-            name: the name of the phase.
-            variant: to train; the backbone phase leaves out its EGN.
-            earlier: the phase before; for the first one see `initial`.
-            branches: what the ensemble phase fuses.
-            recompute: see `egnet_tf.models.build`.
+        The backbone phase leaves out the variant's EGN; `branches` are what the
+        ensemble phase fuses. What comes before the first phase is `initial`.
 
         Raises:
             InputError: the initial weights have an EGN that this phase does not have,
@@ -142,11 +136,7 @@ class Phase:
             )
 
     def restore(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the images by stage that this phase's loss is summed over.
-
-        Args:
-            blurry: (B, H, W, 3) in [0, 1].
-        """
+        """Returns the images by stage, (B, H, W, 3) each, that the loss sums over."""
         if self.ensemble is None:
             return self.network(blurry, training=True)
         images = branch_images(

@@ -27,13 +27,9 @@ _COLUMNS = (
 
 
 class RunFolder:
-    """Opens a run's folder, or creates it.
+    """Opens a run's folder, or creates it if `begins`.
 
-    Args:
-        path: the folder.
-        recipe: what the run trains and how.
-        begins: whether to create a missing folder; of several workers only the chief
-            does.
+    Of several workers only the chief creates it.
 
     Raises:
         InputError: the folder holds a run of another recipe, or one that was imported.

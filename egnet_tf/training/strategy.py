@@ -59,12 +59,7 @@ def worker_index(strategy: tf.distribute.Strategy) -> int:
 
 
 def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
-    """Returns whether all processes have the same number, once all have asked.
-
-    Args:
-        strategy: the run's distribution strategy.
-        value: the number of this process.
-    """
+    """Returns whether all processes have the same number, once all have asked."""
 
     @tf.function(autograph=False)
     def extremes(number):
@@ -85,12 +80,7 @@ def all_workers_agree(strategy: tf.distribute.Strategy, value: int) -> bool:
 def check_same_checkpoint(
     strategy: tf.distribute.Strategy, step: int, run: Path
 ) -> None:
-    """Checks that all workers resume from one checkpoint.
-
-    Args:
-        strategy: the run's distribution strategy.
-        step: at which this process resumes.
-        run: the run's folder.
+    """Checks that all workers resume the run in the folder at the same step.
 
     Raises:
         InputError: another worker resumes at another step.

@@ -30,11 +30,6 @@ class CameraMotionPairs(Pairs):
 
     `crop` draws a new motion each time; `read` moves the whole photograph at its own
     size, in a way that depends on the seed and the pair's name alone.
-
-    Args:
-        photos: files of the sharp photographs, by name.
-        seed: seed of the motion that `read` draws.
-        cache_bytes: upper limit of the bytes of decoded photographs kept.
     """
 
     def __init__(

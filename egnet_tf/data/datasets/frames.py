@@ -38,11 +38,9 @@ _LIGHT_OF_BYTE = ((np.arange(256) / 255.0) ** _GAMMA).astype(np.float32)
 
 
 def average(frames: Sequence[np.ndarray], blur: str) -> np.ndarray:
-    """The image of an exposure that lasts over all frames.
+    """The image of an exposure that lasts over all frames, uint8 of equal shape.
 
-    Args:
-        frames: uint8, of equal shape.
-        blur: "linear" or "gamma"; the equations are above.
+    `blur` is "linear" or "gamma"; the equations are above.
 
     Returns:
         uint8, rounded.
@@ -61,10 +59,7 @@ def average(frames: Sequence[np.ndarray], blur: str) -> np.ndarray:
 class AveragedFrames(Pairs):
     """Pairs made of windows of frames when they are read.
 
-    Args:
-        windows: name of the pair to the files of its frames, an odd number.
-        blur: "linear" or "gamma".
-        cache_bytes: the most bytes of decoded frames kept in memory.
+    `windows` maps the name of a pair to the files of its frames, an odd number.
     """
 
     def __init__(

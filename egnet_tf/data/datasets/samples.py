@@ -54,10 +54,7 @@ class SamplesOptions:
 
 
 def sample_photos(split: str) -> dict[str, Path]:
-    """The files of a split, by name.
-
-    Args:
-        split: "train" (5 photographs) or "test" (3 others).
+    """The files of a split, by name: "train" has 5 photographs, "test" 3 others.
 
     Raises:
         InputError: scikit-image or scikit-learn is not installed, or came without

@@ -44,13 +44,10 @@ class _Crop(NamedTuple):
 
 
 class ShardPairs(Pairs):
-    """Pairs of one prepared split, one a crop.
+    """Pairs of one prepared split, one a crop; its folder holds `manifest.json`.
 
     Kept in memory: where the crops lie (about 200 bytes each) and no pixels. The arrays
     that are read are views of the file.
-
-    Args:
-        folder: holds `manifest.json`.
 
     Raises:
         InputError: the preparation is missing, unfinished or damaged.

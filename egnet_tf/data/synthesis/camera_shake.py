@@ -105,8 +105,7 @@ def random_trajectory(
 def kernel_of(trajectory: np.ndarray) -> np.ndarray:
     """Renders a trajectory as a blur kernel (step 2 of the model).
 
-    Args:
-        trajectory: (T, 2), column and row in pixels at equal steps of time.
+    It is (T, 2), column and row in pixels at equal steps of time.
 
     Returns:
         float32 (S, S), S odd; non-negative, sums to 1, centroid at its centre.

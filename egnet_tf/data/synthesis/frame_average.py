@@ -78,12 +78,7 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """K * image on stored values (step 4), mirrored at the border.
-
-    Args:
-        image: float32 (H, W, C).
-        kernel: (S, S).
-    """
+    """K * image on stored values (step 4), float32 (H, W, C); borders are mirrored."""
     # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
     result = cv2.filter2D(
         image, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
@@ -99,11 +94,8 @@ def composite_moving_object(
 ) -> tuple[np.ndarray, np.ndarray]:
     """An object that moves independently in front of a scene (step 5).
 
-    Args:
-        scene: s1, float32 (H, W, 3).
-        moving: s2, float32 (H, W, 3).
-        mask: M, (H, W, 1).
-        kernels: K1 and K2.
+    The scene s1 and the moving s2 are float32 (H, W, 3), the mask M is (H, W, 1), the
+    kernels are K1 and K2.
 
     Returns:
         Blurry and sharp, float32 (H, W, 3).

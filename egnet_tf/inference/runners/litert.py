@@ -18,9 +18,6 @@ class LiteRTRunner:
     float32 in [0, 1], or integers q that stand for scale * (q - zero_point), with
     scale and zero point from the file.
 
-    Args:
-        path: the .tflite file.
-
     Raises:
         InputError: not a .tflite file, or not with that signature.
     """

@@ -17,9 +17,6 @@ class OnnxRunner:
 
     Both are float32 (B, H, W, 3), of any size, or (1, S, S, 3) with one fixed S.
 
-    Args:
-        path: the .onnx file.
-
     Raises:
         InputError: onnxruntime is not installed, or the file is not such a one.
     """

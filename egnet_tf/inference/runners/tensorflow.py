@@ -63,13 +63,10 @@ class KerasRunner:
 
 
 class SavedModelRunner:
-    """A `Runner` on a SavedModel with the signature `image` -> `restored`.
+    """A `Runner` on a SavedModel with a signature `image` -> `restored`.
 
-    Both are float32 (B, H, W, 3); any H and W, or one fixed square size.
-
-    Args:
-        folder: holds `saved_model.pb`.
-        signature: name of the signature.
+    Both are float32 (B, H, W, 3); any H and W, or one fixed square size. The folder
+    holds `saved_model.pb`.
 
     Raises:
         InputError: it is not a SavedModel, or has no such signature.
