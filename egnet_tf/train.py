@@ -18,7 +18,7 @@ from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
 from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
-from egnet_tf.metrics import protocol_named
+from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.options import option
 from egnet_tf.training import Recipe, RunFolder
 
@@ -126,7 +126,7 @@ def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:
     """A sheet of the first held-out pair and one from the middle."""
     from egnet_tf.visualization import column, comparison_sheet
 
-    score, sheets = protocol_named("plain").score, []
+    score, sheets = PROTOCOLS["plain"].score, []
     for index in sorted({0, len(held_out) // 2}):
         blurry, sharp = held_out.read(index)
         restored = restorer(blurry)

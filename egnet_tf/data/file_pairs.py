@@ -11,7 +11,7 @@ from PIL import Image
 
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 
 
 class FilePairs(Pairs):
@@ -42,11 +42,11 @@ class FilePairs(Pairs):
             )
         self.names = tuple(files)
         self.files = tuple(files.values())
-        self._cache = ImageCache(cache_bytes)
+        self._read = cached_reader(cache_bytes)
 
     def read(self, index: int) -> Pair:
         """Reads both files; see `Pairs.read`. The arrays are read-only."""
-        pair = Pair(*map(self._cache.read, self.files[index]))
+        pair = Pair(*map(self._read, self.files[index]))
         if pair.blurry.shape != pair.sharp.shape:
             # Equal in the headers, but unequal once turned by the EXIF orientation.
             raise InputError(

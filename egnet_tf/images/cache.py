@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cachetools
 import numpy as np
@@ -15,28 +16,20 @@ DEFAULT_LIMIT = 512 * 2**20
 """512 MiB: about 190 images of 1280x720."""
 
 
-class ImageCache:
-    """Reads images and keeps the most recently used ones decoded.
+def cached_reader(limit: int = DEFAULT_LIMIT) -> Callable[[Path], np.ndarray]:
+    """Makes a `read_image` that keeps the most recently used images decoded.
 
-    Args:
-        limit: the most bytes of pixels kept. An image larger than this is read
-            anew each time.
+    Its arrays are shared and read-only. An image of more than `limit` bytes is read
+    anew each time. Threads decode side by side: the lock is not held meanwhile.
     """
+    images: cachetools.LRUCache[Any, np.ndarray] = cachetools.LRUCache(
+        limit, getsizeof=lambda image: image.nbytes
+    )
 
-    def __init__(self, limit: int = DEFAULT_LIMIT):
-        self._images: cachetools.LRUCache[Path, np.ndarray] = cachetools.LRUCache(
-            limit, getsizeof=lambda image: image.nbytes
-        )
-        self._lock = threading.Lock()
-
-    def read(self, path: Path) -> np.ndarray:
-        """As `read_image`; the array is shared and read-only."""
-        with self._lock:
-            if path in self._images:
-                return self._images[path]
-        # Decoded outside the lock, so that threads do not wait for each other.
+    @cachetools.cached(images, lock=threading.Lock())
+    def read(path: Path) -> np.ndarray:
         image = read_image(path)
         image.setflags(write=False)
-        with self._lock, contextlib.suppress(ValueError):  # Larger than the limit.
-            self._images[path] = image
         return image
+
+    return read

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from egnet_tf.errors import InputError
 from egnet_tf.metrics.psnr import psnr, require_comparable, require_window
 
 # OpenCV and scikit-image are imported where they are used: commands that only need the
@@ -123,16 +122,3 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     )
 }
-
-
-def protocol_named(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        InputError: there is none.
-    """
-    if name not in PROTOCOLS:
-        raise InputError(
-            f"Expected a protocol among {', '.join(PROTOCOLS)}. Received: {name!r}"
-        )
-    return PROTOCOLS[name]

@@ -13,7 +13,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.images.find import find_images
 from egnet_tf.images.read import read_image
 from egnet_tf.inference.resolve import resolve
-from egnet_tf.metrics.protocols import protocol_named
+from egnet_tf.metrics.protocols import PROTOCOLS
 from egnet_tf.visualization.figures import Panel, Scene
 from egnet_tf.visualization.zooms import Zoom, largest_differences
 
@@ -180,5 +180,5 @@ def score_note(image: np.ndarray, sharp: np.ndarray | None) -> str:
     """PSNR and SSIM by the protocol `gopro` in a line, "" without a sharp image."""
     if sharp is None:
         return ""
-    score = protocol_named("gopro").score(image, sharp)
+    score = PROTOCOLS["gopro"].score(image, sharp)
     return f"{score.psnr:.2f} dB / {score.ssim:.3f}"

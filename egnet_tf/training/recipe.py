@@ -20,7 +20,7 @@ from egnet_tf.loss_weights import LOSSES
 from egnet_tf.models.configs import INPUTS
 from egnet_tf.models.variants import VARIANTS, Variant, variant
 from egnet_tf.models.weights import read_variant
-from egnet_tf.options import changes, from_text, option, to_text
+from egnet_tf.options import changes, from_text, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,13 +221,9 @@ class Recipe:
             terms.pop("gradient", None)
         return terms
 
-    def to_flags(self) -> str:
-        """A flag file with every option, one a line."""
-        return to_text(self)
-
 
 def read(path: Path) -> Recipe:
-    """Reads a flag file that `Recipe.to_flags` wrote.
+    """Reads a flag file that `egnet_tf.options.to_text` wrote of a recipe.
 
     Raises:
         InputError: the file is missing or has other flags.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing, write_text
+from egnet_tf.options import to_text
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 
@@ -53,7 +54,7 @@ class RunFolder:
             )
         if not begins:
             return
-        write_text(written, recipe.to_flags())
+        write_text(written, to_text(recipe))
 
     @property
     def weights(self) -> Path:

@@ -8,7 +8,7 @@ from egnet_tf.data import Pairs
 from egnet_tf.evaluation import mean_score
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.runners.tensorflow import KerasRunner
-from egnet_tf.metrics import protocol_named
+from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.training.phases import Phase
 
 
@@ -40,7 +40,7 @@ class Validator:
 
     def __call__(self) -> Validation:
         """Scores the networks as they are now."""
-        score = protocol_named("plain").score
+        score = PROTOCOLS["plain"].score
         restored, blurry = [], []
         for index in range(self._count):
             name, pair = self.pairs.names[index], self.pairs.read(index)

@@ -108,11 +108,11 @@ def _mean_scores(
     images: Sequence[np.ndarray], pairs: Sequence[Pair]
 ) -> tuple[float, float]:
     # Imported here, because SciPy takes most of a second.
-    from egnet_tf.metrics import protocol_named
+    from egnet_tf.metrics import PROTOCOLS
 
     scores = [
         # A NaN becomes 0 here; the largest difference shows it.
-        protocol_named("plain").score(to_uint8(np.nan_to_num(image)), pair.sharp)
+        PROTOCOLS["plain"].score(to_uint8(np.nan_to_num(image)), pair.sharp)
         for image, pair in zip(images, pairs, strict=True)
     ]
     psnrs, ssims = zip(*((score.psnr, score.ssim) for score in scores), strict=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from egnet_tf.images import cache
-from egnet_tf.images.cache import ImageCache
+from egnet_tf.images.cache import cached_reader
 
 
 @pytest.fixture
@@ -19,20 +19,20 @@ def decoded(monkeypatch):
 
 
 def test_the_least_recently_used_image_goes_first(decoded):
-    kept = ImageCache(limit=600)
+    read = cached_reader(limit=600)
     for path in "abacaba":
-        assert (kept.read(path) == ord(path)).all()
+        assert (read(path) == ord(path)).all()
     # Two fit: c displaces b, and b displaces c.
     assert decoded == ["a", "b", "c", "b"]
 
 
 def test_an_image_beyond_the_limit_is_never_kept(decoded):
-    kept = ImageCache(limit=299)
-    kept.read("a")
-    kept.read("a")
+    read = cached_reader(limit=299)
+    read("a")
+    read("a")
     assert decoded == ["a", "a"]
 
 
 def test_the_shared_image_cannot_be_changed(decoded):
     with pytest.raises(ValueError, match="read-only"):
-        ImageCache().read("a")[0] = 1
+        cached_reader()("a")[0] = 1

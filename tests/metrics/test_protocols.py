@@ -7,7 +7,7 @@ import skimage
 from scipy import ndimage
 
 from egnet_tf.errors import InputError
-from egnet_tf.metrics import PROTOCOLS, protocol_named, psnr
+from egnet_tf.metrics import PROTOCOLS, psnr
 from egnet_tf.metrics.ssim import ssim_volume
 
 
@@ -68,8 +68,3 @@ def test_descriptions_name_the_versions_of_the_libraries():
     assert f"cv2 {cv2.__version__}" in description
     assert f"skimage {skimage.__version__}" in description
     assert f"numpy {np.__version__}" in PROTOCOLS["gopro"].description
-
-
-def test_an_unknown_protocol_is_refused():
-    with pytest.raises(InputError, match="Received: 'matlab'"):
-        protocol_named("matlab")

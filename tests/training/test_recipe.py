@@ -10,6 +10,7 @@ from egnet_tf.data.augment import Augment
 from egnet_tf.data.datasets.frames import FramesOptions
 from egnet_tf.data.datasets.gopro import GoProOptions
 from egnet_tf.errors import InputError
+from egnet_tf.options import to_text
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 
@@ -34,9 +35,9 @@ def test_a_recipe_survives_its_flag_file(tmp_path):
         data={"frames": FramesOptions(windows=(3, 5)), "gopro": GoProOptions("gamma")},
     )
     path = tmp_path / "recipe.flags"
-    path.write_text(recipe.to_flags())
+    path.write_text(to_text(recipe))
     assert recipes.read(path) == recipe
-    assert "--frames_windows=3,5\n" in recipe.to_flags()
+    assert "--frames_windows=3,5\n" in to_text(recipe)
     changed = recipes.differences(Recipe(), recipe)
     assert "--gopro_blur: linear -> gamma" in changed and len(changed) == 8
 

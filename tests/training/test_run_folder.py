@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from egnet_tf.errors import InputError
+from egnet_tf.options import to_text
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
 from helpers import environment
@@ -32,7 +33,7 @@ def test_a_run_of_an_earlier_version_resumes(tmp_path):
     path = tmp_path / "run"
     path.mkdir()
     kept = ("--backbone_steps", "--variant", "--learning_rate")
-    lines = [x for x in RECIPE.to_flags().splitlines() if x.startswith(kept)]
+    lines = [x for x in to_text(RECIPE).splitlines() if x.startswith(kept)]
     (path / "recipe.flags").write_text("\n".join(lines))
     (path / "metrics.csv").write_text("phase,step,psnr\nbackbone,0,20.5\n")
     run = RunFolder(path, RECIPE)

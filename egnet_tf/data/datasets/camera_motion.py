@@ -19,7 +19,7 @@ from egnet_tf.data.synthesis.frame_average import (
     random_pan,
 )
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
-from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 
 _MOVING_SHARE = 0.3
 _RESIZES = (0.8, 3.0)
@@ -40,7 +40,7 @@ class CameraMotionPairs(Pairs):
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         self._seed = seed
-        self._cache = ImageCache(cache_bytes)
+        self._read = cached_reader(cache_bytes)
         self.names = tuple(photos)
         self._paths = tuple(photos.values())
 
@@ -48,7 +48,7 @@ class CameraMotionPairs(Pairs):
         """The whole photograph under one motion; see the class."""
         name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 4, name))
-        sharp = self._cache.read(self._paths[index])
+        sharp = self._read(self._paths[index])
         blurry = blur(sharp.astype(np.float32), random_pan(rng))
         return Pair(add_noise_and_quantize(blurry, rng), sharp.copy())
 
@@ -72,7 +72,7 @@ class CameraMotionPairs(Pairs):
         )
 
     def _window(self, index: int, side: int, rng: np.random.Generator) -> np.ndarray:
-        photo = self._cache.read(self._paths[index])
+        photo = self._read(self._paths[index])
         factor = random_resize(rng, *_RESIZES)
         image = enlarged_window(photo, side, factor, rng)
         return image.astype(np.float32)

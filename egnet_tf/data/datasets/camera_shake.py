@@ -15,7 +15,7 @@ from egnet_tf.data.splits import photographs
 from egnet_tf.data.synthesis import camera_shake
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 from egnet_tf.options import check, option
 
 
@@ -79,7 +79,7 @@ class CameraShakePairs(Pairs):
             raise InputError("Expected sharp photographs. Received: none")
         self._seed = seed
         self._options = options
-        self._cache = ImageCache(cache_bytes)
+        self._read = cached_reader(cache_bytes)
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
             for name, path in photos.items()
@@ -92,13 +92,13 @@ class CameraShakePairs(Pairs):
         """The whole photograph, blurry and sharp; see the class."""
         name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 2, name))
-        sharp = self._cache.read(self._paths[index])
+        sharp = self._read(self._paths[index])
         kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
         return Pair(camera_shake.shake(sharp, kernel, rng), sharp.copy())
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random crop under a new kernel; a margin supplies what blurs into it."""
-        photo = self._cache.read(self._paths[index])
+        photo = self._read(self._paths[index])
         fraction = self._options.sharp_fraction
         if fraction and rng.random() < fraction:
             kernel = np.ones((1, 1), np.float32)

@@ -26,7 +26,7 @@ from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import split_folder, split_names
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, ImageCache
+from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 from egnet_tf.images.convert import to_uint8
 from egnet_tf.images.find import find_images
 from egnet_tf.options import check, option
@@ -72,7 +72,7 @@ class AveragedFrames(Pairs):
         self.names = tuple(windows)
         self._windows = tuple(windows.values())
         self._blur = blur
-        self._cache = ImageCache(cache_bytes)
+        self._read = cached_reader(cache_bytes)
 
     def read(self, index: int) -> Pair:
         """Averages whole frames; see `Pairs.read`."""
@@ -88,7 +88,7 @@ class AveragedFrames(Pairs):
         return Pair(average(frames, self._blur), frames[len(frames) // 2])
 
     def _frames(self, index: int) -> list[np.ndarray]:
-        frames = [self._cache.read(path) for path in self._windows[index]]
+        frames = [self._read(path) for path in self._windows[index]]
         if len({frame.shape for frame in frames}) > 1:
             raise InputError(
                 "Expected frames of one size. Received: several in the window "
