@@ -42,11 +42,7 @@ class EvaluationFolder:
     """Scores that are on the disk as soon as they are known.
 
     An evaluation that was killed resumes; a last line that was cut off is dropped and
-    scored again.
-
-    Attributes:
-        path: the folder.
-        rows: the scored images by name.
+    scored again. `rows` are the scored images by name.
     """
 
     def __init__(
@@ -56,7 +52,7 @@ class EvaluationFolder:
         *,
         overwrite: bool = False,
     ):
-        """Opens the folder, making it if need be.
+        """Opens the folder, or makes it.
 
         Args:
             path: the folder, there or not.
@@ -70,24 +66,26 @@ class EvaluationFolder:
         """
         self.path = Path(path)
         self.rows: dict[str, Row] = {}
+        self._note = self.path / "evaluation.json"
         self._table = self.path / "scores.csv"
         self.path.mkdir(parents=True, exist_ok=True)
-        # As it comes back from the file: tuples become lists.
-        known = json.loads(json.dumps(identity))
-        try:
-            self._resume(known)
-        except InputError:
-            if not overwrite:
-                raise
-            self._clear()
-            self._start(known)
+        if self._note.exists() or self._table.exists():
+            try:
+                # As it comes back from the file: tuples become lists.
+                self._check_identity(json.loads(json.dumps(identity)))
+                if self._table.exists():
+                    self._load()
+            except InputError:
+                if not overwrite:
+                    raise
+                self._clear()
+        if not self._note.exists():
+            write_json(self._note, identity)
+        if not self._table.exists():
+            self._write_rows(())
 
-    def _resume(self, identity: dict[str, Any]) -> None:
-        note = self.path / "evaluation.json"
-        if not note.exists() and not self._table.exists():
-            self._start(identity)
-            return
-        found = _read_if_sound(note)
+    def _check_identity(self, identity: dict[str, Any]) -> None:
+        found = _read_if_sound(self._note)
         keys = [*identity, *(key for key in found if key not in identity)]
         differing = [key for key in keys if found.get(key) != identity.get(key)]
         if differing:
@@ -96,21 +94,12 @@ class EvaluationFolder:
                 "--overwrite replaces them, --output takes another folder. "
                 f"Received: a folder that differs in {', '.join(differing)}"
             )
-        if self._table.exists():
-            self._load()
-        else:
-            self._write_rows(())
 
     def _clear(self) -> None:
-        self.rows = {}
-        if (self.path / "evaluation.json").exists():  # else they are not ours
+        if self._note.exists():  # Otherwise they are not ours.
             shutil.rmtree(self.path / "images", ignore_errors=True)
-        (self.path / "summary.json").unlink(missing_ok=True)
-        self._table.unlink(missing_ok=True)
-
-    def _start(self, identity: dict[str, Any]) -> None:
-        write_json(self.path / "evaluation.json", identity)
-        self._write_rows(())
+        for file in (self.path / "summary.json", self._table, self._note):
+            file.unlink(missing_ok=True)
 
     def _load(self) -> None:
         text = self._table.read_bytes()
