@@ -63,9 +63,7 @@ def _swap_folders(new: Path, path: Path, former: Path) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     r"""Writes UTF-8 with line ends of \n; `path` is absent, old or complete.
 
-    Args:
-        path: the file. Missing folders are made.
-        text: its content.
+    Missing folders are made.
 
     Raises:
         OSError: the file cannot be written.
@@ -79,11 +77,9 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes JSON; `path` is at every moment absent, old or complete.
+    """Writes JSON, finite numbers only; `path` is absent, old or complete.
 
-    Args:
-        path: the file. Missing folders are made.
-        value: what `json` writes; finite numbers only.
+    Missing folders are made.
 
     Raises:
         OSError: the file cannot be written.

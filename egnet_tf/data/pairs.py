@@ -59,18 +59,11 @@ class Pairs(abc.ABC):
         return Pair(*(window(image, top, left, size, size) for image in pair))
 
     def draw(self, number: int, seed: int) -> int:
-        """Says which pair the training sample of that number uses.
+        """Returns the index of the pair that the training sample of that number uses.
 
-        Every epoch, `len(self)` samples, uses each pair once, in an order that
-        depends on the seed and the epoch alone: sample `number` can be made
-        without those before it.
-
-        Args:
-            number: 0, 1, 2, ... through the whole of training.
-            seed: of the run.
-
-        Returns:
-            An index into `names`.
+        Every epoch, `len(self)` samples, uses each pair once, in an order that depends
+        on the run's seed and the epoch alone: sample `number` (0, 1, 2, ... through the
+        whole of training) can be made without those before it.
         """
         return shuffled(number, len(self), seed)
 

@@ -32,14 +32,10 @@ SPLITS = ("train", "test")
 
 
 class Request(NamedTuple):
-    """What a dataset is asked to open.
+    """What a dataset is asked to open: the split "train" or "test" of a name.
 
-    Attributes:
-        dataset: the name it is registered under.
-        folder: where its files are, if the user said so; see `root`.
-        split: "train" or "test".
-        seed: of what is made on the fly.
-        cache_bytes: the most bytes of decoded images to keep in memory.
+    `folder` is where its files are, if the user said so (see `root`); `seed` that of
+    what is made on the fly; `cache_bytes` the most bytes of decoded images to keep.
     """
 
     dataset: str

@@ -13,10 +13,8 @@ from egnet_tf.images.find import find_images
 class Match(NamedTuple):
     """The files of two folders, by their path in it without the suffix.
 
-    Attributes:
-        pairs: name -> (restored file, sharp file), in the order of the sharp folder.
-        only_restored: restored files without a sharp one.
-        only_sharp: sharp files without a restored one.
+    `pairs` maps the name to (restored file, sharp file), in the order of the sharp
+    folder; the others have no partner.
     """
 
     pairs: dict[str, tuple[Path, Path]]

@@ -39,17 +39,10 @@ def score_images(
 ) -> Iterator[Row | Unscored]:
     """Scores the images that `folder` does not hold yet.
 
-    The images are made in this thread, one after another, at most two per worker
-    ahead of the scoring. Workers are threads: NumPy, OpenCV and scikit-image spend
-    their time outside the interpreter's lock, so processes would only add start-up
-    time and copies.
-
-    Args:
-        names: names of all images; unique.
-        images: index into `names` -> what to compare.
-        protocol: how to score.
-        folder: rows are appended to it as they come.
-        workers: number of threads.
+    They have unique names; `images` makes what is compared from an index into these, in
+    this thread, one after another, at most two per worker ahead of the scoring. Workers
+    are threads: NumPy, OpenCV and scikit-image spend their time outside the
+    interpreter's lock, so processes would only add start-up time and copies.
 
     Yields:
         In the order of `names`, each new row after it is on the disk, and an

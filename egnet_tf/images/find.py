@@ -72,10 +72,8 @@ def _leads_back(folder: str, name: str, inside: str) -> bool:
     return os.path.commonpath([target, inside]) == target
 
 
-def natural_order(name: str) -> list[tuple[int, int, str]]:
+def natural_order(name: str) -> list[str | int]:
     """A sorting key under which frame_2 comes before frame_10."""
-    return [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
-        for part in re.split(r"(\d+)", name)
-        if part
-    ]
+    # Every second part is a number, so that equal positions have equal types.
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if part.isdecimal() else part for part in parts]

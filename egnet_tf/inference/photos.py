@@ -93,17 +93,12 @@ def restore_photos(
     on_done: Callable[[int], object] = lambda count: None,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
-    """Restores photos; one that fails does not keep the others from it.
+    """Restores photos in this order; one that fails does not keep the others from it.
 
-    Args:
-        restorer: restores the pixels; opacity stays as it is.
-        jobs: what to restore, in this order.
-        quality: see `write_photo`.
-        max_pixels: see `read_photo`.
-        batch: how many small photos in a row are restored together if they have the
-            same size and type.
-        on_done: called with how many more photos are done, restored or not.
-        on_tile: see `Restorer`.
+    Opacity stays as it is. For `quality`, `max_pixels` and `on_tile` see `write_photo`,
+    `read_photo` and `Restorer`. Up to `batch` small photos in a row are restored
+    together if they have the same size and type. `on_done` is called with how many more
+    photos are done, restored or not.
 
     Returns:
         The sources that failed, each with the reason, in the order of the jobs.

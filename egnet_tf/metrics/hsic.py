@@ -19,12 +19,7 @@ EPSILON = 1e-5
 
 
 class Dependence(NamedTuple):
-    """How much features depend on two images of one scene.
-
-    Attributes:
-        blurry: nHSIC of the features and the blurry image.
-        sharp: nHSIC of the features and the sharp image.
-    """
+    """nHSIC of features with the blurry and with the sharp image of one scene."""
 
     blurry: float
     sharp: float
@@ -142,12 +137,10 @@ def _normalised(x: np.ndarray, width: float | None = None) -> np.ndarray:
 
 
 def patches_at(image: np.ndarray, positions: np.ndarray, size: int) -> np.ndarray:
-    """The square patches of an image around positions, one a row.
+    """The square patches of an image (H, W, C) around positions, one a row.
 
-    Args:
-        image: (H, W, C).
-        positions: (m, 2) rows and columns.
-        size: odd side of a patch; borders are repeated.
+    Positions are (m, 2), rows and columns; `size` is the odd side; borders are
+    repeated.
 
     Returns:
         (m, size * size * C).

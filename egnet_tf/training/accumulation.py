@@ -20,12 +20,9 @@ def accumulated(
 ) -> Gradients:
     """Sums values and gradients over the parts of a batch, in the memory of one part.
 
-    Args:
-        gradients_of: returns them for (blurry, sharp); its values are scalars.
-        batch: `blurry` and `sharp`, (B, H, W, 3).
-        parts: how many; B is a multiple of it.
-        names: the names of the values.
-        variables: what the gradients are taken with respect to, in order.
+    `gradients_of` returns them for the `blurry` and `sharp` of a part, (B, H, W, 3) in
+    all, where B is a multiple of `parts`. `names` are those of its values, which are
+    scalars; `variables` what it differentiates by, in order.
     """
     blurry, sharp = batch["blurry"], batch["sharp"]
     if parts == 1:

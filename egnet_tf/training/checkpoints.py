@@ -32,12 +32,8 @@ _DAMAGED = (
 class Checkpoints:
     """Saves and restores the state of a phase, in files ckpt-STEP.*.
 
-    The files themselves say which checkpoints there are; no list of them is kept.
-
-    Args:
-        folder: where this phase's checkpoints are.
-        state: the state of the phase, with the optimizer built.
-        saves: whether this process saves; of several workers only the chief does.
+    The files themselves say which checkpoints there are; no list of them is kept. The
+    optimizer of `state` is built. Of several workers only the chief `saves`.
     """
 
     def __init__(self, folder: Path, state: TrainState, saves: bool = True):

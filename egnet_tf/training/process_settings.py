@@ -19,14 +19,10 @@ from tensorflow.python.framework import config
 def process_settings(seed: int, precision: str) -> Iterator[None]:
     """Inside, everything random follows a seed and every operation is deterministic.
 
-    Afterwards the precision policy, determinism, and the random states of Python and
-    NumPy are those of before. TensorFlow's random sequence begins again at the seed
-    of before: how far it had come cannot be read.
-
-    Args:
-        seed: of Python's, NumPy's and TensorFlow's random numbers.
-        precision: a policy's name, "float32" or "mixed_bfloat16": what the layers
-            that are built inside compute in.
+    `precision` is the policy's name, "float32" or "mixed_bfloat16", of layers built
+    inside. Afterwards the policy, determinism, and the random states of Python and
+    NumPy are those of before. TensorFlow's random sequence begins again at the seed of
+    before: how far it had come cannot be read.
     """
     policy = keras.mixed_precision.global_policy()
     deterministic, tensorflow_seed = (

@@ -19,14 +19,10 @@ from egnet_tf.training.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """The state of a phase.
+    """The state of a phase; the optimizer is built for `phase.trained`.
 
-    Attributes:
-        phase: the phase with its networks.
-        optimizer: built for `phase.trained`.
-        schedule: the learning rate by update.
-        averages: the moving averages of `phase.trained`.
-        step: the training steps done.
+    `schedule` gives the learning rate by update, `averages` are those of
+    `phase.trained`, `step` counts the training steps done.
     """
 
     phase: Phase

@@ -122,8 +122,7 @@ def kernel_of(trajectory: np.ndarray) -> np.ndarray:
 def spread(points: np.ndarray) -> np.ndarray:
     """The kernel of an exposure that spends equal times at the given points.
 
-    Args:
-        points: (2, N), columns and rows in pixels; the origin is the kernel's centre.
+    They are (2, N), columns and rows in pixels; the origin is the kernel's centre.
 
     Returns:
         float32 (S, S), S odd; each point spread over its four neighbours by bilinear
@@ -160,13 +159,9 @@ def shake(
 ) -> np.ndarray:
     """Blurs an image and adds sensor noise, in linear light (step 3 of the model).
 
-    Beyond its border the image is mirrored: crop a margin of `len(kernel) // 2` pixels
-    to keep only pixels that real content was blurred into.
-
-    Args:
-        sharp: uint8 (H, W, 3) sRGB.
-        kernel: (S, S), S odd, sums to 1.
-        rng: source of the noise and of its strength.
+    The image is uint8 (H, W, 3) sRGB, the kernel (S, S), S odd, with sum 1. Beyond its
+    border the image is mirrored: crop a margin of `len(kernel) // 2` pixels to keep
+    only pixels that real content was blurred into.
 
     Returns:
         uint8 (H, W, 3) sRGB, rounded.

@@ -24,11 +24,9 @@ _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 class KerasRunner:
     """A `Runner` on a network (B, H, W, 3) -> dict of stages; returns the finest.
 
-    Args:
-        network: the keras.Model.
-        size_multiple: what the H and W that the network takes are multiples of.
-        pooling_window: side in pixels of the windows over which the network's global
-            pools average; None for the whole image (`layers.pooling`).
+    H and W are multiples of `size_multiple`. The network's global pools average over
+    windows of `pooling_window` pixels a side; None is for the whole image
+    (`layers.pooling`).
     """
 
     tile = None
