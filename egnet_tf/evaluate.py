@@ -17,13 +17,12 @@ from absl.flags import DEFINE_string, FlagValues
 
 from egnet_tf.cli import app, dataset_flags, flags, restorer_flags
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import markdown_table
 from egnet_tf.evaluation.evaluate import (
     EvaluationOptions,
     evaluate_folder,
     evaluate_model,
 )
-from egnet_tf.evaluation.summary import left_out
+from egnet_tf.evaluation.summary import left_out, markdown_table
 from egnet_tf.inference.resolve import resolve
 
 

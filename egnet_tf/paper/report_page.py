@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from egnet_tf.cli.table import Cell
-from egnet_tf.evaluation import score_rows
+from egnet_tf.evaluation.summary import score_rows
 from egnet_tf.images.read import read_image
 from egnet_tf.paper.curves import curves
 from egnet_tf.paper.run_record import RunRecord, chosen_images

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import read_summary
+from egnet_tf.evaluation.results_folder import read_summary
 from egnet_tf.paper.curves import Segment
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from egnet_tf.cli.table import Cell, markdown, write_csv
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import images_compared, read_summary
+from egnet_tf.evaluation.results_folder import read_summary
+from egnet_tf.evaluation.summary import images_compared
 from egnet_tf.files import write_text
 from egnet_tf.paper.published import Scores
 

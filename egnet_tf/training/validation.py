@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from egnet_tf.data import Pairs
-from egnet_tf.evaluation import mean_score
+from egnet_tf.evaluation.summary import mean_score
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.runners.tensorflow import KerasRunner
 from egnet_tf.metrics import PROTOCOLS
@@ -24,10 +24,8 @@ class Validation(NamedTuple):
 class Validator:
     """Restores and scores a phase's held-out pairs whenever it is called.
 
-    Args:
-        phase: its networks are scored, with their weights at the time of a call.
-        pairs: the pairs held out from training.
-        count: how many of them to use; 0 for all.
+    The networks have their weights of that time. `count` is how many of the pairs to
+    use; 0 is for all.
     """
 
     def __init__(self, phase: Phase, pairs: Pairs, count: int = 0):

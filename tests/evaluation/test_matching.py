@@ -1,7 +1,7 @@
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import match_folders
+from egnet_tf.evaluation.matching import match_folders
 
 
 def make(folder, *names):

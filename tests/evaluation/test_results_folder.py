@@ -4,7 +4,7 @@ import math
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import EvaluationFolder, Row, read_summary
+from egnet_tf.evaluation.results_folder import EvaluationFolder, Row, read_summary
 from egnet_tf.metrics import Score
 
 IDENTITY = {"method": "m", "protocol": "plain"}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import EvaluationFolder, Images, Unscored, score_images
+from egnet_tf.evaluation.results_folder import EvaluationFolder
+from egnet_tf.evaluation.scoring import Images, Unscored, score_images
 from egnet_tf.metrics import PROTOCOLS
 
 NAMES = [f"image{number}" for number in range(6)]

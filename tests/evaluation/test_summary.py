@@ -3,7 +3,8 @@ import math
 
 import pytest
 
-from egnet_tf.evaluation import Row, markdown_table, mean_score, summarize
+from egnet_tf.evaluation.results_folder import Row
+from egnet_tf.evaluation.summary import markdown_table, mean_score, summarize
 from egnet_tf.metrics import PROTOCOLS, Score
 
 FAILED = Score(math.nan, math.nan, "the alignment did not converge")

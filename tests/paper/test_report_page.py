@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import EvaluationFolder, Row, summarize
+from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
+from egnet_tf.evaluation.summary import summarize
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS, Score
 from egnet_tf.paper.report_page import report_page

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from egnet_tf.evaluation import EvaluationFolder, Row, summarize
+from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
+from egnet_tf.evaluation.summary import summarize
 from egnet_tf.metrics import PROTOCOLS, Score
 from tests.helpers import call
 

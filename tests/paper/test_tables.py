@@ -3,7 +3,8 @@ import math
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.evaluation import EvaluationFolder, Row, summarize
+from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
+from egnet_tf.evaluation.summary import summarize
 from egnet_tf.metrics import PROTOCOLS, Score
 from egnet_tf.paper.published import ABLATIONS, TABLE_1, Published
 from egnet_tf.paper.tables import (
