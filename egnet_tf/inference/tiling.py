@@ -84,15 +84,10 @@ def blended_strips(
         The strip is reused: copy it before asking for the next.
     """
     (height, width), (tile_height, tile_width) = size, tile
-    tops, lefts = (
-        # Along an axis with a single tile, the tile may be less than two overlaps.
-        tile_positions(length, side, min(overlap, side // 2))
-        for length, side in zip(size, tile, strict=True)
-    )
-    row_weights, column_weights = (
-        tile_weights(length, side, min(overlap, side // 2))
-        for length, side in zip(size, tile, strict=True)
-    )
+    # Along an axis with a single tile, the tile may be less than two overlaps.
+    overlaps = [min(overlap, side // 2) for side in tile]
+    tops, lefts = map(tile_positions, size, tile, overlaps)
+    row_weights, column_weights = map(tile_weights, size, tile, overlaps)
     strip = np.empty(0, np.float32)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
