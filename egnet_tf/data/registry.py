@@ -32,10 +32,11 @@ SPLITS = ("train", "test")
 
 
 class Request(NamedTuple):
-    """What a dataset is asked to open: the split "train" or "test" of a name.
+    """What a dataset is asked to open: one split, "train" or "test".
 
-    `folder` is where its files are, if the user said so (see `root`); `seed` that of
-    what is made on the fly; `cache_bytes` the most bytes of decoded images to keep.
+    `dataset` is the name it is registered under; `folder` is where its files are, if
+    the user said so (see `root`); `seed` is that of what is made on the fly,
+    `cache_bytes` the most bytes of decoded images to keep.
     """
 
     dataset: str
