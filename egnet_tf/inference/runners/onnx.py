@@ -21,8 +21,6 @@ class OnnxRunner:
         InputError: onnxruntime is not installed, or the file is not such a one.
     """
 
-    size_multiple = 1
-
     def __init__(self, path: str | os.PathLike[str]):
         try:
             import onnxruntime
@@ -49,9 +47,7 @@ class OnnxRunner:
             )
         _, height, width, _ = self._session.get_inputs()[0].shape
         fixed = isinstance(height, int) and height == width
-        self.tile = height if fixed else None
-        if fixed:
-            self.size_multiple = height
+        self.tile, self.size_multiple = (height, height) if fixed else (None, 1)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""

@@ -70,8 +70,6 @@ class SavedModelRunner:
         InputError: it is not a SavedModel, or has no such signature.
     """
 
-    size_multiple = 1
-
     def __init__(
         self, folder: str | os.PathLike[str], signature: str = "serving_default"
     ):
@@ -98,9 +96,7 @@ class SavedModelRunner:
                 f"Expected the image of {folder} to be of any size or square. "
                 f"Received: {inputs['image'].shape}"
             )
-        self.tile = height
-        if height is not None:
-            self.size_multiple = height
+        self.tile, self.size_multiple = height, height or 1
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
