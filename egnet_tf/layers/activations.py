@@ -40,9 +40,6 @@ class SharedSlope(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (1,)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "initial": self.initial}
-
 
 def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
     """PReLU: max(x, 0) + slope * min(x, 0); plain ReLU when `slope` is None.

@@ -44,9 +44,6 @@ class HalvePatches(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=2, side=0.5)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "count": self.count, "axis": self.axis}
-
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class JoinPatches(keras.layers.Layer):
@@ -72,9 +69,6 @@ class JoinPatches(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=0.5, side=2)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "count": self.count, "axis": self.axis}
-
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class TakeHalf(keras.layers.Layer):
@@ -97,9 +91,6 @@ class TakeHalf(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return _scaled(input_shape, self.axis, batch=1, side=0.5)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "index": self.index, "axis": self.axis}
 
 
 def _scaled(shape: Any, axis: str, *, batch: float, side: float) -> tuple:

@@ -202,18 +202,6 @@ class PositionAttention(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "key_filters": self.key_filters,
-            "value_filters": self.value_filters,
-            "residual": self.residual,
-            "scaled": self.scaled,
-            "key_pool": self.key_pool,
-            "block": self.block,
-        }
-
 
 def _flat(x: tf.Tensor) -> tf.Tensor:
     """(B, H, W, C) -> (B, H W, C)."""

@@ -38,9 +38,6 @@ class Upsample(keras.layers.Layer):
         batch, height, width, channels = input_shape
         return (batch, height and 2 * height, width and 2 * width, channels)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "method": self.method}
-
 
 def halving_convolution(
     filters: int, name: str, activation: str | None = None

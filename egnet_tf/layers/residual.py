@@ -42,10 +42,3 @@ class ResidualBlock(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "recompute": self.recompute,
-        }

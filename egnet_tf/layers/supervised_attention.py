@@ -69,14 +69,6 @@ class SupervisedAttention(keras.layers.Layer):
             keras.KerasTensor(image.shape, "float32"),
         )
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "stride": self.stride,
-            "unfold": self.unfold,
-        }
-
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class UnfoldedConv2DTranspose(keras.layers.Conv2DTranspose):

@@ -70,9 +70,6 @@ class ImplicitInput(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "mode": self.mode, "stddev": self.stddev}
-
 
 class Enhancer:
     """The `enhance` of a backbone: one EGN per stage, made when the stage first asks.
