@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
-from typing import Protocol
 
 from absl.flags import FlagValues
 from PIL import ExifTags, Image
@@ -64,8 +63,7 @@ def main(values: FlagValues) -> None:
     target = Path(options.output or source.with_name(f"{source.stem}_restored.png"))
     if target.suffix.lower() != ".png":
         raise InputError(f"Expected an output that ends in .png. Received: {target}")
-    photo = image_file(source)
-    restored = _client(options).deblur(photo)
+    restored = _deblur(image_file(source), options)
     with replacing(target) as unfinished:
         unfinished.write_bytes(restored)
     print(target)
@@ -91,23 +89,19 @@ def image_file(path: Path) -> bytes:
     return file.getvalue()
 
 
-class _Client(Protocol):
-    def deblur(self, image: bytes) -> bytes: ...
-
-
-def _client(options: Options) -> _Client:
+def _deblur(image: bytes, options: Options) -> bytes:
     scheme, _, host = options.server.partition("://")
     request = (options.model, options.label, options.timeout, options.retries)
     if scheme in ("http", "https"):
         require_extra("serving", "requests")
-        from export.serving.rest_client import RestClient
+        from export.serving import rest_client
 
-        return RestClient(options.server, *request)
+        return rest_client.deblur(image, options.server, *request)
     if scheme == "grpc":
         require_extra("serving", "grpc", "tensorflow_serving")
-        from export.serving.grpc_client import GrpcClient
+        from export.serving import grpc_client
 
-        return GrpcClient(host, *request)
+        return grpc_client.deblur(image, host, *request)
     raise InputError(
         f"Expected a server of http://, https:// or grpc://. Received: {options.server}"
     )

@@ -15,72 +15,66 @@ _MESSAGE_BYTES = 256 * 2**20
 of 2 megapixels may take."""
 
 
-class GrpcClient:
-    """Deblurs image files by PredictionService.Predict.
+def deblur(
+    image: bytes,
+    server: str,
+    model: str,
+    label: str = "",
+    timeout: float = 60.0,
+    retries: int = 3,
+) -> bytes:
+    """Restores an image file by PredictionService.Predict.
 
     Args:
+        image: a JPEG or PNG file.
         server: host and port, such as "localhost:8500".
         model: its name on the server.
         label: of the version, such as "stable"; empty for the newest.
         timeout: of a request, in seconds.
         retries: further attempts when the server cannot be reached; the pauses
             between them double, from half a second. gRPC makes at most 4.
+
+    Returns:
+        The restored image as a PNG file.
+
+    Raises:
+        InputError: the server cannot be reached or refuses the request, or its answer
+            is not an image.
     """
-
-    def __init__(
-        self,
-        server: str,
-        model: str,
-        label: str = "",
-        timeout: float = 60.0,
-        retries: int = 3,
-    ):
-        self._server, self._model, self._label = server, model, label
-        self._timeout = timeout
-        policy = {
-            "maxAttempts": min(retries, 4) + 1,
-            "initialBackoff": "0.5s",
-            "maxBackoff": "8s",
-            "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
-        }
-        # gRPC refuses a policy of fewer than two attempts.
-        method = {"name": [{}], **({"retryPolicy": policy} if retries > 0 else {})}
-        channel = grpc.insecure_channel(
-            server,
-            options=[
-                ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-                ("grpc.max_send_message_length", _MESSAGE_BYTES),
-                ("grpc.service_config", json.dumps({"methodConfig": [method]})),
-            ],
-        )
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-    def deblur(self, image: bytes) -> bytes:
-        """Sends a JPEG or PNG file, returns the restored image as a PNG file.
-
-        Raises:
-            InputError: the server cannot be reached or refuses the request, or its
-                answer is not an image.
-        """
-        request = predict_pb2.PredictRequest()  # pyright: ignore[reportAttributeAccessIssue]
-        request.model_spec.name = self._model
-        request.model_spec.signature_name = "deblur_bytes"
-        if self._label:
-            request.model_spec.version_label = self._label
-        request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([image]))
+    policy = {
+        "maxAttempts": min(retries, 4) + 1,
+        "initialBackoff": "0.5s",
+        "maxBackoff": "8s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    # gRPC refuses a policy of fewer than two attempts.
+    method = {"name": [{}], **({"retryPolicy": policy} if retries > 0 else {})}
+    request = predict_pb2.PredictRequest()  # pyright: ignore[reportAttributeAccessIssue]
+    request.model_spec.name = model
+    request.model_spec.signature_name = "deblur_bytes"
+    if label:
+        request.model_spec.version_label = label
+    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([image]))
+    options = [
+        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+        ("grpc.max_send_message_length", _MESSAGE_BYTES),
+        ("grpc.service_config", json.dumps({"methodConfig": [method]})),
+    ]
+    with grpc.insecure_channel(server, options) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         try:
-            answer = self._stub.Predict(request, timeout=self._timeout)
+            answer = stub.Predict(request, timeout=timeout)
         except grpc.RpcError as error:
             raise InputError(
-                f"Expected {self._server} to restore the image. Received: "
+                f"Expected {server} to restore the image. Received: "
                 f"{error.code().name} {(error.details() or '')[:500]}"
             ) from error
-        try:
-            (restored,) = answer.outputs["restored_bytes"].string_val
-        except ValueError:
-            raise InputError(
-                f"Expected one image from {self._server}. Received: outputs "
-                f"{sorted(answer.outputs)}"
-            ) from None
-        return restored
+    try:
+        (restored,) = answer.outputs["restored_bytes"].string_val
+    except ValueError:
+        raise InputError(
+            f"Expected one image from {server}. Received: outputs "
+            f"{sorted(answer.outputs)}"
+        ) from None
+    return restored

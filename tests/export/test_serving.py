@@ -116,17 +116,17 @@ def bad_files(image):
 
 
 def test_grpc_survives_bad_requests_between_good_ones(grpc_server, image, expected):
-    from export.serving.grpc_client import GrpcClient
+    from export.serving.grpc_client import deblur
 
-    client = GrpcClient(grpc_server, "egnet", "stable", retries=0)
+    request = (grpc_server, "egnet", "stable")
     for number, (bad, word) in enumerate(bad_files(image)):
         with pytest.raises(InputError, match=f"(?s)INVALID_ARGUMENT.*{word}"):
-            client.deblur(bad)
+            deblur(bad, *request, retries=0)
         if number % 10 == 0:
-            assert_restored(client.deblur(file_of(image)), expected, image)
-    assert_restored(client.deblur(file_of(image, "png")), expected, image)
+            assert_restored(deblur(file_of(image), *request), expected, image)
+    assert_restored(deblur(file_of(image, "png"), *request), expected, image)
     with pytest.raises(InputError, match="NOT_FOUND"):
-        GrpcClient(grpc_server, "other", retries=0).deblur(file_of(image))
+        deblur(file_of(image), grpc_server, "other", retries=0)
 
 
 # === REST ===
@@ -164,15 +164,16 @@ def rest_server(version, tmp_path_factory):
 
 
 def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expected):
-    from export.serving.rest_client import RestClient
+    from export.serving.rest_client import deblur
 
-    client = RestClient(rest_server, "egnet", retries=0)
     address = f"{rest_server}/v1/models/egnet:predict"
     for number, (bad, word) in enumerate(bad_files(image)):
         with pytest.raises(InputError, match=f"(?s)400.*{word}"):
-            client.deblur(bad)
+            deblur(bad, rest_server, "egnet", retries=0)
         if number % 10 == 0:
-            assert_restored(client.deblur(file_of(image)), expected, image)
+            assert_restored(
+                deblur(file_of(image), rest_server, "egnet"), expected, image
+            )
     for body in (
         '{"signature_name": "deblur_bytes", "instances": [{"b64": "no base64!"}]}',
         '{"signature_name": "deblur_bytes", "instances": ["text"]}',
@@ -185,7 +186,7 @@ def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expect
     ):
         answer = requests.post(address, data=body, timeout=60)
         assert 400 <= answer.status_code < 600 and answer.json()["error"]
-    assert_restored(client.deblur(file_of(image)), expected, image)
+    assert_restored(deblur(file_of(image), rest_server, "egnet"), expected, image)
     plain = requests.post(
         address, json={"instances": [(image / 255).tolist()]}, timeout=60
     )
@@ -238,7 +239,7 @@ def test_the_rest_client_tries_again_while_the_server_is_busy(image):
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 
-    from export.serving.rest_client import RestClient
+    from export.serving.rest_client import deblur
 
     answers = [503, 503, 200]
 
@@ -260,8 +261,7 @@ def test_the_rest_client_tries_again_while_the_server_is_busy(image):
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         address = f"http://localhost:{server.server_port}"
-        client = RestClient(address, "egnet", retries=3)
-        assert client.deblur(file_of(image)) == b"restored"
+        assert deblur(file_of(image), address, "egnet", retries=3) == b"restored"
         assert not answers
     finally:
         server.shutdown()
