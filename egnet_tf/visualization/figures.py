@@ -143,12 +143,10 @@ def comparison_figure(
         columns: panels in a row at most; more go below.
         width: of the figure in inches.
     """
-    layouts = [_layout(scene, gradients, columns, width) for scene in scenes]
-    height = sum(layout.height + _SCENE_GAP for layout in layouts) - _SCENE_GAP
-    figure, top = Figure(figsize=(width, height + 2 * _MARGIN)), _MARGIN
-    for scene, layout in zip(scenes, layouts, strict=True):
-        _draw_scene(figure, scene, layout, gradients, top)
-        top += layout.height + _SCENE_GAP
+    figure, top = _figure(width), _MARGIN
+    for scene in scenes:
+        top = _draw_scene(figure, scene, gradients, columns, top) + _SCENE_GAP
+    _set_height(figure, top - _SCENE_GAP + _MARGIN)
     return figure
 
 
@@ -251,25 +249,21 @@ class _Grid:
         cell = side * shape[0] / shape[1]
         words = [title for block in titles for title in block]
         self.text = min(_text_size(words, side), _text_size(rows, cell))
-        head = _caption_height(words, self.text)
-        block = head + len(rows) * (cell + _GAP) + len(bars) * room
-        self.figure = Figure(figsize=(width, len(titles) * block + 2 * _MARGIN))
+        self.figure, top = _figure(width), _MARGIN
         self._axes: list[list[Axes]] = []
-        top = _MARGIN
         for columns in titles:
-            top += head
+            top += _caption_height(words, self.text)
             for number, label in enumerate(rows):
-                lefts = (
-                    _MARGIN + margin + i * (side + _GAP) for i in range(len(columns))
-                )
-                line = [
-                    _axes(self.figure, (left, top, side, cell), None) for left in lefts
-                ]
+                line = []
+                for i in range(len(columns)):
+                    left = _MARGIN + margin + i * (side + _GAP)
+                    line.append(_axes(self.figure, (left, top, side, cell)))
                 line[0].set_ylabel(label, fontsize=self.text, labelpad=2)
                 self._axes.append(line)
                 top += cell + _GAP + room * (number in bars)
             for axes, title in zip(self._axes[-len(rows)], columns, strict=True):
                 axes.set_title(title, fontsize=self.text, pad=3)
+        _set_height(self.figure, top + _MARGIN)
 
     def show(
         self,
@@ -298,25 +292,17 @@ class _Grid:
         bar.outline.set_visible(False)
 
 
-class _Layout(NamedTuple):
-    """Sizes in inches of a scene: of the left image, the crops and the captions."""
-
-    groups: list[Sequence[Panel]]
-    left: tuple[float, float]
-    cell: tuple[float, float]
-    text: float
-    caption: float
-    height: float
-
-
-def _layout(scene: Scene, gradients: bool, columns: int, width: float) -> _Layout:
+def _draw_scene(
+    figure: Figure, scene: Scene, gradients: bool, columns: int, top: float
+) -> float:
+    """Draws a scene and returns where it ends."""
     panels, zooms = scene
-    shape = panels[0].image.shape[0] / panels[0].image.shape[1]
-    ratio, width = zooms[0].height / zooms[0].width, width - 2 * _MARGIN
+    first, captions = panels[0], [panel.caption for panel in panels]
+    shape = first.image.shape[0] / first.image.shape[1]
+    ratio, width = zooms[0].height / zooms[0].width, figure.get_figwidth() - 2 * _MARGIN
     # As many in each row as the rows need: eight, up to six in a row, are 4 + 4.
     count = math.ceil(len(panels) / columns)
     columns = math.ceil(len(panels) / count)
-    groups = [panels[i : i + columns] for i in range(0, len(panels), columns)]
     lines = len(zooms) * (2 if gradients else 1)
 
     def block(left: float, caption: float) -> tuple[float, float]:
@@ -327,70 +313,68 @@ def _layout(scene: Scene, gradients: bool, columns: int, width: float) -> _Layou
 
     # The left image is as high as the crops beside it; both are linear in its width.
     # The captions shrink until they fit into the width of a crop, hence two rounds.
-    captions, text = [panel.caption for panel in panels], _TEXT
+    text = _TEXT
     for _ in range(2):
         caption = _caption_height(captions, text)
         side, height = block(0.0, caption)
         left = (height - caption) / (shape + count * lines * ratio / columns)
         left = min(left, 0.6 * width)
         side, height = block(left, caption)
-        text = min(_text_size(captions, side), _text_size([panels[0].title], left))
-    return _Layout(
-        groups,
-        (left, shape * left),
-        (side, ratio * side),
-        text,
-        caption,
-        max(height, shape * left + caption),
-    )
+        text = min(_text_size(captions, side), _text_size([first.title], left))
 
-
-def _draw_scene(
-    figure: Figure, scene: Scene, layout: _Layout, gradients: bool, top: float
-) -> None:
-    (left, height), (side, cell) = layout.left, layout.cell
-    colours = [_FRAMES[i % len(_FRAMES)] for i in range(len(scene.zooms))]
-    first = scene.panels[0]
-    whole = _axes(figure, (_MARGIN, top, left, height), None)
+    colours = [_FRAMES[i % len(_FRAMES)] for i in range(len(zooms))]
+    bottom = top + max(height, shape * left + caption)
+    whole = _axes(figure, (_MARGIN, top, left, shape * left))
     whole.imshow(first.image, aspect="auto")
-    whole.set_xlabel(first.title, fontsize=layout.text, labelpad=2)
-    for zoom, colour in zip(scene.zooms, colours, strict=True):
+    whole.set_xlabel(first.title, fontsize=text, labelpad=2)
+    for zoom, colour in zip(zooms, colours, strict=True):
         corner = zoom.left - 0.5, zoom.top - 0.5
         whole.add_patch(
             Rectangle(corner, zoom.width, zoom.height, fill=False, ec=colour, lw=1.5)
         )
-    for group in layout.groups:
+    for start in range(0, len(panels), columns):
+        group = panels[start : start + columns]
         shown = [[panel.image for panel in group]]
         if gradients:
             # Of the whole images: alone, a flat crop would show its noise as edges.
             shown.append([visible_gradient_map(panel.image) for panel in group])
-        lines = [
-            ([zoom.cut(image) for image in images], colour)
-            for zoom, colour in zip(scene.zooms, colours, strict=True)
-            for images in shown
-        ]
-        for number, (crops, colour) in enumerate(lines, 1):
-            for i, (panel, crop) in enumerate(zip(group, crops, strict=True)):
-                x = _MARGIN + left + _GAP + i * (side + _GAP)
-                axes = _axes(figure, (x, top, side, cell), colour)
-                axes.imshow(crop, aspect="auto")
-                if number == len(lines):
-                    axes.set_xlabel(panel.caption, fontsize=layout.text, labelpad=2)
-            top += cell + _GAP
-        top += layout.caption
+        for zoom, colour in zip(zooms, colours, strict=True):
+            for images in shown:
+                row = []
+                for i, image in enumerate(images):
+                    x = _MARGIN + left + _GAP + i * (side + _GAP)
+                    axes = _axes(figure, (x, top, side, ratio * side), colour)
+                    axes.imshow(zoom.cut(image), aspect="auto")
+                    row.append(axes)
+                top += ratio * side + _GAP
+        for axes, panel in zip(row, group, strict=True):
+            axes.set_xlabel(panel.caption, fontsize=text, labelpad=2)
+        top += caption
+    return bottom
+
+
+def _figure(width: float) -> Figure:
+    """An empty figure whose height is not known before all is in it."""
+    return Figure(figsize=(width, 1))
 
 
 def _axes(
-    figure: Figure, box: tuple[float, float, float, float], colour: str | None
+    figure: Figure, box: tuple[float, float, float, float], colour: str | None = None
 ) -> Axes:
     """Axes for an image in (left, top, width, height), framed in that colour."""
-    (left, top, width, height), (across, down) = box, figure.get_size_inches()
-    axes = figure.add_axes(
-        (left / across, 1 - (top + height) / down, width / across, height / down)
-    )
+    (left, top, width, height), across = box, figure.get_figwidth()
+    axes = figure.add_axes((left / across, -top - height, width / across, height))
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=bool(colour), color=colour, linewidth=1.5)
     return axes
+
+
+def _set_height(figure: Figure, height: float) -> None:
+    """Brings axes that were placed below a `_figure` into it."""
+    figure.set_figheight(height)
+    for axes in figure.axes:
+        x, y, width, down = axes.get_position().bounds
+        axes.set_position((x, 1 + y / height, width, down / height))
 
 
 def _text_size(texts: Sequence[str], width: float) -> float:
