@@ -1,7 +1,6 @@
 """Network architectures, named variants and weights.
 
 Importing the package is light: TensorFlow loads when one of the names needs it.
-`egnet_tf.models.configs`, `variants` and `weights` are importable without it.
 """
 
 from __future__ import annotations
@@ -9,18 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from egnet_tf.lazy import lazy_names
+from egnet_tf.models.configs import DMPHNConfig as DMPHNConfig
+from egnet_tf.models.configs import EGNConfig as EGNConfig
+from egnet_tf.models.configs import MIMOUNetConfig as MIMOUNetConfig
+from egnet_tf.models.configs import MPRNetConfig as MPRNetConfig
+from egnet_tf.models.variants import VARIANTS as VARIANTS
+from egnet_tf.models.variants import Variant as Variant
+from egnet_tf.models.variants import variant as variant
+from egnet_tf.models.weights import LoadedModel as LoadedModel
+from egnet_tf.models.weights import load as load
+from egnet_tf.models.weights import read_variant as read_variant
+from egnet_tf.models.weights import save as save
+from egnet_tf.models.weights import transfer_weights as transfer_weights
 
 if TYPE_CHECKING:
-    from egnet_tf.models.configs import BACKBONES as BACKBONES
-    from egnet_tf.models.configs import INPUTS as INPUTS
-    from egnet_tf.models.configs import BackboneConfig as BackboneConfig
-    from egnet_tf.models.configs import DMPHNConfig as DMPHNConfig
-    from egnet_tf.models.configs import EGNConfig as EGNConfig
-    from egnet_tf.models.configs import MIMOUNetConfig as MIMOUNetConfig
-    from egnet_tf.models.configs import MPRNetConfig as MPRNetConfig
     from egnet_tf.models.cost import multiply_adds as multiply_adds
     from egnet_tf.models.egn import Enhancer as Enhancer
-    from egnet_tf.models.features import Enhanced as Enhanced
     from egnet_tf.models.features import egn_features as egn_features
     from egnet_tf.models.features import ensemble_weights as ensemble_weights
     from egnet_tf.models.features import finest as finest
@@ -28,29 +31,11 @@ if TYPE_CHECKING:
     from egnet_tf.models.layout import Layout as Layout
     from egnet_tf.models.networks import build as build
     from egnet_tf.models.networks import build_ensemble as build_ensemble
-    from egnet_tf.models.variants import VARIANTS as VARIANTS
-    from egnet_tf.models.variants import Variant as Variant
-    from egnet_tf.models.variants import variant as variant
-    from egnet_tf.models.weights import LoadedModel as LoadedModel
-    from egnet_tf.models.weights import load as load
-    from egnet_tf.models.weights import read_variant as read_variant
-    from egnet_tf.models.weights import save as save
-    from egnet_tf.models.weights import transfer_weights as transfer_weights
 
 _HOMES = {
-    "egnet_tf.models.configs": (
-        "BACKBONES",
-        "INPUTS",
-        "BackboneConfig",
-        "DMPHNConfig",
-        "EGNConfig",
-        "MIMOUNetConfig",
-        "MPRNetConfig",
-    ),
     "egnet_tf.models.cost": ("multiply_adds",),
     "egnet_tf.models.egn": ("Enhancer",),
     "egnet_tf.models.features": (
-        "Enhanced",
         "egn_features",
         "ensemble_weights",
         "finest",
@@ -58,13 +43,5 @@ _HOMES = {
     ),
     "egnet_tf.models.layout": ("Layout",),
     "egnet_tf.models.networks": ("build", "build_ensemble"),
-    "egnet_tf.models.variants": ("VARIANTS", "Variant", "variant"),
-    "egnet_tf.models.weights": (
-        "LoadedModel",
-        "load",
-        "read_variant",
-        "save",
-        "transfer_weights",
-    ),
 }
 __getattr__ = lazy_names(__name__, _HOMES)
