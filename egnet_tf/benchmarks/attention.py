@@ -16,8 +16,6 @@ from egnet_tf.options import option
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_DRAWN = ("queries", "keys", "values", "upstream")
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -104,7 +102,7 @@ def _attention(
 
     queries, keys, values, upstream = (
         tf.random.stateless_normal((1, positions, channels), seed=(0, index))
-        for index in range(len(_DRAWN))
+        for index in range(4)
     )
     # Products of standard deviation 4: each query attends to some keys among thousands,
     # so that values and gradients are of the order 1.

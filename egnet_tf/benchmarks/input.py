@@ -15,7 +15,7 @@ import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,36 +85,28 @@ class Options:
     batch: int = option(16, "Batch size.", lower=1)
 
 
-def measure(options: Options) -> list[InputSpeed]:
-    """Measures what the options say; a row for each."""
-    return measure_input(forms=options.forms, crop=options.crop, batch=options.batch)
-
-
-def measure_input(
+def measure(
+    options: Options,
     pairs: Pairs | None = None,
     *,
-    forms: Sequence[str] = tuple(FORMS),
     count: int = 16,
-    crop: int = 256,
-    batch: int = 16,
     seconds: float = 5.0,
 ) -> list[InputSpeed]:
     """Measures the forms one after another; a row for each.
 
     Args:
+        options: forms, crop and batch size.
         pairs: what to write; by default the sample photographs, upscaled to 1280x720
             and blurred by camera shake.
-        forms: of `FORMS`.
         count: number of pairs to write, at most.
-        crop: side of the training crops in pixels.
-        batch: batch size.
         seconds: how long to read each form, after a first epoch that does not count.
     """
     from egnet_tf.data.pipeline import training_batches
 
+    crop, batch = options.crop, options.batch
     pairs = _First(pairs or _UpscaledSamples(), count)
     rows = []
-    for form in forms:
+    for form in options.forms:
         with tempfile.TemporaryDirectory() as folder:
             written = FORMS[form](pairs, Path(folder))
             files = [path for path in Path(folder).rglob("*") if path.is_file()]

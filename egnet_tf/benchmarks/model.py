@@ -14,8 +14,8 @@ from egnet_tf.benchmarks.networks import (
     SIZES_HELP,
     Size,
     build_for,
+    combined,
     forward,
-    parse_size,
 )
 from egnet_tf.benchmarks.timing import time_in_turns
 from egnet_tf.options import option
@@ -67,15 +67,9 @@ def measure(options: Options) -> list[ModelCost]:
     Raises:
         InputError: there is no such variant, or it does not take such images.
     """
-    sizes = [parse_size(size) for size in options.sizes]
-    from egnet_tf.models.variants import variant
-
-    for name in options.variants:
-        variant(name)  # Before anything is measured: a mistake shows at once.
     return [
         row
-        for name in options.variants
-        for size in sizes
+        for name, size in combined(options.variants, options.sizes)
         for row in _measure(name, size, options)
     ]
 

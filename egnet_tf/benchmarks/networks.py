@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from egnet_tf.errors import InputError
@@ -37,6 +37,20 @@ def parse_size(text: str) -> Size:
     if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise InputError(f"Expected a size such as 256 or 720x1280. Received: {text}")
     return Size(int(sides[0]), int(sides[-1]))
+
+
+def combined(variants: Iterable[str], sizes: Iterable[str]) -> list[tuple[str, Size]]:
+    """Each variant with each size, all checked before anything is measured.
+
+    Raises:
+        InputError: there is no such variant, or a size is none.
+    """
+    from egnet_tf.models.variants import variant
+
+    read = [parse_size(size) for size in sizes]
+    for name in variants:
+        variant(name)
+    return [(name, size) for name in variants for size in read]
 
 
 def build_for(

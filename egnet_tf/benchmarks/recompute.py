@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from egnet_tf.benchmarks.memory import peak_memory
 from egnet_tf.benchmarks.networks import (
@@ -15,11 +15,14 @@ from egnet_tf.benchmarks.networks import (
     SIZES_HELP,
     Size,
     build_for,
-    parse_size,
+    combined,
 )
 from egnet_tf.benchmarks.timing import time_in_turns
-from egnet_tf.benchmarks.training_step import training_step
 from egnet_tf.options import option
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,15 +66,9 @@ def measure(options: Options) -> list[StepCost]:
     Raises:
         InputError: there is no such variant, or it does not take such images.
     """
-    sizes = [parse_size(size) for size in options.sizes]
-    from egnet_tf.models.variants import variant
-
-    for name in options.variants:
-        variant(name)  # Before anything is measured: a mistake shows at once.
     return [
         row
-        for name in options.variants
-        for size in sizes
+        for name, size in combined(options.variants, options.sizes)
         for precision in options.precision
         for row in _measure(name, size, precision, options.repetitions)
     ]
@@ -104,6 +101,37 @@ def _measure(
         )
         for kind in kinds
     ]
+
+
+def training_step(
+    network: keras.Model, height: int, width: int
+) -> Callable[[], tf.Tensor]:
+    """Makes a function that trains all of a network on one random crop.
+
+    It takes one step of Adam on the loss of Eq. 17, as in training but on one device,
+    and returns the loss before the step.
+    """
+    import keras
+    import tensorflow as tf
+
+    from egnet_tf.loss_weights import LOSSES
+    from egnet_tf.losses import stage_losses
+
+    blurry, sharp = tf.random.stateless_uniform((2, 1, height, width, 3), seed=(0, 0))
+    variables = network.trainable_variables
+    optimizer = keras.optimizers.Adam(1e-6)
+    optimizer.build(variables)
+
+    @tf.function(autograph=False)
+    def step(blurry: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            stages = network(blurry, training=True)
+            loss = tf.reduce_sum(stage_losses(stages, sharp, LOSSES["egnet"])["loss"])
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    return lambda: step(blurry, sharp)
 
 
 def _step(

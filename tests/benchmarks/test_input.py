@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from egnet_tf.benchmarks.input import measure_input
+from egnet_tf.benchmarks.input import Options, measure
 from egnet_tf.data.pairs import Pair, Pairs
 
 
@@ -15,7 +15,7 @@ class Noise(Pairs):
 
 
 def test_each_form_is_written_and_read():
-    rows = measure_input(Noise(), count=1, crop=16, batch=2, seconds=0)
+    rows = measure(Options(crop=16, batch=2), Noise(), count=1, seconds=0)
     assert [row.form for row in rows] == ["png", "shards"]
     assert all(row.pairs_per_second > 0 for row in rows)
     png, shards = (row.megabytes for row in rows)

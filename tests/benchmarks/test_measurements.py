@@ -11,7 +11,6 @@ from egnet_tf.benchmarks.__main__ import MEASUREMENTS
 from egnet_tf.benchmarks.__main__ import command as measurement
 from egnet_tf.benchmarks.networks import Size, build_for, parse_size
 from egnet_tf.benchmarks.timing import Timing
-from egnet_tf.benchmarks.training_step import training_step
 from egnet_tf.cli import app
 from egnet_tf.errors import InputError
 from egnet_tf.loss_weights import LOSSES
@@ -85,7 +84,7 @@ def test_a_training_step_trains_all_weights_on_the_papers_loss():
     before = network.get_weights()
     blurry, sharp = tf.random.stateless_uniform((2, 1, *SIZE, 3), seed=(0, 0))
     terms = stage_losses(network(blurry), sharp, LOSSES["egnet"])
-    loss = training_step(network, *SIZE)()
+    loss = recompute.training_step(network, *SIZE)()
     np.testing.assert_allclose(loss, terms["loss"][0], rtol=1e-4)
     moved = [
         not np.array_equal(a, b)
