@@ -14,6 +14,7 @@ The weights stay under the licence they came with.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,7 @@ class Options:
     )
 
 
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.define(Options, values)
+define_flags = functools.partial(flags.define, Options)
 
 
 def main(values: FlagValues) -> None:

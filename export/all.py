@@ -31,10 +31,7 @@ _ODD_SIZED = 4
 
 _DEFAULTS = partial(TileOptions, checked=24)
 
-
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    command.define(_DEFAULTS, values)
+define_flags = partial(command.define, _DEFAULTS)
 
 
 def main(values: FlagValues) -> None:

@@ -35,9 +35,7 @@ class Options(BranchOptions):
     )
 
 
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    command.define(Options, values)
+define_flags = partial(command.define, Options)
 
 
 def main(values: FlagValues) -> None:

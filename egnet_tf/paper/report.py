@@ -9,6 +9,7 @@ evaluations, curves from their training, images from `evaluate --save_images`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 from absl.flags import FlagValues
@@ -36,9 +37,7 @@ class Options:
     )
 
 
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.define(Options, values)
+define_flags = functools.partial(flags.define, Options)
 
 
 def main(values: FlagValues) -> None:

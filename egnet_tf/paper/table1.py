@@ -10,6 +10,7 @@ and every other test set on which the runs were evaluated.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 from absl.flags import FlagValues
@@ -36,9 +37,7 @@ class Options:
     output: str = option("", "Write the table to <output>.md and <output>.csv, too.")
 
 
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.define(Options, values)
+define_flags = functools.partial(flags.define, Options)
 
 
 def main(values: FlagValues) -> None:

@@ -9,6 +9,7 @@ Needs the extra `serving`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 from pathlib import Path
 
@@ -49,9 +50,7 @@ class Options:
     )
 
 
-def define_flags(values: FlagValues) -> None:
-    """Defines the flags of the command."""
-    flags.define(Options, values)
+define_flags = functools.partial(flags.define, Options)
 
 
 def main(values: FlagValues) -> None:
