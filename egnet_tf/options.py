@@ -33,14 +33,9 @@ def option(
     lower: float | None = None,
     upper: float | None = None,
 ) -> Any:
-    """A field of a dataclass of options.
+    """A field of a dataclass of options, see `Option`.
 
-    Args:
-        default: of the annotated type.
-        help: whole sentences that are understood without their surroundings.
-        choices: the strings that are allowed.
-        lower: the smallest number that is allowed.
-        upper: the largest number that is allowed.
+    The help is whole sentences that are understood without their surroundings.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
     return dataclasses.field(default=default, metadata=metadata)
@@ -54,7 +49,7 @@ class Option(NamedTuple):
         value: of type `kind`, a tuple of them for a list, or None.
         kind: bool, int, float or str.
         is_list: whether there may be several values.
-        help: see `option`; so are the others.
+        help: what --help says.
         choices: the strings that are allowed.
         lower: the smallest number that is allowed.
         upper: the largest number that is allowed.
@@ -118,12 +113,7 @@ class Option(NamedTuple):
 
 
 def flatten(options: object, prefix: str = "") -> Iterator[Option]:
-    """Yields every option inside a dataclass or mapping of options.
-
-    Args:
-        options: an instance.
-        prefix: of the names.
-    """
+    """Yields every option inside a dataclass or mapping of options."""
     if isinstance(options, Mapping):
         for name, part in options.items():
             yield from flatten(part, f"{prefix}{name}_")

@@ -23,12 +23,9 @@ on the size."""
 
 
 def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
-    """Writes the next version of a model.
+    """Writes the next version of a model into a folder of versions 1, 2, ...
 
-    Args:
-        source: the model.
-        folder: holds the versions, numbered 1, 2, ...
-        max_pixels: see `export.serving_signatures`.
+    Requests of more than `max_pixels` are refused, see `export.serving_signatures`.
 
     Raises:
         InputError: see `write_checked`.

@@ -62,17 +62,11 @@ def call(
     words: Sequence[str],
     positional: str | None = None,
 ) -> int:
-    """Runs a command on the given words.
+    """Runs a command on the words of a command line; for the arguments, see `run`.
 
     A mistake in the flags, an `InputError` and an error of the operating system
     (missing file, full disk, no permission) become one line on stderr. Any other
     exception is a bug of ours and keeps its traceback.
-
-    Args:
-        define_flags: see `run`; so are the others.
-        main: the command.
-        words: of the command line.
-        positional: name of the flag whose name may be left out.
 
     Returns:
         The exit code: what `main` returned or 0, 1 after an error, 130 after Ctrl-C.

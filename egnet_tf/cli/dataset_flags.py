@@ -44,12 +44,7 @@ def define(values: FlagValues, dataset: str = "samples", split: str = "test") ->
 def open_pairs(
     values: FlagValues, split: str | None = None, cache_bytes: int = DEFAULT_LIMIT
 ) -> Pairs:
-    """Opens the pairs that parsed flags name.
-
-    Args:
-        values: of the flags.
-        split: in the place of --split.
-        cache_bytes: see `egnet_tf.data.open_pairs`.
+    """Opens the pairs that parsed flags name, of `split` in the place of --split.
 
     Raises:
         InputError: there is no such dataset, or its files are not as expected.

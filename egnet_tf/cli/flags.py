@@ -33,12 +33,7 @@ class _Serializer(flags.ArgumentSerializer):
 
 
 def define(options_class: Callable[[], object], values: flags.FlagValues) -> None:
-    """Defines a flag for each option.
-
-    Args:
-        options_class: the class, or another function that gives the defaults.
-        values: where to define them.
-    """
+    """Defines a flag for each option of a class, or of what a function returns."""
     for one in flatten(options_class()):
         if one.kind is bool:
             flags.DEFINE_bool(one.name, one.value, one.help, flag_values=values)

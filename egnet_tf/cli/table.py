@@ -49,9 +49,7 @@ def markdown(rows: Sequence[Row]) -> str:
 def write_csv(path: str | PathLike[str], rows: Sequence[Row]) -> None:
     """Writes the rows with all their digits, whole or not at all.
 
-    Args:
-        path: the file; folders that are missing are made.
-        rows: a cell without a value is left empty.
+    Missing folders are made; a cell without a value is left empty.
     """
     with replacing(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, _mapping(rows[0]), lineterminator="\n")

@@ -13,11 +13,7 @@ EPSILON = 1e-3
 
 
 def mean_filter(x: tf.Tensor) -> tf.Tensor:
-    """Ave of Eq. 15: the mean of the 3 x 3 neighbourhood, borders repeated.
-
-    Args:
-        x: (B, H, W, C), any H and W >= 1.
-    """
+    """Ave of Eq. 15: the mean of 3 x 3 pixels of (B, H, W, C), borders repeated."""
     for axis in (1, 2):
         # (x[i-1] + x[i] + x[i+1]) / 3 = x[i] + (x[i+1] - 2 x[i] + x[i-1]) / 3
         x = x + _second_difference(x, axis) / 3
@@ -25,10 +21,9 @@ def mean_filter(x: tf.Tensor) -> tf.Tensor:
 
 
 def laplacian(x: tf.Tensor) -> tf.Tensor:
-    """F of Eq. 15: x(up) + x(down) + x(left) + x(right) - 4 x, borders repeated.
+    """F of Eq. 15 for (B, H, W, C), borders repeated.
 
-    Args:
-        x: (B, H, W, C), any H and W >= 1.
+    x(up) + x(down) + x(left) + x(right) - 4 x.
     """
     return _second_difference(x, axis=1) + _second_difference(x, axis=2)
 
@@ -45,18 +40,12 @@ def normalise(x: tf.Tensor) -> tf.Tensor:
 
 
 def gradient_map(image: tf.Tensor) -> tf.Tensor:
-    """Eq. 15: G(F(Ave(I))) * G(F(I)).
+    """Eq. 15: G(F(Ave(I))) * G(F(I)), (B, H, W, C) in [0, 1] -> the same in [0, 1).
 
     The first factor weights the second: a Laplacian that does not survive the mean
     filter was noise. So does an ideal step between two pixels not survive it (the
     mean turns it into a ramp, whose Laplacian is zero there); edges in photographs,
     which spread over two pixels or more, do.
-
-    Args:
-        image: (B, H, W, C) float32 in [0, 1].
-
-    Returns:
-        (B, H, W, C) in [0, 1).
     """
     return normalise(laplacian(mean_filter(image))) * normalise(laplacian(image))
 

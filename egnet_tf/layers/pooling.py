@@ -68,12 +68,9 @@ def windowed_mean(
     subtracted first, because float32 sums over a large offset would lose accuracy.
 
     Args:
-        x: (B, H, W, C).
+        x: (B, H, W, C), as what is returned.
         height: rows of a window, 1 to H.
         width: columns of a window, 1 to W.
-
-    Returns:
-        (B, H, W, C), in the dtype of `x`.
     """
     values = tf.cast(x, tf.float32)
     centre = tf.reduce_mean(values, axis=[1, 2], keepdims=True)

@@ -11,13 +11,7 @@ import tensorflow as tf
 def plain_attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     """Softmax(q k^T) v with the whole matrix of weights in memory.
 
-    Args:
-        q: (B, N, D) queries.
-        k: (B, M, D) keys.
-        v: (B, M, E) values.
-
-    Returns:
-        (B, N, E).
+    Queries (B, N, D), keys (B, M, D), values (B, M, E) -> (B, N, E).
     """
     weights = tf.nn.softmax(tf.matmul(q, k, transpose_b=True), axis=-1)
     return tf.matmul(weights, v)
@@ -26,21 +20,12 @@ def plain_attention(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
 def blockwise_attention(
     q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, block: int
 ) -> tf.Tensor:
-    """`plain_attention`, a block of queries at a time, forward and backward.
+    """`plain_attention`, `block` queries at a time, forward and backward.
 
     This is exact: the softmax runs over the keys, so a block holds whole rows.
     Memory is O(block x M) in place of O(N x M); the gradient computes the weights
     again. With P = softmax(S), S = q k^T, and G the gradient of the output:
     dV = P^T G; dS = P * (G V^T - sum(P * G V^T)); dq = dS k; dk = dS^T q.
-
-    Args:
-        q: (B, N, D) queries.
-        k: (B, M, D) keys.
-        v: (B, M, E) values.
-        block: queries at a time.
-
-    Returns:
-        (B, N, E).
     """
     # Blocks of equal size, because XLA compiles only loops of static shapes. Rows that
     # pad the last block are dropped; their gradients are zero and add nothing.

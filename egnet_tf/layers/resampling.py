@@ -11,13 +11,10 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="egnet_tf")
 class Upsample(keras.layers.Layer):
-    """Doubles height and width: bilinear with half-pixel centres, or nearest.
+    """Doubles height and width: "bilinear" with half-pixel centres, or "nearest".
 
     Equals PyTorch's `align_corners=False`. Under Keras 3.15, a network with
     `keras.layers.UpSampling2D` cannot be exported with unknown height and width.
-
-    Args:
-        method: "bilinear" or "nearest".
 
     Call: (B, H, W, C) -> (B, 2H, 2W, C).
     """
@@ -47,11 +44,6 @@ def halving_convolution(
     As PyTorch's `padding=1`. For even sizes Keras' "same" pads only on the right and at
     the bottom, which shifts the result by a pixel.
 
-    Args:
-        filters: channels out.
-        name: of the convolution, the only layer with weights.
-        activation: of the convolution.
-
     Returns:
         A callable (B, H, W, C) -> (B, H / 2, W / 2, filters); H and W even.
     """
@@ -66,11 +58,6 @@ def doubling_convolution(
     """4x4 transposed convolution with stride 2, one pixel cropped on every side.
 
     As PyTorch's `padding=1`, which is what Keras' "same" does at this size and stride.
-
-    Args:
-        filters: channels out.
-        name: of the layer.
-        activation: of the layer.
 
     Returns:
         A layer (B, H, W, C) -> (B, 2H, 2W, filters).

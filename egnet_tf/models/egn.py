@@ -98,11 +98,8 @@ class Enhancer:
 
         Args:
             stage: 1, 2, ...
-            features: (B, h, w, C).
+            features: (B, h, w, C), as what is returned: equal to it in a new model.
             image: (B, image_stride * h, image_stride * w, 3) in [0, 1].
-
-        Returns:
-            (B, h, w, C); equal to `features` in a new model.
         """
         if stage not in self._networks:
             self._networks[stage] = egn(
@@ -124,7 +121,7 @@ def enhance_patches(
     """Calls a backbone's `enhance` on the features of every patch of a stage.
 
     Args:
-        enhance: of the backbone; None leaves the features as they are.
+        enhance: None leaves the features as they are.
         stage: 1, 2, ...
         features: between encoder and decoder.
         images: the patches of the blurry image at the same level.

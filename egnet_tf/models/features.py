@@ -14,22 +14,16 @@ from egnet_tf.models.weights import LoadedModel, transfer_weights
 
 
 def finest(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The restored image among a network's outputs: that of its last stage.
+    """The restored image among a network's outputs by stage: that of its last stage.
 
     Stages are numbered in the order in which they run: "stage1", "stage2", ... The
     names count and not the order in the dictionary, which some frameworks sort.
-
-    Args:
-        outputs: restored images by stage.
     """
     return outputs[max(outputs)]
 
 
 def last_features(network: keras.Model) -> keras.Model:
     """The features from which a network's last convolution makes its residual.
-
-    Args:
-        network: of `egnet_tf.models.build`.
 
     Returns:
         A model of the same weights: float32 (B, H, W, 3) -> (B, H / s, W / s, C) with
@@ -56,15 +50,12 @@ class Enhanced(NamedTuple):
 def egn_features(model: LoadedModel, image: np.ndarray) -> dict[int, Enhanced]:
     """The features before and after EGN, of every stage that has one.
 
-    The network is built again with these features among its outputs.
+    The network is built again with these features among its outputs. Stages that work
+    on patches have theirs joined.
 
     Args:
-        model: trained, see `egnet_tf.models.load`.
+        model: trained; without EGN, there is nothing to return.
         image: float32 (1, H, W, 3) in [0, 1].
-
-    Returns:
-        By stage; empty for a network without EGN. Stages that work on patches have
-        theirs joined.
     """
     network = build(model.variant, features=True)
     transfer_weights(model.network, network)
@@ -83,9 +74,6 @@ def egn_features(model: LoadedModel, image: np.ndarray) -> dict[int, Enhanced]:
 
 def ensemble_weights(ensemble: keras.Model) -> keras.Model:
     """The weights by which a self-ensemble network sums its branches, z of Eq. 12.
-
-    Args:
-        ensemble: of `egnet_tf.models.build_ensemble`.
 
     Returns:
         A model of the same weights: list of n (B, H, W, 3) -> (B, H, W, n).

@@ -40,9 +40,6 @@ class Layout:
     def image_input(self, size_multiple: int) -> Any:
         """The symbolic input of a network: float32 (B, H, W, 3) in [0, 1].
 
-        Args:
-            size_multiple: what height and width must be multiples of.
-
         Raises:
             ValueError: a fixed image size is not a multiple.
         """

@@ -62,12 +62,7 @@ def build(
 def build_ensemble(which: str | Variant, num_branches: int = 3) -> keras.Model:
     """Builds the self-ensemble network of a variant, with new weights.
 
-    Args:
-        which: a variant or its name.
-        num_branches: how many restorations it fuses.
-
-    Returns:
-        See `egnet_tf.models.self_ensemble`.
+    It fuses `num_branches` restorations, see `egnet_tf.models.self_ensemble`.
     """
     chosen = variant(which) if isinstance(which, str) else which
     return self_ensemble(num_branches, chosen.ensemble_features)

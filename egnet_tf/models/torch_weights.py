@@ -174,12 +174,9 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
 
 
 def state_dict_in(checkpoint: Mapping) -> dict:
-    """The state dict in a checkpoint: bare, or under "state_dict" or "model".
+    """The state dict in what `torch.load` gives: bare, under "state_dict" or "model".
 
     The prefix "module." that training on several GPUs adds is removed.
-
-    Args:
-        checkpoint: as `torch.load` gives it.
     """
     for key in ("state_dict", "model"):
         if isinstance(checkpoint.get(key), Mapping):

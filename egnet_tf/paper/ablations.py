@@ -151,11 +151,8 @@ def score_row(
 ) -> list[Result]:
     """Evaluates a trained row; empty if an evaluation failed.
 
-    Args:
-        recipe: of the run; its options of datasets hold for the tests, too.
-        run: its folder.
-        datasets: each as name or name:folder.
-        protocol: its name.
+    The recipe's options of datasets hold for the tests, too, whose datasets are given
+    as name or name:folder.
     """
     from egnet_tf.paper.tables import read_result
 

@@ -22,11 +22,7 @@ def draw_features(
 ) -> Figure:
     """Draws the features before and after EGN, see `figures.feature_figure`.
 
-    Args:
-        loaded: a network with EGN.
-        image: uint8 (H, W, 3), cut to a size that the network takes.
-        channels: number of single channels.
-        width: of the figure in inches.
+    The image, uint8 (H, W, 3), is cut to a size that the network takes.
 
     Raises:
         InputError: the network has no EGN, or the image is too small.
@@ -47,13 +43,10 @@ def draw_ensemble(
     sharp: np.ndarray | None = None,
     width: float = 7.0,
 ) -> Figure:
-    """Draws what the self-ensemble takes of each branch.
+    """Draws what the trained self-ensemble takes of each branch.
 
-    Args:
-        loaded: a model with a trained self-ensemble.
-        blurry: uint8 (H, W, 3), cut to a size that all branches take.
-        sharp: the captions then say PSNR and SSIM.
-        width: of the figure in inches.
+    The images, uint8 (H, W, 3), are cut to a size that all branches take. With a sharp
+    one, the captions say PSNR and SSIM.
 
     Raises:
         InputError: the model has no self-ensemble, or the image is too small.

@@ -41,15 +41,9 @@ class _Results(NamedTuple):
 
 
 def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
-    """Writes the page.
+    """The page: HTML with styles, script and images inside; it asks for no other file.
 
-    Args:
-        title: its heading.
-        runs: the runs, in the order of their colours.
-        images: number of images of each evaluation.
-
-    Returns:
-        HTML with styles, script and images inside; it asks for no other file.
+    The runs come in the order of their colours, each evaluation with so many images.
     """
     environment = Environment(
         loader=PackageLoader("egnet_tf.paper", "."),

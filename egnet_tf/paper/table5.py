@@ -110,12 +110,7 @@ def measure(
 ) -> Iterator[ImageRow]:
     """Measures a model on one window of each image.
 
-    Args:
-        loaded: the model.
-        name: of the model in the rows.
-        pairs: the images.
-        seed: of the windows and the positions.
-        options: see `Options`.
+    The seed is that of the windows and the positions; `name` stands in the rows.
 
     Raises:
         InputError: the network does not take such windows, or they have too few

@@ -55,11 +55,6 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
 def calibration_crops(pairs: Pairs, side: int, count: int) -> list[np.ndarray]:
     """Random crops of blurry images, for the ranges of a quantised network.
 
-    Args:
-        pairs: the dataset, of its training split.
-        side: of the crops in pixels.
-        count: the number of crops.
-
     Returns:
         Crops, uint8 (side, side, 3); the same for the same arguments.
     """

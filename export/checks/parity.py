@@ -76,12 +76,9 @@ def measure(
     expected: Sequence[np.ndarray],
     restored: Sequence[np.ndarray],
 ) -> Parity:
-    """Compares the images that a file restored with those of Keras.
+    """Compares what a file restored with what Keras restored.
 
-    Args:
-        pairs: the images, uint8 (H, W, 3).
-        expected: restored by Keras, float32 (H, W, 3) in [0, 1].
-        restored: by the file, of the same form.
+    The pairs are uint8 (H, W, 3), the others float32 (H, W, 3) in [0, 1].
     """
     differences = [
         np.asarray(r, np.float64) - e for r, e in zip(restored, expected, strict=True)

@@ -26,10 +26,6 @@ class Row(NamedTuple):
 def write_all(writers: Iterable[Callable[[], Export]], csv: Path | None = None) -> None:
     """Writes exports one after the other and prints a table of them.
 
-    Args:
-        writers: one function for each export.
-        csv: the file to write the table to as well.
-
     Raises:
         ToleranceError: some were refused; the others are written.
     """

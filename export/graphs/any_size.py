@@ -19,9 +19,6 @@ def any_size_graph(source: Source) -> Any:
     `egnet_tf.inference.Restorer` does it: at the right and the bottom, by reflection
     (`1234 -> 1234 321`), repeatedly where an image is smaller than its padding.
 
-    Args:
-        source: the model; its branches are fused.
-
     Returns:
         What `frozen` returns: float32 (B, H, W, 3) in [0, 1], any B, H and W of 1 and
         more -> [restored], of the same shape, clipped to [0, 1].
