@@ -57,7 +57,7 @@ def write_csv(path: str | PathLike[str], rows: Sequence[Row]) -> None:
         writer.writerows(map(_mapping, rows))
 
 
-def show(rows: Sequence[Row], csv_file: str | None = None) -> None:
+def show(rows: Sequence[Row], csv_file: str | PathLike[str] | None = None) -> None:
     """Prints the rows aligned and writes them to a CSV file if one is named."""
     print(aligned(rows))
     if csv_file:

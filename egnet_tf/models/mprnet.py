@@ -78,6 +78,7 @@ def mprnet(
         config, SharedSlope(name="slope")(image) if prelu else None, layout.recompute
     )
     unfold = layout.unfold_transposed
+    supervised = config.num_features, config.stride, unfold
     egn_features: dict[str, Any] | None = {} if layout.features else None
 
     # === One, two and four patches ===
@@ -92,7 +93,7 @@ def mprnet(
     coarsest = enhance_patches(enhance, 1, encoded1[2], halves, egn_features)
     decode = blocks.decoder("stage1_decoder")
     decoded1 = encoded1[0].map(decode, encoded1[1], coarsest).unzip()
-    sam12 = blocks.supervised_attention(unfold, "sam12")
+    sam12 = SupervisedAttention(*supervised, name="sam12")
     gated, restored = decoded1[0].map(lambda x, p: sam12([x, p]), halves).unzip()
     stage1 = restored.join().tensor
 
@@ -106,7 +107,7 @@ def mprnet(
     coarsest = enhance_patches(enhance, 2, encoded2[2], whole, egn_features)
     decode = blocks.decoder("stage2_decoder")
     decoded2 = encoded2[0].map(decode, encoded2[1], coarsest).unzip()
-    sam23 = blocks.supervised_attention(unfold, "sam23")
+    sam23 = SupervisedAttention(*supervised, name="sam23")
     gated, stage2 = sam23([decoded2[0].tensor, image])
 
     # === Stage 3: the whole at the features' own resolution ===
@@ -168,11 +169,6 @@ class _Blocks:
             conv = whitening_convolution(filters, stride, name=name)
         cab = self.cabs(filters, 1, f"{stage}_shallow")
         return lambda image: cab(conv(image))
-
-    def supervised_attention(self, unfold: bool, name: str) -> keras.layers.Layer:
-        """SAM at the finest level."""
-        filters, stride = self.config.num_features, self.config.stride
-        return SupervisedAttention(filters, stride, unfold, name=name)
 
     def levels(self, prefix: str) -> list[Callable]:
         """The attention blocks of each level."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,14 +58,8 @@ def find_method(text: str, load: Callable[[str], Restorer]) -> Method:
         if not path.exists() or (path / "weights").is_dir():
             raise
         return Method(title, lambda name, _: _read_named(path, name))
-    loaded: list[Restorer] = []
-
-    def restore(name: str, blurry: np.ndarray) -> np.ndarray:
-        if not loaded:
-            loaded.append(load(where))
-        return loaded[0](blurry)
-
-    return Method(title, restore)
+    load = functools.cache(load)
+    return Method(title, lambda _, blurry: load(where)(blurry))
 
 
 def read_scenes(

@@ -46,16 +46,12 @@ def curves(series: Mapping[str, Sequence[Segment]], y_title: str) -> str:
         An <svg> element for a page that defines the CSS colours --ink, --soft, --line
         and --c0 to --c5, described for screen readers; "" without points.
     """
-    finite = {
-        name: [
-            segment._replace(points=[p for p in segment.points if math.isfinite(p[1])])
-            for segment in segments
-        ]
-        for name, segments in series.items()
-    }
-    drawn = {
-        name: [s for s in segments if s.points] for name, segments in finite.items()
-    }
+    drawn: dict[str, list[Segment]] = {name: [] for name in series}
+    for name, segments in series.items():
+        for segment in segments:
+            finite = [point for point in segment.points if math.isfinite(point[1])]
+            if finite:
+                drawn[name].append(segment._replace(points=finite))
     if not any(drawn.values()):
         return ""
     ink, soft, line = _COLOURS

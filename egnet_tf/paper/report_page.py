@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,20 +24,6 @@ _MOST_WIDTH = 1200
 _QUALITY = 88
 
 _COLUMNS = ("method", "PSNR (dB)", "SSIM", "images")
-
-
-class _Results(NamedTuple):
-    """One table: evaluations of one dataset by one protocol.
-
-    Attributes:
-        title: dataset and protocol.
-        description: of the protocol.
-        rows: cells in the order of `_COLUMNS`, and whether it is the best row.
-    """
-
-    title: str
-    description: str
-    rows: list[tuple[list[Cell], bool]]
 
 
 def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
@@ -72,7 +58,8 @@ def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
     )
 
 
-def _tables(runs: Sequence[RunRecord]) -> list[_Results]:
+def _tables(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """A table for the evaluations of each dataset by each protocol."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs:
         for evaluation in run.evaluations:
@@ -80,16 +67,17 @@ def _tables(runs: Sequence[RunRecord]) -> list[_Results]:
             key = summary["dataset"], summary["protocol"]
             groups.setdefault(key, []).append(summary)
     return [
-        _Results(
-            f"{dataset}, protocol {protocol}",
-            summaries[0]["description"],
-            _rows(summaries),
-        )
+        {
+            "title": f"{dataset}, protocol {protocol}",
+            "description": summaries[0]["description"],
+            "rows": _rows(summaries),
+        }
         for (dataset, protocol), summaries in groups.items()
     ]
 
 
 def _rows(summaries: Sequence[dict[str, Any]]) -> list[tuple[list[Cell], bool]]:
+    """Cells in the order of `_COLUMNS`, and whether a row is the best."""
     rows = score_rows(summaries)
     ratios = [float(row["PSNR (dB)"] or "-inf") for row in rows]
     return [
@@ -118,14 +106,12 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
                     },
                 }
             )
-    comparison = None
-    if not shown and run.comparison:
-        comparison = _embedded(run.comparison)
+    drawn = None if shown else run.comparison
     return {
         "name": run.name,
         "recipe": run.recipe,
         "images": shown,
-        "comparison": comparison,
+        "comparison": drawn and _embedded(drawn),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from egnet_tf.cli.table import aligned, write_csv
+from egnet_tf.cli.table import show
 from export.checks.checked_export import Export, ToleranceError
 
 
@@ -36,9 +36,7 @@ def write_all(writers: Iterable[Callable[[], Export]], csv: Path | None = None) 
         except ToleranceError as error:
             refused.append(str(error))
     if rows:
-        print(aligned(rows))
-        if csv:
-            write_csv(csv, rows)
+        show(rows, csv)
     if refused:
         raise ToleranceError("; ".join(refused))
 
