@@ -40,15 +40,10 @@ def dmphn(
 ) -> keras.Model:
     """Builds the four-stage network; with the default config, 7,232,524 parameters.
 
-    Args:
-        config: the hyper-parameters.
-        layout: of the graph.
-        enhance: called as enhance(stage, features, image) -> features between the
-            joined features of each stage and its decoder. `features` are at 1/4 of
-            the resolution of `image`: quarters of the blurry image in stage 1, its
-            halves in stage 2, all of it in stages 3 and 4. The next stage takes the
-            features as they were before.
-        name: of the model.
+    `enhance(stage, features, image) -> features` is called between the joined features
+    of each stage and its decoder. `features` are at 1/4 of the resolution of `image`:
+    quarters of the blurry image in stage 1, its halves in stage 2, all of it in stages
+    3 and 4. The next stage takes the features as they were before.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage4": float32

@@ -150,15 +150,8 @@ def egn(
     The gradient map comes to the features' resolution by one convolution of
     image_stride x image_stride pixels with that stride; features and map are joined
     and brought to `config.filters` channels; the EGMs follow; a last convolution,
-    zero at the start, leads back and is added to the features.
-
-    Args:
-        num_features: channels of the features, in and out.
-        config: the hyper-parameters.
-        image_stride: pixels of the image per position of the features.
-        recompute: see `ResidualChannelAttention`.
-        attention_block: see `PositionAttention`.
-        name: of the model.
+    zero at the start, leads back and is added to the features. The other arguments are
+    those of `Enhancer`.
 
     Returns:
         A functional model [features (B, h, w, num_features), image (B, H, W, 3)]

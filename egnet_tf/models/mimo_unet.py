@@ -39,14 +39,10 @@ def mimo_unet(
 ) -> keras.Model:
     """Builds the three-scale network; with the default config, 6,807,171 parameters.
 
-    Args:
-        config: the hyper-parameters.
-        layout: of the graph; here are no patches to stack.
-        enhance: called once, as enhance(1, features, image) -> features, on the
-            encoder's coarsest features, at 1/4 of the resolution of `image`, the
-            blurry image. All that the decoders see of that scale, directly and
-            through the fusion, is enhanced.
-        name: of the model.
+    `enhance(1, features, image) -> features` is called once, on the encoder's coarsest
+    features, at 1/4 of the resolution of `image`, the blurry image. All that the
+    decoders see of that scale, directly and through the fusion, is enhanced. There are
+    no patches for the layout to stack.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": (B, H, W, 3),

@@ -55,14 +55,10 @@ def mprnet(
 ) -> keras.Model:
     """Builds the three-stage network; with the default config, 20,127,073 parameters.
 
-    Args:
-        config: the hyper-parameters.
-        layout: of the graph.
-        enhance: called as enhance(stage, features, image) -> features between the
-            encoder and the decoder of stages 1 and 2. `features` is the encoder's
-            coarsest level, at 1/egn_stride of the resolution of `image`: the
-            halves of the blurry image in stage 1, all of it in stage 2.
-        name: of the model.
+    `enhance(stage, features, image) -> features` is called between the encoder and the
+    decoder of stages 1 and 2. `features` is the encoder's coarsest level, at
+    1/egn_stride of the resolution of `image`: the halves of the blurry image in stage
+    1, all of it in stage 2.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": finest,

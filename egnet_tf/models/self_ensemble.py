@@ -50,11 +50,6 @@ def self_ensemble(
     the branches (Eq. 12). The last convolution starts at zero: a new network returns
     the mean of its branches.
 
-    Args:
-        num_branches: n, how many images are fused.
-        num_features: channels inside.
-        name: of the model.
-
     Returns:
         A functional model: list of n float32 (B, H, W, 3) -> float32 (B, H, W, 3).
         Its layer "logits" holds z_in of Eq. 11.

@@ -106,12 +106,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def gradient_figure(image: np.ndarray, *, width: float = 7.0) -> Figure:
-    """Figure 7: an image, its Laplacian, and its gradient map by Eq. 15.
-
-    Args:
-        image: uint8 (H, W, 3).
-        width: of the figure in inches.
-    """
+    """Figure 7: an image, its Laplacian, and its gradient map by Eq. 15."""
     shown = {
         "image": image,
         "Laplacian": visible_laplacian(image),
@@ -167,7 +162,7 @@ def feature_figure(
         image: uint8 (H, W, 3), what the stages see.
         stages: by title, the features before and after EGN, (h, w, C) each.
         channels: number of single channels.
-        width: of the figure in inches.
+        width: of the figure.
     """
     columns = {}
     for title, (before, after) in stages.items():
@@ -200,13 +195,8 @@ def ensemble_figure(
 ) -> Figure:
     """Draws each branch's restoration above its weights (Eq. 12), and the result.
 
-    All weights share a scale, from the smallest to the largest (of the middle 99%).
-
-    Args:
-        branches: the restored images.
-        weights: (H, W, n), in the order of the branches; they sum to 1.
-        fused: the weighted sum.
-        width: of the figure in inches.
+    All weights, (H, W, n) in the order of the branches, share a scale, from the
+    smallest to the largest (of the middle 99%).
     """
     panels, count = [*branches, fused], len(branches)
     titles = [panel.caption for panel in panels]

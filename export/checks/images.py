@@ -17,12 +17,7 @@ def check_pairs(pairs: Pairs, size: tuple[int, int], limit: int) -> list[Pair]:
     """Cuts images into as many windows as fit side by side, centred.
 
     An image smaller than the window is reflected at its bottom and right first. If
-    there are more windows than wanted, each image gives one in turn.
-
-    Args:
-        pairs: the dataset.
-        size: height and width of a window in pixels.
-        limit: the largest number of windows.
+    there are more windows than the limit, each image gives one in turn.
 
     Returns:
         Pairs of uint8 (height, width, 3).

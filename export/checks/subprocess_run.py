@@ -27,12 +27,8 @@ class RunError(Exception):
 def run_in_subprocess(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Restores images with an exported file in a process of its own.
 
-    Args:
-        file: see the module.
-        images: float32 (1, H, W, 3) in [0, 1], of sizes that the file takes.
-
-    Returns:
-        As many arrays of the same shapes.
+    The images are float32 (1, H, W, 3) in [0, 1], of sizes that the file takes; as many
+    of the same shapes are returned.
 
     Raises:
         RunError: the file cannot be loaded or run.

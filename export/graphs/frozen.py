@@ -21,11 +21,9 @@ SIGNATURE = "serving_default"
 
 
 def frozen(restore: Callable[[tf.Tensor], tf.Tensor], image: tf.TensorSpec) -> Any:
-    """Traces a function once and turns its variables into constants.
+    """Traces a function of an image once and turns its variables into constants.
 
-    Args:
-        restore: image -> restored.
-        image: shape of its input; None where a side is to stay open.
+    Sides of the image that are None stay open.
 
     Returns:
         A `ConcreteFunction` (whose public type lacks `inputs` and `graph`) of the image
@@ -43,9 +41,7 @@ def frozen(restore: Callable[[tf.Tensor], tf.Tensor], image: tf.TensorSpec) -> A
 def write_saved_model(folder: Path, signatures: Mapping[str, Callable]) -> None:
     """Writes a SavedModel without variables.
 
-    Args:
-        folder: where to write it.
-        signatures: tf.functions with an input signature that return dicts, by name.
+    The signatures are tf.functions with an input signature that return dicts.
     """
     module = tf.Module()
     # Tracked, or the constants inside would not be found when the folder is loaded.

@@ -15,15 +15,11 @@ from export.graphs.frozen import frozen
 
 
 def tile_graph(source: Source, tile: int) -> Any:
-    """Makes the function that restores one tile.
+    """Makes the function that restores one tile, with the branches of the source fused.
 
     The patches of the hierarchy are kept apart (batch size 1, static slices) and
     position attention sees all queries at once, because devices run neither batches
     nor loops well.
-
-    Args:
-        source: the model; its branches are fused, ("whole",) restores the tile once.
-        tile: side in pixels.
 
     Returns:
         What `frozen` returns: float32 (1, tile, tile, 3) in [0, 1] -> [restored], of
