@@ -89,7 +89,6 @@ class PhaseLog(WorkerLog):
     """The log of the chief."""
 
     def __post_init__(self):
-        """Opens TensorBoard's events and the progress bar."""
         phase, recipe = self.state.phase, self.recipe
         self._samples = Samples(phase, self.validator, recipe.crop, recipe.hsic)
         self._writer = tf.summary.create_file_writer(

@@ -43,7 +43,6 @@ class CameraShakeOptions:
     )
 
     def __post_init__(self):
-        """Checks the values."""
         check(self)
 
 

@@ -112,7 +112,6 @@ class FramesOptions:
     )
 
     def __post_init__(self):
-        """Checks the values."""
         check(self)
         if not self.windows or any(m % 2 == 0 for m in self.windows):
             raise InputError(

@@ -38,7 +38,6 @@ class GoProOptions:
     )
 
     def __post_init__(self):
-        """Checks the values."""
         check(self)
 
 
