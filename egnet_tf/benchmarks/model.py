@@ -38,10 +38,7 @@ class ModelCost(NamedTuple):
     """One row of the result.
 
     Attributes:
-        variant: its name.
         size: of the image, height x width in pixels.
-        precision: of the network's inner values.
-        parameters: of the network.
         with_ensemble: parameters of network and self-ensemble network together.
         giga_multiply_adds: of one forward pass, see `egnet_tf.models.multiply_adds`.
         seconds: of one forward pass on one image, see `Timing`.

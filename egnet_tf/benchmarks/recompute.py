@@ -41,7 +41,6 @@ class StepCost(NamedTuple):
     """One row of the result.
 
     Attributes:
-        variant: its name.
         size: of the crop, height x width in pixels.
         recompute: "no" or "yes".
         peak_megabytes: of a process that builds the network and trains it for one

@@ -111,19 +111,12 @@ def _parse(
     rest = values(["command", *words])[1:]
     if rest and positional and not values[positional].present:
         flag = values[positional]
-        if _is_list(flag):
+        if isinstance(flag.parser, OptionParser) and flag.parser.option.is_list:
             flag.value, rest = tuple(rest), []
         elif len(rest) == 1:
             flag.value = flag.parser.parse(rest.pop())
     if rest:
         raise flags.Error(f"Expected flags (--name=value). Received: {' '.join(rest)}")
-
-
-def _is_list(flag: flags.Flag) -> bool:
-    parser = flag.parser
-    if isinstance(parser, OptionParser):
-        return parser.option.is_list
-    return isinstance(parser, flags.ListParser)
 
 
 def _help(about: str, values: flags.FlagValues) -> str:
@@ -155,8 +148,7 @@ def help_text(flag: flags.Flag) -> str:
     if isinstance(parser, OptionParser):
         choices, lower, upper = parser.option[-3:]
     else:
-        choices = getattr(parser, "enum_values", None)
-        lower, upper = (getattr(parser, f"{x}_bound", None) for x in ("lower", "upper"))
+        choices, lower, upper = getattr(parser, "enum_values", None), None, None
         if choices:  # absl writes them before the help.
             sentences = sentences.removeprefix(f"<{'|'.join(choices)}>: ")
         sentences = sentences.replace(

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import os
 import subprocess
@@ -8,13 +9,20 @@ import pytest
 from absl import flags
 
 from egnet_tf.cli import app
+from egnet_tf.cli import flags as option_flags
 from egnet_tf.errors import InputError
+from egnet_tf.options import option
 from tests.helpers import environment
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    words: tuple[str, ...] = option((), "Some words.")
 
 
 def define_flags(values):
     flags.DEFINE_string("name", None, "The name.", flag_values=values)
-    flags.DEFINE_list("words", [], "Some words.", flag_values=values)
+    option_flags.define(Options, values)
 
 
 def call(*words, main=lambda values: print(values.name), positional="name"):
