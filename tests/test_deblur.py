@@ -50,7 +50,7 @@ def pixels(path):
         return np.asarray(image)
 
 
-def test_a_photo_through_a_tflite_file(tmp_path, photo, tflite, capfd):
+def test_photo_is_restored_by_a_tflite_file(tmp_path, photo, tflite, capfd):
     output = tmp_path / "new" / "out.png"
     done = deblur(f"--model={tflite}", f"--input={photo}", f"--output={output}")
     assert done.returncode == 0, done.stderr
@@ -59,7 +59,7 @@ def test_a_photo_through_a_tflite_file(tmp_path, photo, tflite, capfd):
     np.testing.assert_array_equal(pixels(output), np.rint(pixels(photo) * 0.8))
 
 
-def test_a_photo_through_a_run(photo, run_folder):
+def test_photo_is_restored_by_a_training_run(photo, run_folder):
     done = deblur(
         f"--model={run_folder}", f"--input={photo}", "--branches=whole,rotate180"
     )
@@ -73,7 +73,7 @@ def test_a_photo_through_a_run(photo, run_folder):
     assert np.abs(egnet_tf.load(run_folder)(pixels(photo)) - expected).max() > 1
 
 
-def test_a_photo_by_the_weights_that_ship(photo):
+def test_photo_is_restored_by_the_shipped_weights(photo):
     done = deblur(str(photo))
     assert done.returncode == 0, done.stderr
     expected = egnet_tf.load("egnet_mobile")(pixels(photo)).astype(int)
@@ -82,7 +82,7 @@ def test_a_photo_by_the_weights_that_ship(photo):
     assert np.abs(restored.astype(int) - pixels(photo)).max() > 3
 
 
-def test_a_folder_with_a_damaged_photo(tmp_path, photo, tflite):
+def test_folder_with_a_damaged_photo_restores_the_others(tmp_path, photo, tflite):
     folder = tmp_path / "photos"
     (folder / "trip").mkdir(parents=True)
     for name in ("a.png", "trip/b.png"):
@@ -112,7 +112,7 @@ def test_a_folder_with_a_damaged_photo(tmp_path, photo, tflite):
 
 # imageio-ffmpeg leaves its pipes to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_video(tmp_path, tflite):
+def test_video_is_restored(tmp_path, tflite):
     imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
     source = tmp_path / "clip.mp4"
     writer = imageio_ffmpeg.write_frames(str(source), (48, 32), fps=5)
@@ -142,7 +142,7 @@ def test_a_video(tmp_path, tflite):
     ],
     ids=lambda change: "=".join(map(str, *change.items())),
 )
-def test_mistakes_are_one_line(tmp_path, photo, tflite, change):
+def test_wrong_calls_are_refused_in_one_line(tmp_path, photo, tflite, change):
     (tmp_path / "notes.txt").write_text("neither a photo nor a model")
     options = {"model": tflite, "input": photo, **change}
     for name in ("input", "output"):

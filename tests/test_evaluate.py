@@ -84,7 +84,7 @@ def test_scores_are_those_of_the_restored_images(sharpen, evaluated):
         assert mean["compared"] == len(pairs)
 
 
-def test_says_what_was_measured_and_how(sharpen, evaluated):
+def test_summary_records_what_was_measured_and_how(sharpen, evaluated):
     folder, printed = evaluated
     found = summary(folder)
     assert (found["method"], found["dataset"]) == (str(sharpen), "samples test")
@@ -107,7 +107,7 @@ def test_saved_images_are_those_that_were_scored(evaluated):
     assert PROTOCOLS["plain"].score(restored, pair.sharp).psnr == found
 
 
-def test_a_second_run_scores_nothing_again_and_adds_missing_images(
+def test_second_evaluation_repeats_no_scores_and_adds_missing_images(
     sharpen, evaluated, tmp_path
 ):
     output = tmp_path / "copy"
@@ -126,7 +126,7 @@ def test_a_second_run_scores_nothing_again_and_adds_missing_images(
     assert missing.is_file()
 
 
-def test_another_evaluation_does_not_resume_in_the_same_folder(
+def test_different_evaluation_is_refused_in_the_same_folder(
     sharpen, evaluated, tmp_path
 ):
     output = tmp_path / "copy"
@@ -159,7 +159,7 @@ def make_results(folder, count):
         write_image(folder / "restored" / f"{number:02}.png", restored)
 
 
-def test_scores_any_methods_images_and_names_what_it_could_not(tmp_path):
+def test_images_of_any_method_are_scored_and_failures_named(tmp_path):
     make_results(tmp_path, 3)
     grey = np.full((128, 128, 3), 90, np.uint8)
     write_image(tmp_path / "restored" / "01.png", grey)
@@ -200,7 +200,7 @@ def test_a_damaged_image_is_named_and_the_others_are_scored(tmp_path):
     assert list(summary(output)["unscored"]) == ["01"]
 
 
-def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
+def test_restorer_options_are_part_of_the_evaluation(sharpen, tmp_path):
     folder = tmp_path / "pairs"
     make_results(folder, 1)
     (folder / "restored").rename(folder / "blurry")
@@ -218,7 +218,7 @@ def test_how_a_model_restores_is_part_of_the_evaluation(sharpen, tmp_path):
 
 
 @pytest.mark.process
-def test_an_evaluation_that_was_killed_resumes(tmp_path):
+def test_killed_evaluation_resumes(tmp_path):
     make_results(tmp_path, 14)
     flags = ("--restored=restored", "--sharp=sharp", "--protocol=realblur")
     flags = (*flags, "--output=scores")
@@ -262,7 +262,7 @@ def test_an_evaluation_that_was_killed_resumes(tmp_path):
         (["--model=egnet_mobile", "--dataset=coco"], "Received: coco"),
     ],
 )
-def test_bad_flags_say_what_was_expected(tmp_path, words, message):
+def test_wrong_flags_say_what_was_expected(tmp_path, words, message):
     done = evaluate(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr and done.stderr.count("\n") == 1

@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.slow
-def test_egn_in_your_network_learns():
+def test_example_of_egn_in_a_custom_network_learns():
     found = runpy.run_path(str(EXAMPLES / "egn_in_your_network.py"))
     losses = found["history"].history["loss"]
     assert losses[-1] < 0.9 * losses[0]

@@ -6,7 +6,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.files import read_json, replacing, write_json
 
 
-def test_a_file_is_the_old_one_until_the_new_one_is_complete(tmp_path):
+def test_replaced_file_is_the_old_one_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
     with replacing(path) as unfinished:
@@ -18,7 +18,7 @@ def test_a_file_is_the_old_one_until_the_new_one_is_complete(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_is_replaced_with_all_that_it_held(tmp_path):
+def test_folder_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "new" / "folder"
     for content in ("old", "new"):
         with replacing(path) as unfinished:
@@ -29,7 +29,7 @@ def test_a_folder_is_replaced_with_all_that_it_held(tmp_path):
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_an_error_leaves_everything_as_it_was(tmp_path, folder):
+def test_error_while_replacing_leaves_everything_unchanged(tmp_path, folder):
     path = tmp_path / "file.txt"
     path.write_text("old")
     with pytest.raises(ZeroDivisionError), replacing(path) as unfinished:
@@ -46,7 +46,7 @@ def test_names_as_long_as_the_file_system_allows_are_written(tmp_path):
         assert (tmp_path / name).read_text() == name
 
 
-def test_errors_name_the_file_that_was_to_be_written(tmp_path):
+def test_write_errors_name_the_target_file(tmp_path):
     path = tmp_path / "file.txt"
     with (
         pytest.raises(OSError, match=r"No space left.*file\.txt'$"),
@@ -60,20 +60,20 @@ def test_errors_name_the_file_that_was_to_be_written(tmp_path):
         unfinished.read_bytes()
 
 
-def test_json_keeps_names_of_any_bytes(tmp_path):
+def test_json_round_trips_names_of_any_bytes(tmp_path):
     value = {"ü": [1, 0.1, None], "name": os.fsdecode(b"fot\xe4.png")}
     write_json(tmp_path / "new" / "a.json", value)
     assert read_json(tmp_path / "new" / "a.json") == value
     assert "ü" in (tmp_path / "new" / "a.json").read_text("utf-8")
 
 
-def test_json_has_no_nan(tmp_path):
+def test_json_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", float("nan"))
     assert not any(tmp_path.iterdir())
 
 
-def test_what_is_no_json_object_is_one_line(tmp_path):
+def test_files_that_hold_no_json_object_are_refused_in_one_line(tmp_path):
     for name, content in (
         ("cut.json", b'{"a": '),
         ("list.json", b"[]"),

@@ -144,16 +144,16 @@ def test_ms_ssim_takes_sides_of_different_length():
 @pytest.mark.parametrize(
     "size, scales", [(11, 1), (21, 1), (22, 2), (44, 3), (175, 4), (176, 5), (999, 5)]
 )
-def test_a_scale_is_kept_while_the_window_fits(size, scales):
+def test_ms_ssim_keeps_a_scale_while_the_window_fits(size, scales):
     assert ms_ssim_scales(size) == scales
 
 
-def test_images_below_the_window_cannot_be_scored():
+def test_ms_ssim_refuses_images_below_the_window():
     with pytest.raises(ValueError, match=r"at least 11 pixels .* Received: 10"):
         ms_ssim_scales(10)
 
 
-def test_psnr_loss_is_what_psnr_falls_short_of_thirty():
+def test_psnr_loss_is_the_soft_shortfall_below_thirty_db():
     restored, sharp = photographs(24)
     psnr = each(
         lambda r, s: peak_signal_noise_ratio(s, r, data_range=1), restored, sharp
@@ -162,7 +162,7 @@ def test_psnr_loss_is_what_psnr_falls_short_of_thirty():
     np.testing.assert_allclose(psnr_loss(restored, sharp), softly, rtol=1e-4)
 
 
-def test_charbonnier_loss():
+def test_charbonnier_loss_equals_its_equation():
     restored, sharp = photographs(24)
     expected = each(charbonnier, restored, sharp)
     np.testing.assert_allclose(charbonnier_loss(restored, sharp), expected, rtol=1e-5)
@@ -190,7 +190,7 @@ IMAGES = {
 
 @pytest.mark.parametrize("images", IMAGES)
 @pytest.mark.parametrize("name", TERMS)
-def test_values_and_gradients_are_finite(name, images):
+def test_loss_values_and_gradients_are_finite(name, images):
     restored, sharp = (tf.constant(x, tf.float32) for x in IMAGES[images])
     with tf.GradientTape() as tape:
         tape.watch(restored)
@@ -206,7 +206,7 @@ def test_values_and_gradients_are_finite(name, images):
 
 
 @pytest.mark.parametrize("name", TERMS)
-def test_an_image_s_value_does_not_depend_on_its_batch(name):
+def test_loss_of_an_image_does_not_depend_on_its_batch(name):
     restored, sharp = photographs(24)
     together = TERMS[name](restored, sharp)
     alone = [TERMS[name](restored[i : i + 1], sharp[i : i + 1])[0] for i in range(2)]

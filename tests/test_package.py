@@ -20,7 +20,7 @@ def run_python(code, **environment):
 
 
 @pytest.mark.process
-def test_importing_is_light_and_chooses_the_backend():
+def test_importing_the_package_is_light_and_chooses_the_backend():
     done = run_python(
         "import os, sys, egnet_tf\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'cv2'} & set(sys.modules)\n"
@@ -29,7 +29,7 @@ def test_importing_is_light_and_chooses_the_backend():
     assert done.stdout == "set() tensorflow\n", done.stderr
 
 
-def test_the_public_names():
+def test_public_names_are_exported():
     names = set(dir(egnet_tf)) - {"__version__"}
     assert {"build", "load", "Restorer", "EGNConfig", "Enhancer"} < names
     assert {"EGNetLoss", "GradientMap", "gradient_map", "self_ensemble"} < names
@@ -95,7 +95,7 @@ IMPORTED = (
     ],
     ids=" ".join,
 )
-def test_keras_imported_before_with_other_settings_is_refused(settings):
+def test_keras_imported_earlier_with_other_settings_is_refused(settings):
     done = run_python(IMPORTED.format(*settings))
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: egnet_tf needs Keras on TensorFlow")
@@ -104,7 +104,7 @@ def test_keras_imported_before_with_other_settings_is_refused(settings):
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_settings_of_the_package_win_over_those_of_the_user(tmp_path):
+def test_package_settings_override_those_of_the_user(tmp_path):
     settings = {
         "backend": "jax",
         "image_data_format": "channels_first",

@@ -34,7 +34,7 @@ def test_samples_become_shards_and_images(tmp_path):
         assert_same(open_pairs(f"{dataset}:{output}", split="test"), expected)
 
 
-def test_a_mistake_is_one_line(tmp_path):
+def test_wrong_call_is_refused_in_one_line(tmp_path):
     done = run("--dataset=gopro", f"--output={tmp_path}")
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected a folder for the dataset gopro")
@@ -44,7 +44,7 @@ def test_a_mistake_is_one_line(tmp_path):
 
 @pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
-def test_a_killed_preparation_resumes_to_the_same_shards(tmp_path):
+def test_killed_preparation_resumes_to_the_same_shards(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(20):
         image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)

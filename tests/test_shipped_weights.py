@@ -27,7 +27,7 @@ def restorer():
     return egnet_tf.load("egnet_mobile")
 
 
-def test_files_are_small_and_explained():
+def test_shipped_files_are_small_and_documented():
     assert {path.stem.removeprefix("egnet_mobile_") for path in FILES} >= {
         "float16",
         "int8",
@@ -39,13 +39,13 @@ def test_files_are_small_and_explained():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_files_description_is_its_own(path):
+def test_shipped_file_matches_its_description(path):
     note = json.loads(path.with_name(f"{path.name}.json").read_text())
     assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert note["parity"]["db_lost"] <= 0.1
 
 
-def test_blurry_photographs_get_better(restorer, pairs):
+def test_shipped_weights_improve_blurry_photographs(restorer, pairs):
     gains = [
         peak_signal_noise_ratio(pair.sharp, restorer(pair.blurry))
         - peak_signal_noise_ratio(pair.sharp, pair.blurry)
@@ -55,14 +55,14 @@ def test_blurry_photographs_get_better(restorer, pairs):
     assert min(gains) > -0.1
 
 
-def test_sharp_photographs_stay_as_they_are(restorer, pairs):
+def test_shipped_weights_preserve_sharp_photographs(restorer, pairs):
     for pair in pairs[::2]:
         restored = restorer(pair.sharp)
         assert peak_signal_noise_ratio(pair.sharp, restored) >= 35
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_restores_as_the_network_does(path, restorer, pairs):
+def test_shipped_file_restores_as_the_network_does(path, restorer, pairs):
     tile = pairs[0].blurry[:256, :256]
     from_file, from_network = (
         peak_signal_noise_ratio(pairs[0].sharp[:256, :256], restore(tile))

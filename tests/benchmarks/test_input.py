@@ -14,7 +14,7 @@ class Noise(Pairs):
         return Pair(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
 
 
-def test_each_form_is_written_and_read():
+def test_input_measurement_writes_and_reads_each_format():
     rows = measure(Options(crop=16, batch=2), Noise(), count=1, seconds=0)
     assert [row.form for row in rows] == ["png", "shards"]
     assert all(row.pairs_per_second > 0 for row in rows)

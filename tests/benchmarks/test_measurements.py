@@ -42,7 +42,7 @@ def in_this_process(monkeypatch):
 
 
 @pytest.mark.slow
-def test_model_has_a_row_for_each_precision(in_this_process):
+def test_model_measurement_has_a_row_per_precision(in_this_process):
     options = model.Options(variants=(TINY,), sizes=("16x24",), repetitions=1)
     rows = model.measure(options)
     assert [row.precision for row in rows] == ["float32", "mixed_bfloat16"]
@@ -57,7 +57,7 @@ def test_model_has_a_row_for_each_precision(in_this_process):
     assert rows[0].time_ratio == 1
 
 
-def test_recompute_compares_steps_without_and_with(monkeypatch):
+def test_recompute_measurement_compares_steps_with_and_without(monkeypatch):
     asked = []
 
     def peak_memory(function, *args):
@@ -79,7 +79,7 @@ def test_recompute_compares_steps_without_and_with(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_training_step_trains_all_weights_on_the_papers_loss():
+def test_measured_training_step_trains_all_weights_on_the_papers_loss():
     network = randomised(build_for(TINY, SIZE))
     before = network.get_weights()
     blurry, sharp = tf.random.stateless_uniform((2, 1, *SIZE, 3), seed=(0, 0))
@@ -94,7 +94,7 @@ def test_a_training_step_trains_all_weights_on_the_papers_loss():
     assert np.mean(moved) > 0.8
 
 
-def test_sizes_are_read_and_checked():
+def test_measurement_sizes_are_parsed_and_checked():
     assert parse_size("256") == (256, 256)
     assert str(parse_size("720x1280")) == "720x1280"
     for wrong in ("", "x", "0", "12x", "1x2x3", "-8", "256.5"):
@@ -106,7 +106,7 @@ def test_sizes_are_read_and_checked():
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
+def test_attention_measurement_prints_and_writes_its_table(tmp_path):
     output = tmp_path / "rows.csv"
     done = command(
         "egnet_tf.benchmarks", "attention",
@@ -135,7 +135,7 @@ def test_the_command_measures_attention_prints_a_table_and_writes_it(tmp_path):
         ("seams", [], "Expected --photo=FILE"),
     ],
 )
-def test_mistakes_are_one_line(name, words, message, capsys):
+def test_wrong_calls_are_refused_in_one_line(name, words, message, capsys):
     assert app.call(*measurement(name), words) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}") and error.count("\n") == 1

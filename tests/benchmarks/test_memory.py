@@ -17,12 +17,12 @@ pytestmark = [
 ONES = np.ones
 
 
-def test_peak_memory_counts_what_the_function_takes_and_nothing_before():
+def test_peak_memory_counts_only_what_the_function_allocates():
     # A process's own largest use until now must not hide what the function takes.
     np.ones(150_000_000, np.uint8)
     assert peak_memory(ONES, 100_000_000, np.uint8) == pytest.approx(1e8, rel=0.1)
 
 
-def test_peak_memory_says_when_the_system_ended_the_process():
+def test_peak_memory_reports_a_process_killed_by_the_system():
     with pytest.raises(InputError, match=r"Expected enough memory.*Received: _exit"):
         peak_memory(os._exit, 9)

@@ -41,7 +41,7 @@ def measured(monkeypatch):
     return restored
 
 
-def test_photos_of_several_sizes_are_restored(measured):
+def test_photo_measurement_restores_photos_of_several_sizes(measured):
     rows = photo.measure(OPTIONS)
     assert [row.size for row in rows] == ["122x163", "474x632"]
     assert [row.tiles for row in rows] == [1, 6]
@@ -52,6 +52,6 @@ def test_photos_of_several_sizes_are_restored(measured):
         assert np.abs(after - before / 2).mean() < 2
 
 
-def test_a_photo_of_nothing_is_refused(measured):
+def test_photo_measurement_refuses_an_empty_photo(measured):
     with pytest.raises(InputError, match="Received: 0"):
         photo.measure(dataclasses.replace(OPTIONS, megapixels=(0.0,)))

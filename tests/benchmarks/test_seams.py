@@ -33,7 +33,7 @@ def restoring_with(monkeypatch):
 @pytest.mark.parametrize(
     ("length", "tile", "overlap"), [(40, 16, 4), (41, 16, 0), (30, 16, 8), (16, 16, 4)]
 )
-def test_lines_are_where_the_number_of_tiles_changes(length, tile, overlap):
+def test_seam_lines_are_where_the_number_of_tiles_changes(length, tile, overlap):
     covering = np.zeros(length, int)
     position = 0
     while True:
@@ -46,7 +46,7 @@ def test_lines_are_where_the_number_of_tiles_changes(length, tile, overlap):
     assert seam_lines(length, tile, overlap) == changes
 
 
-def test_hard_borders_show_and_blended_ones_do_not(restoring_with):
+def test_seam_measure_tells_hard_borders_from_blended_ones(restoring_with):
     photo = skimage.data.coffee()[:300, :400] // 2 + 60
     restoring_with(0.4)
     (hard,) = measure_seams("any", photo, [128], overlap=0)
@@ -57,14 +57,14 @@ def test_hard_borders_show_and_blended_ones_do_not(restoring_with):
     assert 20 < soft.psnr < 60
 
 
-def test_a_function_of_the_pixel_has_no_seams(restoring_with):
+def test_pixelwise_function_has_no_seams(restoring_with):
     restoring_with(0.0)
     (row,) = measure_seams("any", skimage.data.coffee()[:200, :300], [64], overlap=0)
     assert row.excess == row.excess_elsewhere == 0 and row.step == row.whole_step > 0
     assert row.psnr == np.inf
 
 
-def test_tiles_that_hold_the_photo_have_no_seams_to_measure(restoring_with):
+def test_tile_larger_than_the_photo_has_no_seams(restoring_with):
     restoring_with(0.0)
     with pytest.raises(InputError, match="Received: 64"):
         measure_seams("any", np.zeros((40, 60, 3), np.uint8), [64])

@@ -15,7 +15,7 @@ def clock(monkeypatch):
     return advance
 
 
-def test_functions_take_turns_after_a_run_that_does_not_count(clock):
+def test_timed_functions_alternate_after_an_uncounted_warm_up(clock):
     calls = []
 
     def function(name, seconds):
@@ -32,7 +32,7 @@ def test_functions_take_turns_after_a_run_that_does_not_count(clock):
     assert times == {"a": (2, 1), "b": (8, 4)}  # Of 6, 8 and 10 beside 2.
 
 
-def test_seconds_compare_what_ran_at_the_same_time(clock):
+def test_timing_compares_functions_within_the_same_round(clock):
     # The machine is ten times slower in some rounds, and the plain medians would
     # compare a fast with a slow one.
     rounds = iter([0, 0, 1, 2, 10, 20, 10, 1, 1, 2, 10, 20])

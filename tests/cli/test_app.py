@@ -36,7 +36,7 @@ def run(program, *words, **options):
     )
 
 
-def test_the_positional_flag_needs_no_name(capsys):
+def test_positional_flag_needs_no_name(capsys):
     for words in (["photo.jpg"], ["--name=photo.jpg"], ["--words=a", "photo.jpg"]):
         assert call(*words) == 0
         assert capsys.readouterr().out == "photo.jpg\n"
@@ -54,7 +54,7 @@ def test_the_positional_flag_needs_no_name(capsys):
         (["--flagfile"], "error: Expected --flagfile=FILE. Received: no file"),
     ],
 )
-def test_wrong_flags_are_one_line(words, line, capsys):
+def test_wrong_flags_are_refused_in_one_line(words, line, capsys):
     assert call(*words) == 1
     assert capsys.readouterr().err.startswith(line)
 
@@ -69,7 +69,7 @@ def test_wrong_flags_are_one_line(words, line, capsys):
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
-def test_a_users_mistake_is_one_line(error, code, line, capsys):
+def test_user_errors_are_reported_in_one_line(error, code, line, capsys):
     def main(values):
         raise error
 
@@ -77,12 +77,12 @@ def test_a_users_mistake_is_one_line(error, code, line, capsys):
     assert capsys.readouterr().err == f"error: {line}\n"
 
 
-def test_a_bug_keeps_its_traceback():
+def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         call(main=lambda values: 1 // 0)
 
 
-def test_warnings_have_the_voice_of_errors(capsys):
+def test_warnings_are_printed_like_errors(capsys):
     def main(values):
         logging.getLogger("egnet_tf.data").warning("expected %d\npairs", 3)
         logging.getLogger("egnet_tf.data").info("nothing to report")
@@ -117,7 +117,7 @@ PROGRAM = """
 @pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="no bash")
 @pytest.mark.parametrize("word", ["--help", "--name=long"])
-def test_a_reader_that_goes_away_is_no_error(word):
+def test_closed_pipe_is_no_error(word):
     pipe = f'"$0" -c "$1" {word} | head -c 1 >/dev/null; exit ${{PIPESTATUS[0]}}'
     command = ["bash", "-c", pipe, sys.executable, textwrap.dedent(PROGRAM)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())
@@ -126,7 +126,7 @@ def test_a_reader_that_goes_away_is_no_error(word):
 
 
 @pytest.mark.process
-def test_names_that_the_terminal_cannot_show_are_no_error():
+def test_names_the_terminal_cannot_show_are_printed_without_error():
     program = PROGRAM.replace("print(", "print('\\udce4 \\U0001f642'); print(")
     done = run(program)
     assert done.returncode == 0, done.stderr
@@ -135,7 +135,7 @@ def test_names_that_the_terminal_cannot_show_are_no_error():
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_importing_commands_is_light_and_tensorflow_comes_quietly():
+def test_commands_import_without_tensorflow_and_load_it_quietly():
     done = run(
         """
         import sys

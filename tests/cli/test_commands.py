@@ -120,7 +120,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("export.all --model=egnet_mobile --output=x --dataset=coco", "Received: coco"),
     ],
 )
-def test_wrong_calls_are_answered_without_tensorflow(words, message, tmp_path):
+def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
     for name in ("broken.jpg", "broken.mp4", "broken.tflite"):
         (tmp_path / name).touch()
     (tmp_path / "run").mkdir()

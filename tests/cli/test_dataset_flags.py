@@ -26,14 +26,14 @@ def test_every_option_of_every_dataset_is_a_flag():
     assert names < set(parsed())
 
 
-def test_flags_reach_the_title():
+def test_dataset_flags_reach_the_title():
     words = ["--gopro_blur=gamma", "--frames_windows=3,5", "--dataset=gopro"]
     assert dataset_flags.title(parsed()) == "samples test"
     title = "gopro test, frames_windows=3,5, gopro_blur=gamma"
     assert dataset_flags.title(parsed(*words)) == title
 
 
-def test_flags_reach_the_pairs():
+def test_dataset_flags_reach_the_pairs():
     far, near = (
         dataset_flags.open_pairs(parsed(f"--samples_extent={extent}")).read(0)
         for extent in (30, 4)
@@ -75,7 +75,7 @@ runpy.run_module("egnet_tf.prepare", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.process
-def test_a_new_dataset_is_one_file(tmp_path):
+def test_new_dataset_takes_one_file(tmp_path):
     (tmp_path / "grey.py").write_text(NEW_DATASET)
 
     def prepare(*words):

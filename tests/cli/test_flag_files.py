@@ -4,7 +4,7 @@ from egnet_tf.cli.flag_files import expanded
 from egnet_tf.errors import InputError
 
 
-def test_files_include_others_relative_to_themselves(tmp_path, monkeypatch):
+def test_flag_files_include_others_relative_to_themselves(tmp_path, monkeypatch):
     for name in "ab":
         (tmp_path / name).mkdir()
     (tmp_path / "a" / "one.flags").write_text("# first\n--flagfile=../b/two.flags\n")
@@ -14,7 +14,7 @@ def test_files_include_others_relative_to_themselves(tmp_path, monkeypatch):
         assert [*expanded([*words, "--x"])] == ["--name=two", "--egn", "--x"]
 
 
-def test_a_file_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+def test_flag_file_may_lie_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "x.flags").write_text("--name=x")
@@ -23,21 +23,23 @@ def test_a_file_may_lie_in_the_home_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_what_editors_write_is_read(tmp_path, encoding, end):
+def test_flag_files_in_utf_8_and_utf_16_with_any_line_end_are_read(
+    tmp_path, encoding, end
+):
     path = tmp_path / "x.flags"
     path.write_bytes(f"--name=ä{end}--egn{end}".encode(encoding))
     assert [*expanded([f"--flagfile={path}"])] == ["--name=ä", "--egn"]
 
 
 @pytest.mark.parametrize("content", [b"--name=\xe4", b"\0\0", b"\xff\xfe\0"])
-def test_other_files_are_refused(tmp_path, content):
+def test_files_that_are_no_flag_file_are_refused(tmp_path, content):
     path = tmp_path / "x.flags"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"flag file in UTF-8. Received: .*x\.flags"):
         list(expanded([f"--flagfile={path}"]))
 
 
-def test_a_circle_is_refused(tmp_path):
+def test_flag_files_that_include_each_other_are_refused(tmp_path):
     (tmp_path / "a.flags").write_text("--flagfile=b.flags")
     (tmp_path / "b.flags").write_text("--flagfile=./a.flags")
     with pytest.raises(InputError, match=r"do not include themselves.*a\.flags"):

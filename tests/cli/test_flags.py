@@ -37,11 +37,11 @@ def parsed(*words):
     return option_flags.read(Outer, values), option_flags.changed(Outer, values)
 
 
-def test_without_flags_the_options_have_their_defaults():
+def test_options_default_without_flags():
     assert parsed() == (Outer(), {})
 
 
-def test_flags_become_options_of_every_depth():
+def test_flags_set_nested_options():
     words = ["--name=c", "--nofast", "--inner_sizes=5, 7", "--inner_ratio=.5"]
     expected = Outer("c", fast=False, parts={"inner": Inner((5, 7), 0.5)})
     assert parsed(*words)[0] == expected
@@ -63,13 +63,13 @@ def test_flags_become_options_of_every_depth():
         ("--inner_ratio=nan", "Expected at most 1 for --inner_ratio. Received: nan"),
     ],
 )
-def test_values_that_are_not_allowed_are_refused(word, message, capsys):
+def test_disallowed_flag_values_are_refused(word, message, capsys):
     define = lambda values: option_flags.define(Outer, values)  # noqa: E731
     assert app.call(define, lambda values: 0, [word]) == 1
     assert capsys.readouterr().err == f"error: {message} (try --help)\n"
 
 
-def test_options_survive_their_text():
+def test_options_round_trip_through_flag_text():
     chosen = Outer("=-- ", fast=False, parts={"inner": Inner((), 0.1)})
     assert options.from_text(Outer(), options.to_text(chosen)) == chosen
     with pytest.raises(InputError, match="Received: --nmae=x"):

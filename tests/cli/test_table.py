@@ -15,7 +15,7 @@ class Row(NamedTuple):
 ROWS = [Row("a", 20127073, 0.123456), Row("longer", 7, 12345.678)]
 
 
-def test_columns_stand_under_their_titles():
+def test_table_columns_align_with_their_titles():
     assert aligned(ROWS).splitlines() == [
         "some name       count  seconds",
         "a          20,127,073   0.1235",
@@ -39,7 +39,7 @@ def test_markdown_and_csv_hold_the_same_cells(tmp_path):
     assert text == "row,GoPro PSNR\na,\nb,31.00 (1 of 2)\n"
 
 
-def test_a_file_keeps_all_digits(tmp_path):
+def test_table_file_keeps_all_digits(tmp_path):
     write_csv(tmp_path / "rows.csv", ROWS)
     with open(tmp_path / "rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -47,7 +47,7 @@ def test_a_file_keeps_all_digits(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "rows.csv"]
 
 
-def test_a_failed_write_leaves_nothing(tmp_path):
+def test_failed_table_write_leaves_nothing(tmp_path):
     class Unwritable:
         def __str__(self):
             raise OSError("disk full")

@@ -19,7 +19,7 @@ def outcomes(pair, augment, count=300):
         yield changed.blurry
 
 
-def test_the_default_is_flips_alone(pair):
+def test_augmentation_defaults_to_flips(pair):
     image = pair.blurry
     expected = {x.tobytes() for x in (image, image[::-1])}
     expected |= {x.tobytes() for x in (image[:, ::-1], image[::-1, ::-1])}
@@ -34,6 +34,6 @@ def test_flips_and_rotations_are_the_eight_orientations(pair):
     assert min(received.count(x) for x in expected) > 140  # of 200, 4.5 deviations
 
 
-def test_nothing_switched_on_changes_nothing(pair):
+def test_augmentation_switched_off_changes_nothing(pair):
     for image in outcomes(pair, Augment(flips=False), count=5):
         np.testing.assert_array_equal(image, pair.blurry)

@@ -16,7 +16,7 @@ class Counted(Pairs):
         return Pair(self.blurry, self.blurry + np.uint8([0, 0, 1]))
 
 
-def test_both_images_are_cut_at_the_same_place():
+def test_both_images_of_a_pair_are_cropped_at_the_same_place():
     rng = np.random.default_rng(0)
     corners = set()
     for _ in range(200):
@@ -27,7 +27,7 @@ def test_both_images_are_cut_at_the_same_place():
     assert corners == {(row, column) for row in range(2) for column in range(5)}
 
 
-def test_a_small_image_is_mirrored_right_and_below():
+def test_small_image_is_mirrored_right_and_below():
     pairs = Counted(5, 7)
     crop = pairs.crop(0, 9, np.random.default_rng(0))
     for cut, whole in zip(crop, pairs.read(0), strict=True):
@@ -44,12 +44,12 @@ def test_window_is_numpys_reflect_padding(corner):
     np.testing.assert_array_equal(window(image, top, left, 9, 11), expected)
 
 
-def test_one_pixel_can_be_mirrored():
+def test_single_pixel_can_be_mirrored():
     image = np.uint8([[[1, 2, 3]]])
     assert (window(image, -2, -2, 5, 5) == (1, 2, 3)).all()
 
 
-def test_the_corner_of_a_window_larger_than_the_image_is_the_first_pixel():
+def test_corner_of_a_window_larger_than_the_image_is_zero():
     assert random_corner(4, 4, 8, np.random.default_rng(0)) == (0, 0)
 
 

@@ -59,7 +59,7 @@ def test_batches_are_the_named_pairs_in_unit_range():
     assert sorted(order[:7]) == sorted(order[7:14]) == list(range(7))
 
 
-def test_shapes_are_static():
+def test_batch_shapes_are_static():
     dataset = training_batches(Noise(), crop=16, batch=4, seed=0, first_step=0, steps=2)
     shapes = {key: tuple(spec.shape) for key, spec in dataset.element_spec.items()}
     assert shapes == {
@@ -70,7 +70,7 @@ def test_shapes_are_static():
     assert len(dataset) == 2
 
 
-def test_opened_at_any_step_the_batches_are_those_of_an_unbroken_run(tmp_path):
+def test_pipeline_opened_at_any_step_gives_the_batches_of_an_unbroken_run(tmp_path):
     write_image(tmp_path / "a.png", Noise().images[0])
     write_image(tmp_path / "b.png", Noise().images[1])
     blurred = CameraShakePairs({n: tmp_path / f"{n}.png" for n in "ab"}, seed=0)
@@ -97,7 +97,7 @@ def test_workers_share_the_global_batch():
         batches(Noise(), workers=3)
 
 
-def test_no_more_is_read_ahead_than_promised():
+def test_pipeline_reads_ahead_no_more_than_documented():
     """However long the training, and however slow: what bounds the memory."""
 
     class Counted(Noise):
@@ -123,7 +123,7 @@ def test_no_more_is_read_ahead_than_promised():
         assert pairs.reads <= (taken + 4) * batch + 2 * os.cpu_count()
 
 
-def test_a_damaged_file_is_reported_in_one_line(tmp_path):
+def test_damaged_file_is_reported_in_one_line(tmp_path):
     good, bad = tmp_path / "good.png", tmp_path / "bad.png"
     write_image(good, Noise().images[0])
     bad.write_bytes(good.read_bytes()[:100])
@@ -136,11 +136,11 @@ def test_a_damaged_file_is_reported_in_one_line(tmp_path):
     assert fetched.value.__suppress_context__
 
 
-def test_other_errors_pass_unchanged():
+def test_other_reading_errors_pass_unchanged():
     with pytest.raises(ZeroDivisionError), readable_errors():
         _ = 1 / 0
 
 
-def test_no_pairs_is_refused():
+def test_empty_dataset_is_refused():
     with pytest.raises(InputError, match="none"):
         batches(Noise(count=0))

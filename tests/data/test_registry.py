@@ -22,7 +22,7 @@ class Constant(Pairs):
         return Pair(sharp + np.uint8(index), sharp)
 
 
-def test_entries_have_folders_and_weights():
+def test_dataset_entries_have_folders_and_weights():
     assert parse_dataset("gopro") == [("gopro", None, 1)]
     assert parse_dataset("gopro:/data/GOPRO, frames:/data/240fps*2,samples*.5") == [
         ("gopro", "/data/GOPRO", 1),
@@ -32,7 +32,7 @@ def test_entries_have_folders_and_weights():
 
 
 @pytest.mark.parametrize("folder", [r"C:\data\GoPro", "D:/data", "a:b", "~/x*y"])
-def test_only_the_first_colon_separates(folder):
+def test_only_the_first_colon_separates_name_and_folder(folder):
     assert parse_dataset(f"camera_shake:{folder}*3") == [("camera_shake", folder, 3)]
     assert parse_dataset(f"camera_shake:{folder}") == [("camera_shake", folder, 1)]
 
@@ -45,7 +45,7 @@ def test_a_dataset_needs_its_folder(tmp_path):
         open_pairs(f"gopro:{tmp_path}/nowhere", split="test")
 
 
-def test_a_comma_and_a_number_may_be_part_of_a_folder_s_name():
+def test_folder_names_may_contain_commas_and_numbers():
     assert parse_dataset("folder:my,,photos*2,folder:set*2*1") == [
         ("folder", "my,photos", 2),
         ("folder", "set*2", 1),
@@ -53,12 +53,12 @@ def test_a_comma_and_a_number_may_be_part_of_a_folder_s_name():
 
 
 @pytest.mark.parametrize("text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3"])
-def test_other_forms_are_refused(text):
+def test_malformed_dataset_entries_are_refused(text):
     with pytest.raises(InputError, match="Received: "):
         parse_dataset(text)
 
 
-def test_photographs_to_shake_are_found_anywhere_and_held_out(tmp_path, write_all):
+def test_camera_shake_photographs_are_found_anywhere_and_held_out(tmp_path, write_all):
     files = {f"{n % 3}/photo{n}.png": n for n in range(25)}
     root = str(write_all(tmp_path, files))
     options = {"camera_shake": CameraShakeOptions(extent=6)}
@@ -86,7 +86,7 @@ def test_held_out_names_hardly_change_when_others_join():
     )
 
 
-def test_a_mixture_reads_from_its_sources():
+def test_mixture_reads_from_its_sources():
     mixed = MixedPairs({"a": Constant(10, 2), "b": Constant(90, 3)}, [1, 1])
     assert mixed.names == ("a/0", "a/1", "b/0", "b/1", "b/2")
     for index, (blurry, sharp) in enumerate(
@@ -97,7 +97,7 @@ def test_a_mixture_reads_from_its_sources():
         assert mixed.crop(index, 4, np.random.default_rng(0)).blurry[0, 0, 0] == blurry
 
 
-def test_weights_are_shares_of_the_samples_whatever_the_sizes():
+def test_mixture_weights_are_shares_of_the_samples_at_any_size():
     sources = {"a": Constant(0, 3), "b": Constant(0, 40), "c": Constant(0, 7)}
     mixed = MixedPairs(sources, [2, 1, 1])
     for first in (0, 5000):
@@ -108,7 +108,7 @@ def test_weights_are_shares_of_the_samples_whatever_the_sizes():
     assert 60 < sum(mixed.draw(n, seed=3) < 3 for n in range(150)) < 90
 
 
-def test_within_a_source_every_pair_comes_once_an_epoch():
+def test_mixture_draws_every_pair_of_a_source_once_per_epoch():
     mixed = MixedPairs({"a": Constant(0, 7), "b": Constant(0, 13)}, [1, 2])
     drawn = [mixed.draw(n, seed=5) for n in range(3000)]
     for low, high in ((0, 7), (7, 20)):
@@ -121,14 +121,14 @@ def test_within_a_source_every_pair_comes_once_an_epoch():
     assert mixed.draw(2345, seed=5) == drawn[2345]
 
 
-def test_weights_that_leave_a_source_out_are_refused():
+def test_mixture_weights_that_exclude_a_source_are_refused():
     sources = {"a": Constant(0, 3), "b": Constant(0, 3)}
     for weights in ([1, 0], [1, 1e-6]):
         with pytest.raises(InputError, match="Received: "):
             MixedPairs(sources, weights)
 
 
-def test_open_pairs_mixes(tmp_path, write_all):
+def test_open_pairs_opens_a_mixture(tmp_path, write_all):
     root = write_all(tmp_path, {f"photo{n}.png": n for n in range(3)})
     mixed = open_pairs(
         f"samples,camera_shake:{root}*2,camera_shake:{root}", split="train"
@@ -138,6 +138,6 @@ def test_open_pairs_mixes(tmp_path, write_all):
     assert len(set(mixed.names)) == len(mixed)
 
 
-def test_an_enlargement_that_makes_smaller_is_refused():
+def test_upsampling_factor_below_one_is_refused():
     with pytest.raises(InputError, match=r"at least 1 .*Received: 0\.5"):
         CameraShakeOptions(max_upscale=0.5)

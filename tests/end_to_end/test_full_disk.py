@@ -28,7 +28,9 @@ def may_mount(folder):
     ("mode", "reason"),
     [("limit", "File too large"), ("tmpfs", "No space left on device")],
 )
-def test_a_full_disk_is_one_line_and_the_run_resumes(photos, tmp_path, mode, reason):
+def test_full_disk_is_reported_in_one_line_and_the_run_resumes(
+    photos, tmp_path, mode, reason
+):
     if mode == "tmpfs" and not may_mount(tmp_path):
         pytest.skip("no small disk can be mounted here; `limit` stands in for it")
     words = [sys.executable, FULL_DISK, mode, photos, tmp_path / "runs"]

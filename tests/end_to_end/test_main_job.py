@@ -49,7 +49,7 @@ def place(tmp_path_factory, photos):
     return folder
 
 
-def test_a_finished_run_is_complete(place):
+def test_finished_run_is_complete(place):
     run = place / "runs" / "whole"
     rows = (run / "metrics.csv").read_text().splitlines()
     assert [tuple(row.split(",")[:2]) for row in rows[1:]] == [
@@ -120,7 +120,7 @@ def test_another_recipe_is_refused(place):
         (["--learning_rte=1"], "learning_rate"),
     ],
 )
-def test_a_wrong_recipe_is_one_line(place, words, part):
+def test_wrong_recipe_is_refused_in_one_line(place, words, part):
     done = command(
         place,
         *["egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/wrong", *words],
@@ -131,7 +131,7 @@ def test_a_wrong_recipe_is_one_line(place, words, part):
     assert part in done.stderr
 
 
-def test_evaluate_writes_scores(place, photos):
+def test_evaluation_of_a_run_writes_scores(place, photos):
     done = command(
         place,
         *["egnet_tf.evaluate", "--model=runs/whole", "--dataset=camera_shake"],
@@ -144,7 +144,7 @@ def test_evaluate_writes_scores(place, photos):
     assert "PSNR" in done.stdout
 
 
-def test_exports_agree_and_deblur(place, photos):
+def test_exports_of_a_run_agree_and_deblur(place, photos):
     done = command(
         place,
         *["export.tflite", "--model=runs/whole", "--output=dist", "--tile=64"],

@@ -12,7 +12,7 @@ def make(folder, *names):
     return folder
 
 
-def test_matches_by_name_whatever_the_order_and_the_suffix(tmp_path):
+def test_images_match_by_name_regardless_of_order_and_suffix(tmp_path):
     restored = make(tmp_path / "r", "b.png", "street/1.PNG", "c.jpg", "readme.txt")
     sharp = make(tmp_path / "s", "a.png", "street/1.jpg", "b.png", ".hidden/c.png")
     match = match_folders(restored, sharp)
@@ -24,14 +24,14 @@ def test_matches_by_name_whatever_the_order_and_the_suffix(tmp_path):
     assert match.only_sharp == (sharp / "a.png",)
 
 
-def test_what_two_files_of_one_name_leave_open_is_not_guessed(tmp_path):
+def test_ambiguous_names_are_refused(tmp_path):
     restored = make(tmp_path / "r", "a.png", "a.jpg", "b.png")
     match = match_folders(restored, make(tmp_path / "s", "a.png", "b.png"))
     assert list(match.pairs) == ["b"]
     assert set(match.only_restored) == {restored / "a.jpg", restored / "a.png"}
 
 
-def test_nothing_in_common_names_an_example_of_each(tmp_path):
+def test_folders_without_common_names_are_refused_with_examples(tmp_path):
     restored = make(tmp_path / "r", "1_out.png")
     with pytest.raises(InputError, match=r"1_out\.png and .*1\.png"):
         match_folders(restored, make(tmp_path / "s", "1.png"))

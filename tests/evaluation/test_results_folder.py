@@ -20,7 +20,7 @@ def same(one, other):
     return repr(one) == repr(other)
 
 
-def test_rows_come_back_to_the_last_digit(tmp_path):
+def test_rows_round_trip_exactly(tmp_path):
     folder = EvaluationFolder(tmp_path / "new" / "folder", IDENTITY)
     for row in ROWS:
         folder.append(row)
@@ -28,7 +28,7 @@ def test_rows_come_back_to_the_last_digit(tmp_path):
     assert same(list(again.rows.values()), ROWS)
 
 
-def test_a_line_that_was_cut_off_is_dropped_and_can_be_scored_again(tmp_path):
+def test_truncated_last_row_is_dropped_and_can_be_scored_again(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
     for row in ROWS:
         folder.append(row)
@@ -41,7 +41,7 @@ def test_a_line_that_was_cut_off_is_dropped_and_can_be_scored_again(tmp_path):
     assert same(list(EvaluationFolder(tmp_path, IDENTITY).rows.values()), ROWS)
 
 
-def test_another_evaluation_is_refused_unless_it_may_be_replaced(tmp_path):
+def test_other_evaluation_is_refused_without_overwrite(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
     folder.append(ROWS[0])
     folder.write_summary({"restored": 1})
@@ -60,19 +60,19 @@ def test_another_evaluation_is_refused_unless_it_may_be_replaced(tmp_path):
     assert not folder.image("restored", "street/001").exists()
 
 
-def test_overwrite_goes_on_with_the_same_evaluation(tmp_path):
+def test_overwrite_resumes_the_same_evaluation(tmp_path):
     EvaluationFolder(tmp_path, IDENTITY).append(ROWS[0])
     assert EvaluationFolder(tmp_path, IDENTITY, overwrite=True).rows
 
 
-def test_a_table_that_nobody_signed_is_refused(tmp_path):
+def test_table_without_a_description_is_refused(tmp_path):
     (tmp_path / "scores.csv").write_text("somebody's own table\n")
     with pytest.raises(InputError, match="differs in method, protocol"):
         EvaluationFolder(tmp_path, IDENTITY)
     assert (tmp_path / "scores.csv").read_text() == "somebody's own table\n"
 
 
-def test_overwriting_does_not_touch_images_of_others(tmp_path):
+def test_overwrite_keeps_images_it_did_not_write(tmp_path):
     (tmp_path / "scores.csv").write_text("somebody's own table\n")
     own = tmp_path / "images" / "holiday.jpg"
     own.parent.mkdir()
@@ -90,7 +90,7 @@ def test_a_damaged_table_is_refused(tmp_path, damage):
         EvaluationFolder(tmp_path, IDENTITY)
 
 
-def test_sorting_does_not_depend_on_the_order_of_completion(tmp_path):
+def test_row_order_does_not_depend_on_the_order_of_completion(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
     for row in reversed(ROWS):
         folder.append(row)
@@ -98,7 +98,7 @@ def test_sorting_does_not_depend_on_the_order_of_completion(tmp_path):
     assert list(EvaluationFolder(tmp_path, IDENTITY).rows) == [r.name for r in ROWS]
 
 
-def test_summary_comes_back_and_leaves_no_other_file(tmp_path):
+def test_summary_round_trips_and_leaves_no_other_file(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
     folder.write_summary({"method": "ü", "restored": {"psnr": 30.5}})
     assert read_summary(tmp_path) == {"method": "ü", "restored": {"psnr": 30.5}}

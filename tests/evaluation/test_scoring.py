@@ -21,7 +21,7 @@ def open_folder(path):
     return EvaluationFolder(path, {"of": "this test"})
 
 
-def test_workers_find_the_numbers_of_one_thread(tmp_path):
+def test_scores_do_not_depend_on_the_number_of_workers(tmp_path):
     one, two = open_folder(tmp_path / "one"), open_folder(tmp_path / "two")
     rows = list(score_images(NAMES, images, GOPRO, one, workers=1))
     assert [row.name for row in rows] == NAMES
@@ -34,7 +34,7 @@ def test_workers_find_the_numbers_of_one_thread(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_stopped_scoring_goes_on_without_scoring_again(tmp_path, workers):
+def test_interrupted_scoring_resumes_without_repeating_images(tmp_path, workers):
     running = score_images(NAMES, images, GOPRO, open_folder(tmp_path), workers=workers)
     done = {row.name for row in itertools.islice(running, 2)}
     running.close()
@@ -55,7 +55,7 @@ def test_a_stopped_scoring_goes_on_without_scoring_again(tmp_path, workers):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_images_that_cannot_be_compared_do_not_keep_others_from_it(tmp_path, workers):
+def test_incomparable_images_do_not_stop_the_others(tmp_path, workers):
     def faulty(index):
         if index == 1:
             raise InputError("Expected an image. Received: an empty file")

@@ -17,23 +17,23 @@ def test_mean_is_over_the_images():
     assert (mean.compared, mean.identical, mean.failed) == (2, (), {})
 
 
-def test_identical_images_leave_the_mean_psnr_and_are_named():
+def test_identical_images_are_named_and_excluded_from_the_mean_psnr():
     mean = mean_score([("a", Score(30.0, 0.9)), ("b", SAME)])
     assert (mean.psnr, mean.ssim) == (30.0, 0.95)
     assert (mean.compared, mean.identical) == (2, ("b",))
 
 
-def test_only_identical_images_are_infinite():
+def test_mean_psnr_of_only_identical_images_is_infinite():
     assert mean_score([("a", SAME), ("b", SAME)]).psnr == math.inf
 
 
-def test_failures_leave_the_means_and_are_named():
+def test_failures_are_named_and_excluded_from_the_means():
     mean = mean_score([("a", Score(30.0, 0.9)), ("b", FAILED)])
     assert (mean.psnr, mean.ssim, mean.compared) == (30.0, 0.9, 1)
     assert mean.failed == {"b": "the alignment did not converge"}
 
 
-def test_nothing_compared_is_no_number():
+def test_mean_of_no_images_is_nan():
     mean = mean_score([("a", FAILED)])
     assert math.isnan(mean.psnr)
     assert math.isnan(mean.ssim)
@@ -45,7 +45,7 @@ def summary(method, restored, **about):
     return summarize(rows, PROTOCOLS["realblur"], about)
 
 
-def test_summary_is_strict_json_and_says_how_it_was_measured():
+def test_summary_is_strict_json_and_records_the_protocol():
     found = json.loads(json.dumps(summary("m", SAME, seed=3), allow_nan=False))
     assert found["restored"]["psnr"] == "inf"
     assert found["blurry"]["psnr"] == 25.0
@@ -56,7 +56,7 @@ def test_summary_is_strict_json_and_says_how_it_was_measured():
     assert found["seed"] == 3
 
 
-def test_a_mean_of_nothing_is_null():
+def test_mean_of_no_images_is_null_in_json():
     rows = [Row("b", FAILED)]
     about = {"method": "m", "dataset": "d"}
     found = summarize(rows, PROTOCOLS["realblur"], about)
@@ -65,7 +65,7 @@ def test_a_mean_of_nothing_is_null():
     assert "| m | d | realblur | 0 of 1 | – | – |" in markdown_table([found])  # noqa: RUF001
 
 
-def test_table_has_one_line_a_method_below_the_blurry_images():
+def test_table_has_one_row_per_method_below_the_blurry_images():
     table = markdown_table(
         [summary("one", Score(30.125, 0.91234)), summary("two", SAME)]
     ).splitlines()

@@ -37,7 +37,9 @@ sys.exit(code)
 
 @pytest.mark.process
 @pytest.mark.parametrize(("words", "message"), WRONG)
-def test_a_wrong_call_needs_no_tensorflow(words, message, tmp_path):
+def test_wrong_calls_of_exports_are_refused_without_tensorflow(
+    words, message, tmp_path
+):
     photo = tmp_path / "photo.png"
     Image.fromarray(random_image((8, 8, 3))).save(photo)
     module, *words = words.format(photo=photo).split()

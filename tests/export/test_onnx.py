@@ -28,7 +28,7 @@ def one_size(source, tmp_path_factory):
     return write_onnx(source, tmp_path_factory.mktemp("onnx"), tile=64).path
 
 
-def test_any_size_equals_the_network_on_two_sizes(any_size, testing_model):
+def test_onnx_file_of_any_size_equals_the_network(any_size, testing_model):
     runner = load(any_size).runner
     rng = np.random.default_rng(0)
     # At 144 x 160, attention has more positions (1440) than fit one block of queries.
@@ -39,7 +39,7 @@ def test_any_size_equals_the_network_on_two_sizes(any_size, testing_model):
         np.testing.assert_allclose(runner(image), expected, atol=1e-4)
 
 
-def test_any_size_pads_as_the_restorer_does(any_size, testing_model):
+def test_onnx_file_of_any_size_pads_as_the_restorer_does(any_size, testing_model):
     class Network:
         size_multiple, tile, bytes_per_pixel = 8, None, 1.0
 
@@ -53,7 +53,7 @@ def test_any_size_pads_as_the_restorer_does(any_size, testing_model):
     np.testing.assert_allclose(load(any_size)(image), restorer(image), atol=1e-4)
 
 
-def test_dimensions_have_names(any_size):
+def test_onnx_dimensions_have_names(any_size):
     graph = onnx.load(str(any_size)).graph
     for tensor, name in ((graph.input[0], "image"), (graph.output[0], "restored")):
         sides = tensor.type.tensor_type.shape.dim
@@ -62,7 +62,9 @@ def test_dimensions_have_names(any_size):
         assert sides[3].dim_value == 3
 
 
-def test_one_size_is_static_and_equals_the_network(one_size, device_model, blurry):
+def test_onnx_file_of_one_size_is_static_and_equals_the_network(
+    one_size, device_model, blurry
+):
     sides = onnx.load(str(one_size)).graph.input[0].type.tensor_type.shape.dim
     assert [side.dim_value for side in sides] == [1, 64, 64, 3]
     restorer = load(one_size)
@@ -72,6 +74,6 @@ def test_one_size_is_static_and_equals_the_network(one_size, device_model, blurr
         np.testing.assert_allclose(restorer.runner(image), expected, atol=1e-4)
 
 
-def test_the_file_passes_the_checker_and_knows_its_memory(any_size):
+def test_onnx_file_passes_the_checker_and_records_its_memory(any_size):
     onnx.checker.check_model(str(any_size), full_check=True)
     assert load(any_size).runner.bytes_per_pixel > 100

@@ -61,7 +61,7 @@ def variant_of(name, device_model):
 
 
 @pytest.mark.parametrize("name", ["egnet_testing", "device"])
-def test_every_export_restores_a_photo_as_keras_does(name, device_model, tmp_path):
+def test_exports_restore_a_photo_as_keras_does(name, device_model, tmp_path):
     run, dist = tmp_path / name, tmp_path / "dist"
     variant = variant_of(name, device_model)
     models.save(run / "weights", trained(variant, ensemble=name == "egnet_testing"))

@@ -17,7 +17,7 @@ from export.saved_model_writer import write_version
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 
-def test_loads_without_this_package(version):
+def test_saved_model_loads_without_this_package(version):
     script = (
         "import sys, numpy as np, tensorflow as tf\n"
         f"loaded = tf.saved_model.load({str(version)!r})\n"
@@ -31,7 +31,7 @@ def test_loads_without_this_package(version):
     assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
-def test_any_size_and_batch_equal_the_network(version, device_model):
+def test_saved_model_equals_the_network_at_any_size_and_batch(version, device_model):
     restore = tf.saved_model.load(str(version)).signatures["serving_default"]
     rng = np.random.default_rng(1)
     for shape in ((1, 1, 1, 3), (2, 5, 33, 3), (1, 64, 96, 3)):
@@ -44,7 +44,7 @@ def test_any_size_and_batch_equal_the_network(version, device_model):
         np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_files_of_different_sizes_in_one_request(version, image, expected):
+def test_one_request_takes_files_of_different_sizes(version, image, expected):
     deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
     grey = np.full((20, 30, 3), 128, np.uint8)
     files = [tf.io.encode_png(image), tf.io.encode_jpeg(grey)]
@@ -55,7 +55,7 @@ def test_files_of_different_sizes_in_one_request(version, image, expected):
     assert tf.io.decode_png(second).shape == (20, 30, 3)
 
 
-def test_warm_up_records_replay(version):
+def test_warm_up_records_can_be_replayed(version):
     from tensorflow_serving.apis import prediction_log_pb2
 
     path = version / "assets.extra" / "tf_serving_warmup_requests"
@@ -71,7 +71,9 @@ def test_warm_up_records_replay(version):
     assert seen == {"serving_default", "deblur_bytes"}
 
 
-def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
+def test_saved_model_versions_count_up_and_leave_no_other_file(
+    version, device_model, pairs
+):
     source = Source("device", device_model, ("whole",), pairs[:1], "samples test")
     assert version.name == "1"
     assert write_version(source, version.parent, 10_000).path.name == "2"
@@ -92,7 +94,7 @@ def test_versions_count_up_and_leave_nothing_else(version, device_model, pairs):
         (np.zeros((1, 8, 8, 4), np.float32), "."),
     ],
 )
-def test_bad_floats_are_refused(version, image, word):
+def test_saved_model_refuses_invalid_floats(version, image, word):
     restore = tf.saved_model.load(str(version)).signatures["serving_default"]
     with pytest.raises((tf.errors.InvalidArgumentError, TypeError), match=word):
         restore(image=tf.constant(image))

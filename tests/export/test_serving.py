@@ -46,7 +46,7 @@ def assert_restored(png, expected, image):
     assert np.abs(restored - image).max() > 1
 
 
-def test_model_configuration_is_read_by_its_protobuf():
+def test_model_configuration_parses_as_its_protobuf():
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
@@ -234,7 +234,7 @@ def test_client_reports_a_missing_server_in_one_line(tmp_path, image):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png"]
 
 
-def test_the_rest_client_tries_again_while_the_server_is_busy(image):
+def test_rest_client_retries_while_the_server_is_busy(image):
     """A server that answers 503 twice, then an image."""
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread

@@ -45,7 +45,7 @@ def exports(source, crops, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_only_builtin_operators_static_shapes_and_no_variables(exports, name):
+def test_tflite_has_builtin_operators_static_shapes_and_no_variables(exports, name):
     contents = read_contents(exports[name].path.read_bytes())
     assert contents.operators["CONV_2D"] > 10
     assert not contents.custom
@@ -55,7 +55,7 @@ def test_only_builtin_operators_static_shapes_and_no_variables(exports, name):
             assert operator != word and not operator.endswith(f"_{word}")
 
 
-def test_the_gpu_delegate_takes_every_operator(exports):
+def test_gpu_delegate_supports_every_operator(exports):
     for name in ("float32", "float16"):
         contents = read_contents(exports[name].path.read_bytes())
         assert contents.not_on_gpu == ()
@@ -63,7 +63,7 @@ def test_the_gpu_delegate_takes_every_operator(exports):
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_equals_the_network_it_came_from(exports, name, device_model, blurry):
+def test_tflite_equals_the_network(exports, name, device_model, blurry):
     """Against the network itself, stacked and of open size, in this process."""
     limit = RANDOM[name.partition("_")[0]].difference
     runner = load(exports[name].path).runner
@@ -75,7 +75,7 @@ def test_equals_the_network_it_came_from(exports, name, device_model, blurry):
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_json_file_tells_how_to_use_the_file(exports, name):
+def test_json_file_describes_how_to_use_the_tflite_file(exports, name):
     path = exports[name].path
     note = json.loads(path.with_name(f"{path.name}.json").read_text())
     assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -89,7 +89,7 @@ def test_json_file_tells_how_to_use_the_file(exports, name):
     assert note["source"]["branches"] == ["whole"]
 
 
-def test_uint8_file_takes_and_gives_the_bytes_of_an_image(exports, pairs, blurry):
+def test_uint8_file_maps_image_bytes_to_image_bytes(exports, pairs, blurry):
     """A uint8 file needs no arithmetic around it: level n is n / 255."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -127,13 +127,13 @@ def test_float16_file_keeps_the_stems_in_float32(exports, device_model):
     assert "DEQUANTIZE" in read_contents(content).operators
 
 
-def test_sizes_fall_from_mode_to_mode(exports, device_model):
+def test_tflite_sizes_decrease_from_mode_to_mode(exports, device_model):
     sizes = {name: export.size for name, export in exports.items()}
     assert sizes["float32"] > 4 * device_model.network.count_params()
     assert sizes["float32"] > sizes["float16"]
 
 
-def test_bytes_are_refused_in_other_modes_than_int8(source, tmp_path):
+def test_uint8_images_are_refused_outside_int8_mode(source, tmp_path):
     writer = LiteRTWriter.__new__(LiteRTWriter)
     with pytest.raises(InputError, match="Received: float16"):
         writer.write("float16", uint8=True)

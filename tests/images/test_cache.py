@@ -18,7 +18,7 @@ def decoded(monkeypatch):
     return files
 
 
-def test_the_least_recently_used_image_goes_first(decoded):
+def test_least_recently_used_image_is_evicted_first(decoded):
     read = cached_reader(limit=600)
     for path in "abacaba":
         assert (read(path) == ord(path)).all()
@@ -26,13 +26,13 @@ def test_the_least_recently_used_image_goes_first(decoded):
     assert decoded == ["a", "b", "c", "b"]
 
 
-def test_an_image_beyond_the_limit_is_never_kept(decoded):
+def test_image_larger_than_the_cache_is_never_kept(decoded):
     read = cached_reader(limit=299)
     read("a")
     read("a")
     assert decoded == ["a", "a"]
 
 
-def test_the_shared_image_cannot_be_changed(decoded):
+def test_cached_image_is_read_only(decoded):
     with pytest.raises(ValueError, match="read-only"):
         cached_reader()("a")[0] = 1

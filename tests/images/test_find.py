@@ -22,7 +22,7 @@ def tree(tmp_path):
     return tmp_path
 
 
-def test_names_are_paths_without_suffix_in_natural_order(tree):
+def test_image_names_are_paths_without_suffix_in_natural_order(tree):
     found = find_images(tree)
     assert list(found) == ["a", "b/frame_2", "b/frame_10", "twice.jpg", "twice.png"]
     assert found["b/frame_2"] == tree / "b" / "frame_2.JPG"
@@ -34,12 +34,12 @@ def test_links_are_followed(tree, tmp_path_factory):
     assert list(find_images(other)) == ["link/frame_2", "link/frame_10"]
 
 
-def test_no_image_takes_the_name_of_another(tree):
+def test_images_of_equal_stem_keep_distinct_names(tree):
     (tree / "twice.jpg.png").touch()
     assert list(find_images(tree))[-3:] == ["twice.jpg", "twice.jpg.png", "twice.png"]
 
 
-def test_a_link_back_into_its_own_folder_ends(tree):
+def test_link_cycles_end(tree):
     (tree / "b" / "again").symlink_to(tree)
     (tree / "c").symlink_to(tree / "b")
     assert list(find_images(tree)) == [
@@ -48,13 +48,13 @@ def test_a_link_back_into_its_own_folder_ends(tree):
     ]
 
 
-def test_pipes_and_broken_links_are_no_images(tree):
+def test_pipes_and_broken_links_are_ignored(tree):
     os.mkfifo(tree / "pipe.png")
     (tree / "broken.png").symlink_to(tree / "none.png")
     assert not {"pipe", "broken"} & set(find_images(tree))
 
 
-def test_files_left_out_are_counted_by_kind(tree):
+def test_ignored_files_are_counted_by_kind(tree):
     for name in ("a.HEIC", "b/b.heic", "c.mov", "Makefile"):
         (tree / name).touch()
     assert count_other_files(tree) == {".heic": 2, ".mov": 1, ".txt": 1, "": 1}

@@ -39,7 +39,7 @@ def exif_of(path):
     [(s, m) for s in (".png", ".tif", ".PNG") for m in ("RGB", "RGBA", "L", "LA")]
     + [(".bmp", "RGB"), (".bmp", "L")],
 )
-def test_lossless_formats_keep_every_number(tmp_path, suffix, mode):
+def test_lossless_formats_keep_every_value(tmp_path, suffix, mode):
     samples = smooth(channels=len(mode)).squeeze()
     Image.fromarray(samples, mode).save(tmp_path / f"in{suffix}")
     photo = read_photo(tmp_path / f"in{suffix}")
@@ -63,7 +63,7 @@ LOSSY = [".jpg", ".jpeg", ".webp"] + [".avif"] * features.check("avif")
 
 
 @pytest.mark.parametrize("suffix", LOSSY)
-def test_lossy_formats_keep_the_image_and_quality_counts(tmp_path, suffix):
+def test_lossy_formats_approximate_the_image_and_obey_quality(tmp_path, suffix):
     photo = Photo(smooth(120, 160))
     sizes = []
     for quality in (40, 95):
@@ -101,7 +101,7 @@ def test_16_bits_are_rounded_where_the_format_has_8(tmp_path):
     np.testing.assert_array_equal(read_photo(tmp_path / "out.bmp").pixels, expected)
 
 
-def test_grey_is_the_mean_of_the_restored_channels(tmp_path):
+def test_grey_output_is_the_mean_of_the_restored_channels(tmp_path):
     pixels = smooth()
     write_photo(tmp_path / "out.png", Photo(pixels, grey=True))
     expected = np.rint(pixels.mean(axis=2)).astype(np.uint8)
@@ -192,7 +192,7 @@ def test_exif_and_profile_are_carried_over(tmp_path, source, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_16_bit_files_carry_what_they_can(tmp_path, suffix):
+def test_16_bit_files_carry_the_metadata_they_can_hold(tmp_path, suffix):
     photo = Photo(smooth(peak=65535), icc_profile=SRGB, exif=camera_exif())
     write_photo(tmp_path / f"out{suffix}", photo)
     with Image.open(tmp_path / f"out{suffix}") as image:
@@ -201,7 +201,7 @@ def test_16_bit_files_carry_what_they_can(tmp_path, suffix):
             assert image.getexif()[ExifTags.Base.Make] == "Maker"
 
 
-def test_palettes_become_colours(tmp_path):
+def test_palette_images_are_read_as_colours(tmp_path):
     samples = smooth(channels=4)
     samples[..., 3] = np.where(samples[..., 3] > 120, 255, 0)
     Image.fromarray(samples[..., :3]).quantize(32).save(tmp_path / "rgb.png")
@@ -223,7 +223,7 @@ def test_cmyk_becomes_srgb_without_its_profile(tmp_path):
     assert np.abs(photo.pixels.astype(int) - smooth()).mean() < 3
 
 
-def test_bilevel_is_grey(tmp_path):
+def test_bilevel_images_are_read_as_grey(tmp_path):
     bits = smooth(channels=1).squeeze() > 100
     Image.fromarray(bits).save(tmp_path / "in.png")
     photo = read_photo(tmp_path / "in.png")
@@ -232,7 +232,7 @@ def test_bilevel_is_grey(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
-def test_transparency_does_not_vanish(tmp_path, suffix):
+def test_transparent_photos_are_refused_by_opaque_formats(tmp_path, suffix):
     samples = smooth(channels=4)
     photo = Photo(samples[..., :3], alpha=samples[..., 3])
     with pytest.raises(InputError, match=f"transparency.*Received: .*out{suffix}"):
@@ -241,7 +241,7 @@ def test_transparency_does_not_vanish(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("name", ["out", "out.txt", "out.gif", "out.pdf"])
-def test_other_formats_are_not_written(tmp_path, name):
+def test_unsupported_formats_are_not_written(tmp_path, name):
     with pytest.raises(InputError, match="Received: "):
         check_suffix(tmp_path / name)
 
@@ -268,7 +268,7 @@ def png_of_size(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IEND", b"")
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+def test_decompression_bomb_is_refused_before_decoding(tmp_path):
     (tmp_path / "bomb.png").write_bytes(png_of_size(20000, 20000))
     limit = Image.MAX_IMAGE_PIXELS
     with pytest.raises(InputError, match=r"20000 x 20000, .*bomb\.png"):
@@ -276,7 +276,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
-def test_the_limit_can_be_raised_and_lowered(tmp_path):
+def test_pixel_limit_can_be_raised_and_lowered(tmp_path):
     Image.fromarray(smooth()).save(tmp_path / "in.png")
     with pytest.raises(InputError, match="at most 100 pixels"):
         read_photo(tmp_path / "in.png", max_pixels=100)
@@ -305,7 +305,7 @@ def damaged(kind):
         *(b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"GIF89a", png_of_size(5, 5)),
     ],
 )
-def test_what_is_no_whole_image_is_refused_in_one_line(tmp_path, content):
+def test_incomplete_images_are_refused_in_one_line(tmp_path, content):
     path = tmp_path / "in.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match="Received: ") as caught:
@@ -314,7 +314,7 @@ def test_what_is_no_whole_image_is_refused_in_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_truncated_16_bit_is_refused(tmp_path):
+def test_truncated_16_bit_image_is_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), np.uint16)
     content = cv2.imencode(".png", noise)[1].tobytes()
     (tmp_path / "in.png").write_bytes(content[: len(content) // 2])
@@ -322,7 +322,7 @@ def test_truncated_16_bit_is_refused(tmp_path):
         read_photo(tmp_path / "in.png")
 
 
-def test_sequences_and_floats_are_refused(tmp_path):
+def test_image_sequences_and_float_images_are_refused(tmp_path):
     frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (0, 90, 180)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(InputError, match="Received: 3 in"):
@@ -332,14 +332,14 @@ def test_sequences_and_floats_are_refused(tmp_path):
         read_photo(tmp_path / "in.tif")
 
 
-def test_the_first_image_of_a_phones_mpo_is_the_photo(tmp_path):
+def test_first_image_of_an_mpo_file_is_the_photo(tmp_path):
     photo, depth = (Image.fromarray(smooth()), Image.new("RGB", (53, 37)))
     photo.save(tmp_path / "in.jpg", format="MPO", save_all=True, append_images=[depth])
     assert read_photo(tmp_path / "in.jpg").pixels.mean() > 50
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5)])
-def test_the_smallest_images(tmp_path, size):
+def test_smallest_images_round_trip(tmp_path, size):
     pixels = smooth(*size)
     write_photo(tmp_path / "out.png", Photo(pixels))
     np.testing.assert_array_equal(read_photo(tmp_path / "out.png").pixels, pixels)
@@ -354,7 +354,7 @@ def test_the_smallest_images(tmp_path, size):
         ("grey.tif", smooth(channels=1, peak=65535)),
     ],
 )
-def test_datasets_see_the_photo_in_8_bits(tmp_path, name, samples):
+def test_datasets_read_photos_in_8_bits(tmp_path, name, samples):
     pixels = np.repeat(samples, 3 // samples.shape[2], axis=2)
     write_photo(tmp_path / name, Photo(pixels, grey=samples.shape[2] == 1))
     expected = pixels if samples.dtype == np.uint8 else np.rint(pixels / 257)
@@ -363,7 +363,7 @@ def test_datasets_see_the_photo_in_8_bits(tmp_path, name, samples):
     np.testing.assert_array_equal(image, expected)
 
 
-def test_datasets_see_what_palettes_cmyk_and_orientation_mean(tmp_path):
+def test_datasets_read_palettes_cmyk_and_orientation(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     red = Image.new("RGB", (4, 6), (255, 0, 0))
@@ -380,13 +380,13 @@ def test_datasets_see_what_palettes_cmyk_and_orientation_mean(tmp_path):
         np.testing.assert_allclose(image, np.broadcast_to((255, 0, 0), shape), atol=4)
 
 
-def test_datasets_see_the_first_of_several_frames(tmp_path):
+def test_datasets_read_the_first_of_several_frames(tmp_path):
     frames = [Image.fromarray(np.full((8, 8, 3), v, np.uint8)) for v in (90, 0)]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
     assert (read_image(tmp_path / "in.gif") == 90).all()
 
 
-def test_datasets_see_transparency_over_white(tmp_path):
+def test_datasets_read_transparency_over_white(tmp_path):
     pixels = np.zeros((1, 3, 4), np.uint8)
     pixels[0, :, 3] = 0, 51, 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
@@ -396,7 +396,7 @@ def test_datasets_see_transparency_over_white(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"])
-def test_a_file_truncated_at_any_length_is_one_line(tmp_path, kind):
+def test_file_truncated_at_any_length_is_refused_in_one_line(tmp_path, kind):
     buffer = io.BytesIO()
     Image.fromarray(noise(96, 136)).save(buffer, format=kind)
     whole = buffer.getvalue()
@@ -415,7 +415,7 @@ def test_a_file_truncated_at_any_length_is_one_line(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "TIFF", "DDS", "PNG", "JPEG", "WEBP"])
-def test_flipped_bytes_are_one_line_or_an_image(tmp_path, kind):
+def test_flipped_bytes_give_a_one_line_error_or_an_image(tmp_path, kind):
     rng = np.random.default_rng(0)
     buffer = io.BytesIO()
     Image.fromarray(smooth()).save(buffer, kind)
@@ -446,7 +446,7 @@ def test_a_failed_write_leaves_the_old_image(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("read", [read_photo, read_image])
-def test_what_cannot_be_read_is_one_line(tmp_path, read):
+def test_unreadable_files_are_refused_in_one_line(tmp_path, read):
     (tmp_path / "folder.png").mkdir()
     for name in ("folder.png", "missing.png"):
         with pytest.raises(InputError, match=rf"Received: .*{name} \("):

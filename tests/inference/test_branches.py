@@ -18,7 +18,7 @@ def images():
     return np.random.default_rng(0).random((2, 16, 24, 3), np.float32)
 
 
-def test_splits_show_what_their_names_say(images):
+def test_splits_transform_as_their_names_say(images):
     split = {name: np.asarray(BRANCHES[name].split(images)) for name in BRANCHES}
     half = [downscale_local_mean(image, (2, 2, 1)) for image in images]
     np.testing.assert_allclose(split["half"], half, atol=1e-6)
@@ -34,7 +34,7 @@ def test_splits_show_what_their_names_say(images):
     )
 
 
-def test_a_network_that_does_nothing_gives_the_image_back_from_every_branch(images):
+def test_identity_network_returns_the_image_from_every_branch(images):
     restored = dict(
         zip(BRANCHES, branch_images(lambda x: x, images, tuple(BRANCHES)), strict=True)
     )
@@ -45,7 +45,7 @@ def test_a_network_that_does_nothing_gives_the_image_back_from_every_branch(imag
         np.testing.assert_array_equal(image, images)
 
 
-def test_the_network_sees_each_branch_and_order_is_kept(images):
+def test_network_sees_every_branch_in_order(images):
     shapes = []
 
     def network(image):
@@ -69,17 +69,17 @@ def test_graphs_of_unknown_and_of_known_size_agree_with_eager(images):
     assert [tuple(output.shape) for output in graph.outputs] == [images.shape] * 3
 
 
-def test_shrinkage_is_what_the_smallest_branch_needs():
+def test_shrinkage_is_that_of_the_smallest_branch():
     assert shrinkage(PAPER_BRANCHES) == 2
     assert shrinkage(["whole", "rotate180"]) == 1
 
 
 @pytest.mark.parametrize("names", [[], ["half", "half"], ["whole", "third"]])
-def test_other_lists_of_branches_are_refused(names):
+def test_invalid_lists_of_branches_are_refused(names):
     with pytest.raises(InputError, match="Received: "):
         checked_branches(names)
 
 
-def test_flips_are_both_flips_and_their_rotation():
+def test_flip_branches_are_both_flips_and_their_rotation():
     names = ("whole", "flip_horizontal", "flip_vertical", "rotate180")
     assert checked_branches(["whole", "flips"]) == names

@@ -13,14 +13,14 @@ def graph_of(function, *shapes):
     return graph
 
 
-def test_a_tensor_dies_after_its_last_use():
+def test_tensor_is_freed_after_its_last_use():
     def chain(x):  # 1000 floats, then 3000 beside them, then 500 beside the 3000.
         return tf.tile(x, [3])[:500] * 2
 
     assert peak_bytes(graph_of(lambda x: chain(tf.sin(x)), [1000])) == 4 * 4000
 
 
-def test_a_tensor_lives_until_its_last_use():
+def test_tensor_is_kept_until_its_last_use():
     def skip(x):
         first = tf.sin(x)
         return tf.concat([tf.cos(tf.cos(tf.cos(first))), first], 0)
@@ -29,7 +29,7 @@ def test_a_tensor_lives_until_its_last_use():
     assert peak_bytes(graph_of(skip, [1000])) == 4 * (1000 + 1000 + 2000)
 
 
-def test_what_shares_or_reuses_its_buffer_is_not_counted_twice():
+def test_shared_and_reused_buffers_are_counted_once():
     def shared(x):
         return tf.nn.relu(tf.identity(tf.reshape(tf.sin(x), [10, 100])))
 

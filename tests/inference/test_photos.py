@@ -44,7 +44,7 @@ def folder(tmp_path):
     return folder
 
 
-def test_a_folder_is_searched_in_order_and_its_shape_is_kept(folder, tmp_path):
+def test_folder_is_searched_in_order_and_its_structure_kept(folder, tmp_path):
     jobs = find_jobs(folder, tmp_path / "out")
     assert [(str(s.relative_to(folder)), t) for s, t in jobs] == [
         ("a.jpg", tmp_path / "out/a.jpg"),
@@ -56,14 +56,14 @@ def test_a_folder_is_searched_in_order_and_its_shape_is_kept(folder, tmp_path):
     assert find_jobs(folder, None)[0].target == tmp_path / "photos_restored/a.jpg"
 
 
-def test_an_output_inside_the_input_is_not_restored_again(folder):
+def test_output_inside_the_input_is_not_restored_again(folder):
     inside = folder / "restored"
     before = find_jobs(folder, inside)
     save(inside / "a.jpg")
     assert find_jobs(folder, inside, overwrite=True) == before
 
 
-def test_where_a_file_goes(tmp_path):
+def test_output_path_of_a_photo(tmp_path):
     source = save(tmp_path / "photo.jpg")
     (tmp_path / "out").mkdir()
     for output, target in (
@@ -87,7 +87,7 @@ def test_the_input_is_never_overwritten(tmp_path, folder):
             find_jobs(given, output, overwrite=True)
 
 
-def test_what_the_command_did_not_write_is_not_replaced(folder, tmp_path):
+def test_files_the_command_did_not_write_are_not_replaced(folder, tmp_path):
     written = save(tmp_path / "out" / "trip" / "c.tif")
     with pytest.raises(InputError, match=rf"--overwrite.*Received: {written}"):
         find_jobs(folder, tmp_path / "out")
@@ -102,13 +102,13 @@ def test_what_the_command_did_not_write_is_not_replaced(folder, tmp_path):
         find_jobs(folder / "trip", folder, overwrite=True)
 
 
-def test_an_output_above_the_input(folder):
+def test_output_may_lie_above_the_input(folder):
     jobs = find_jobs(folder / "trip", folder)
     assert [job.target.name for job in jobs] == ["c.gif.png", "c.tif", "damaged.jpg"]
     assert jobs[1].target == folder / "c.tif"
 
 
-def test_every_photo_has_a_target_of_its_own(folder, tmp_path):
+def test_photos_never_share_an_output_path(folder, tmp_path):
     save(folder / "trip" / "c.gif.png")
     targets = [job.target for job in find_jobs(folder, tmp_path / "out")]
     assert len(set(targets)) == len(targets) == 6
@@ -123,17 +123,17 @@ def test_every_photo_has_a_target_of_its_own(folder, tmp_path):
         ("trip/..", "../photos_restored/a.jpg"),
     ],
 )
-def test_relative_inputs(folder, monkeypatch, source, target):
+def test_relative_inputs_give_relative_outputs(folder, monkeypatch, source, target):
     monkeypatch.chdir(folder / "trip" if source == ".." else folder)
     assert find_jobs(Path(source), None)[0].target.resolve() == Path(target).resolve()
 
 
-def test_the_root_folder_needs_an_output():
+def test_root_folder_as_input_needs_an_output():
     with pytest.raises(InputError, match=r"--output.*Received: /"):
         find_jobs(Path("/"), None)
 
 
-def test_what_cannot_be_meant_is_refused(tmp_path):
+def test_impossible_inputs_and_outputs_are_refused(tmp_path):
     source = save(tmp_path / "photo.jpg")
     (tmp_path / "empty").mkdir()
     for given, output in (
@@ -146,7 +146,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
             find_jobs(given, output)
 
 
-def test_one_failure_does_not_keep_the_others(folder, restorer, tmp_path):
+def test_failure_of_one_photo_does_not_stop_the_others(folder, restorer, tmp_path):
     jobs = find_jobs(folder, tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").mkdir()  # Cannot be replaced by a file.
@@ -165,7 +165,7 @@ def test_one_failure_does_not_keep_the_others(folder, restorer, tmp_path):
     assert all(abs(value_of(p)[0] - 100) <= 1 for p in written)
 
 
-def test_a_network_that_fails_on_one_photo_is_its_failure(folder, tmp_path):
+def test_network_error_fails_only_its_photo(folder, tmp_path):
     class Failing(DarkeningRunner):
         def __call__(self, batch):
             return batch * (np.nan if batch.max() < 0.5 else 1)
@@ -177,7 +177,7 @@ def test_a_network_that_fails_on_one_photo_is_its_failure(folder, tmp_path):
     assert (tmp_path / "out/b.png").exists()
 
 
-def test_an_error_of_any_library_is_the_failure_of_one_photo(folder, tmp_path):
+def test_any_library_error_fails_only_its_photo(folder, tmp_path):
     class Failing(DarkeningRunner):
         def __call__(self, batch):
             if batch.max() < 0.5:
@@ -191,7 +191,7 @@ def test_an_error_of_any_library_is_the_failure_of_one_photo(folder, tmp_path):
     assert (tmp_path / "out/b.png").exists()
 
 
-def test_small_photos_of_one_size_go_through_together(tmp_path, restorer, runner):
+def test_small_photos_of_one_size_are_batched(tmp_path, restorer, runner):
     sizes = [(20, 30)] * 3 + [(30, 20)] * 2 + [(600, 600)] * 2
     jobs = [
         Job(save(tmp_path / f"{i}.png", size, 10 * i), tmp_path / f"out/{i}.png")
@@ -203,7 +203,7 @@ def test_small_photos_of_one_size_go_through_together(tmp_path, restorer, runner
     assert [value_of(job.target)[0] for job in jobs] == [5 * i for i in range(7)]
 
 
-def test_what_the_output_cannot_hold_is_refused_before_the_work(tmp_path, runner):
+def test_unsupported_output_is_refused_before_restoring(tmp_path, runner):
     source = save(tmp_path / "in.png", mode="RGBA")
     job = Job(source, tmp_path / "out.jpg")
     reasons = restore_photos(Restorer(runner), [job])
@@ -211,7 +211,7 @@ def test_what_the_output_cannot_hold_is_refused_before_the_work(tmp_path, runner
     assert runner.batches == []
 
 
-def test_opacity_and_grey_survive(tmp_path, restorer):
+def test_opacity_and_grey_are_kept(tmp_path, restorer):
     for mode, value in (("LA", (100, 200)), ("RGBA", (100, 100, 100, 200)), ("L", 100)):
         job = Job(save(tmp_path / "in.png", mode=mode), tmp_path / "out.png")
         assert not restore_photos(restorer, [job])

@@ -22,7 +22,7 @@ def image():
     return np.random.default_rng(1).random((32, 48, 3), np.float32)
 
 
-def test_a_run_restores_with_its_ensemble(run, testing_model, image):
+def test_run_restores_with_its_ensemble(run, testing_model, image):
     def network(batch):
         return testing_model.network(batch)["stage3"]
 
@@ -45,13 +45,13 @@ def test_local_pooling_windows_are_one_and_a_half_crops(run, testing_model, imag
     np.testing.assert_allclose(restored, np.clip(expected[0], 0, 1), atol=1e-5)
 
 
-def test_without_an_ensemble_the_image_is_restored_as_it_is(testing_model, tmp_path):
+def test_run_without_ensemble_restores_the_plain_image(testing_model, tmp_path):
     models.save(tmp_path / "weights", testing_model._replace(ensemble=None))
     assert load(tmp_path).runner.size_multiple == testing_model.size_multiple
     assert load(tmp_path, branches=["half"]).runner.size_multiple == 16
 
 
-def test_options_reach_the_restorer(run):
+def test_restorer_options_reach_the_restorer(run):
     restorer = load(run, branches=["whole"], tile=64, overlap=8)
     plan = restorer.plan(100, 100)
     assert (plan.tile, plan.overlap, plan.tiles) == ((64, 64), 8, 4)
@@ -104,13 +104,13 @@ def test_a_shipped_variant_is_found_by_its_name():
     assert source.weights() / "model.json" in source.files()
 
 
-def test_a_file_or_folder_goes_before_a_shipped_variant(files, monkeypatch):
+def test_file_or_folder_takes_precedence_over_a_shipped_variant(files, monkeypatch):
     monkeypatch.chdir(files)
     (files / "run").rename("egnet_mobile")
     assert resolve("egnet_mobile").kind == "run"
 
 
-def test_what_is_no_model_is_one_line(files, monkeypatch):
+def test_unresolvable_models_are_refused_in_one_line(files, monkeypatch):
     monkeypatch.chdir(files)
     (files / "text.tflite").write_text("no model")
     (files / "run" / "weights" / "model.json").write_text("{")

@@ -46,7 +46,7 @@ SIZES = [(1, 1), (1, 9), (7, 1000), (8, 8), (63, 65), (129, 200), (300, 2)]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("options", [{}, {"tile": 64}, {"tile": 32, "overlap": 16}])
-def test_identity_gives_the_image_back_exactly(size, dtype, options):
+def test_identity_network_returns_the_exact_image(size, dtype, options):
     image = random_image((*size, 3), dtype)
     restored = Restorer(FakeRunner(), **options)(image)
     assert restored.dtype == dtype
@@ -54,7 +54,7 @@ def test_identity_gives_the_image_back_exactly(size, dtype, options):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_identity_through_a_fixed_tile(size):
+def test_identity_network_of_a_fixed_tile_returns_the_exact_image(size):
     runner = FakeRunner(tile=64)
     image = random_image((*size, 3))
     np.testing.assert_array_equal(Restorer(runner)(image), image)
@@ -62,7 +62,7 @@ def test_identity_through_a_fixed_tile(size):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_floats_keep_their_type(dtype):
+def test_float_images_keep_their_dtype(dtype):
     image = random_image((33, 57, 3), np.float32).astype(dtype)
     restored = Restorer(FakeRunner())(image)
     assert restored.dtype == dtype
@@ -77,7 +77,7 @@ def test_a_batch_is_restored_as_its_images_are_one_by_one(tile):
     np.testing.assert_array_equal(restorer(images), one_by_one)
 
 
-def test_tiles_give_what_the_whole_image_gives_for_a_local_function():
+def test_tiles_equal_the_whole_image_for_a_local_function():
     image = random_image((152, 208, 3), np.float32)  # Multiples of 8: no padding.
     whole = Restorer(FakeRunner(blur), tile=0)(image)
     error = np.abs(Restorer(FakeRunner(blur), tile=96, overlap=48)(image) - whole)
@@ -95,7 +95,7 @@ def test_tiles_give_what_the_whole_image_gives_for_a_local_function():
     assert 0.1 < wrong.mean() < 0.9
 
 
-def test_no_seam_where_the_network_takes_each_tile_otherwise():
+def test_tiles_restored_differently_leave_no_seam():
     """Each tile comes out brighter or darker by its mean, as by a global pool."""
 
     def exposed(batch):
@@ -123,7 +123,7 @@ def test_tiles_are_exact_for_a_function_of_the_pixel():
     np.testing.assert_allclose(square, image**2, atol=1e-6)
 
 
-def test_the_padding_is_the_reflection_at_the_right_and_the_bottom():
+def test_padding_reflects_at_the_right_and_the_bottom():
     image = random_image((13, 18, 3), np.float32)
     seen = []
     Restorer(FakeRunner(lambda batch: seen.append(batch) or batch))(image)
@@ -132,7 +132,7 @@ def test_the_padding_is_the_reflection_at_the_right_and_the_bottom():
     np.testing.assert_array_equal(seen[0][0], image[rows][:, columns])
 
 
-def test_values_are_clipped_and_rounded_to_the_nearest():
+def test_restored_values_are_clipped_and_rounded():
     image = np.full((8, 8, 3), 100, np.uint8)
 
     def add(amount):
@@ -144,7 +144,7 @@ def test_values_are_clipped_and_rounded_to_the_nearest():
     assert add(-2.0) == 0
 
 
-def test_whole_while_it_fits_the_limit_and_the_largest_tiles_above_it():
+def test_image_is_tiled_only_above_the_memory_limit():
     runner = FakeRunner()
     limit = 100 * 200 * 304 + 200 * 300 * 3  # The forward pass and the image.
     restorer = Restorer(runner, memory_limit=limit)
@@ -160,7 +160,7 @@ def test_whole_while_it_fits_the_limit_and_the_largest_tiles_above_it():
     assert max(np.prod(shape[:3]) for shape in runner.shapes) <= 200 * 304
 
 
-def test_the_pixels_of_an_image_count_towards_the_memory_limit():
+def test_image_pixels_count_towards_the_memory_limit():
     restorer = Restorer(FakeRunner(), memory_limit=3_000_000)
     assert restorer.plan(800, 400).tile < restorer.plan(200, 400).tile
     assert restorer.plan(800, 400, sample_bytes=2).tile < restorer.plan(800, 400).tile
@@ -176,13 +176,13 @@ def test_an_image_can_be_restored_in_place(options, size):
     np.testing.assert_array_equal(image, expected)
 
 
-def test_the_place_for_the_result_has_its_shape_and_type():
+def test_output_array_of_wrong_shape_or_dtype_is_refused():
     image = random_image((16, 16, 3))
     with pytest.raises(ValueError, match="Received: "):
         Restorer(FakeRunner())(image, out=np.empty((16, 16, 3), np.float32))
 
 
-def test_small_images_go_together_as_far_as_the_limit_lets_them():
+def test_small_images_are_batched_up_to_the_memory_limit():
     runner = FakeRunner()
     images = random_image((7, 16, 16, 3))
     limit = (100 * 3 + 3) * 16 * 16
@@ -228,7 +228,7 @@ def test_memory_does_not_grow_with_the_height_of_the_image():
         np.full((8, 8, 3), np.nan, np.float32),
     ],
 )
-def test_what_is_no_rgb_image_is_refused(image):
+def test_images_that_are_not_rgb_are_refused(image):
     with pytest.raises(InputError, match="Received: "):
         Restorer(FakeRunner())(image)
 
@@ -244,16 +244,16 @@ def test_what_is_no_rgb_image_is_refused(image):
         {"memory_limit": 100 * 63},
     ],
 )
-def test_options_that_cannot_be_met_are_refused(options):
+def test_impossible_restorer_options_are_refused(options):
     with pytest.raises(InputError, match="Received: "):
         Restorer(FakeRunner(), **options)(random_image((64, 64, 3)))
 
 
-def test_a_fixed_tile_takes_no_other():
+def test_runner_of_a_fixed_tile_refuses_another_tile():
     with pytest.raises(InputError, match="Received: 128"):
         Restorer(FakeRunner(tile=64), tile=128)
 
 
-def test_numbers_that_are_not_finite_do_not_become_a_black_image():
+def test_non_finite_outputs_are_refused():
     with pytest.raises(ArithmeticError, match="finite"):
         Restorer(FakeRunner(lambda batch: batch * np.nan))(random_image((8, 8, 3)))

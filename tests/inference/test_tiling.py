@@ -7,7 +7,7 @@ AXES = [(100, 100, 30), (101, 100, 50), (1000, 64, 8), (257, 64, 0), (130, 64, 3
 
 
 @pytest.mark.parametrize(("length", "tile", "overlap"), AXES)
-def test_tiles_are_full_lie_inside_and_share_the_overlap(length, tile, overlap):
+def test_tiles_are_full_inside_the_image_and_overlap(length, tile, overlap):
     starts = tile_positions(length, tile, overlap)
     assert starts[0] == 0
     assert starts[-1] + tile == length
@@ -18,7 +18,7 @@ def test_tiles_are_full_lie_inside_and_share_the_overlap(length, tile, overlap):
 
 
 @pytest.mark.parametrize(("length", "tile", "overlap"), AXES)
-def test_the_weights_of_every_pixel_add_up_to_one(length, tile, overlap):
+def test_tile_weights_of_every_pixel_sum_to_one(length, tile, overlap):
     total = np.zeros(length)
     weights = tile_weights(length, tile, overlap)
     for start, weight in zip(
@@ -29,7 +29,7 @@ def test_the_weights_of_every_pixel_add_up_to_one(length, tile, overlap):
     np.testing.assert_allclose(total, 1.0, atol=2e-7)
 
 
-def test_the_window_is_the_raised_cosine_of_the_docstring():
+def test_tile_weights_are_the_documented_raised_cosine():
     # Two tiles of 8 that overlap by 4: the sum of the windows is 1 already.
     expected = [np.sin(np.pi / 2 * (i + 0.5) / 4) ** 2 for i in range(4)]
     first, second = tile_weights(12, 8, 4)
@@ -39,23 +39,23 @@ def test_the_window_is_the_raised_cosine_of_the_docstring():
     np.testing.assert_array_equal(second[4:], 1.0)
 
 
-def test_one_tile_is_not_weighted():
+def test_single_tile_is_not_weighted():
     np.testing.assert_array_equal(tile_weights(40, 40, 10), np.ones((1, 40)))
 
 
-def test_the_weights_are_smooth_where_the_last_tile_was_moved():
+def test_tile_weights_are_smooth_where_the_last_tile_was_moved():
     # 90 = 64 + 26: the last tile shares 38 pixels with the first, not 16.
     weights = tile_weights(90, 64, 16)
     assert np.abs(np.diff(weights, axis=1)).max() < np.pi / 2 / 16 * 1.01
 
 
 @pytest.mark.parametrize(("tile", "overlap"), [(64, 33), (64, -1), (101, 0)])
-def test_impossible_grids_are_refused(tile, overlap):
+def test_impossible_tile_grids_are_refused(tile, overlap):
     with pytest.raises(ValueError, match="Received"):
         tile_positions(100, tile, overlap)
 
 
-def test_strips_equal_accumulating_and_normalising_the_whole_image():
+def test_blending_by_strips_equals_blending_the_whole_image():
     rng = np.random.default_rng(0)
     height, width, tile, overlap = 150, 131, (48, 64), 20
     tiles = {}

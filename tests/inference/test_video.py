@@ -69,7 +69,7 @@ def test_every_frame_is_restored_and_the_sound_is_kept(tmp_path, clip):
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_colours_do_not_shift(tmp_path):
+def test_video_colours_do_not_shift(tmp_path):
     source, target = tmp_path / "colour.mkv", tmp_path / "out.mkv"
     ffmpeg(
         *("-f", "lavfi", "-i", "color=c=0x20c040:size=48x32:rate=5:duration=0.4"),
@@ -92,7 +92,7 @@ def test_colours_do_not_shift(tmp_path):
     assert abs(yuv[0] - luma) < 2
 
 
-def test_rotated_and_odd_sized_videos(tmp_path, clip):
+def test_rotated_and_odd_sized_videos_are_restored(tmp_path, clip):
     rotated, odd = tmp_path / "rotated.mp4", tmp_path / "odd.mkv"
     ffmpeg("-display_rotation", "90", "-i", clip, "-c", "copy", rotated)
     ffmpeg(
@@ -107,7 +107,7 @@ def test_rotated_and_odd_sized_videos(tmp_path, clip):
         assert np.abs(after - read(source)[1] / 2).mean() < 4
 
 
-def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
+def test_files_that_are_no_video_are_refused_and_leave_nothing(tmp_path):
     source = tmp_path / "text.mp4"
     source.write_text("no video")
     with pytest.raises(InputError, match=r"Received: .*text\.mp4"):
@@ -117,7 +117,7 @@ def test_what_is_no_video_is_refused_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_where_a_video_goes(tmp_path, clip):
+def test_output_path_of_a_video(tmp_path, clip):
     assert is_video(tmp_path / "clip.MP4")
     assert not is_video(tmp_path / "clip.png")
     webm = clip.with_suffix(".webm")

@@ -6,14 +6,14 @@ import tensorflow as tf
 from egnet_tf.layers import SharedSlope, parametric_relu
 
 
-def test_parametric_relu_has_the_slope_below_zero_only():
+def test_parametric_relu_applies_the_slope_below_zero_only():
     x = np.array([-2.0, -0.5, 0.0, 0.5, 2.0], np.float32)
     y = parametric_relu(x, tf.constant([0.25]))
     np.testing.assert_allclose(y, np.where(x > 0, x, 0.25 * x))
     np.testing.assert_allclose(parametric_relu(x, None), np.maximum(x, 0))
 
 
-def test_gradient_of_the_slope_is_the_sum_of_what_lies_below_zero():
+def test_slope_gradient_is_the_sum_of_the_inputs_below_zero():
     x = np.array([-2.0, -0.5, 0.5], np.float32)
     slope = tf.Variable([0.25])
     with tf.GradientTape() as tape:
@@ -21,7 +21,7 @@ def test_gradient_of_the_slope_is_the_sum_of_what_lies_below_zero():
     np.testing.assert_allclose(tape.gradient(y, slope), [-2.5])
 
 
-def test_shared_slope_is_one_trained_number_for_all_that_use_it():
+def test_shared_slope_is_one_trainable_weight():
     image = keras.Input((None, None, 3))
     slope = SharedSlope(name="slope")(image)
     assert slope.shape == (1,)

@@ -8,7 +8,9 @@ from egnet_tf.layers import ResidualChannelAttention, local_pooling
 
 @pytest.mark.parametrize("gate", ["linear", "sigmoid"])
 @pytest.mark.parametrize("slope", [None, 0.2])
-def test_equations_2_and_3(gate, slope, convolve, weights_of, features):
+def test_channel_attention_is_equations_2_and_3(
+    gate, slope, convolve, weights_of, features
+):
     layer = ResidualChannelAttention(8, reduction=4, gate=gate)
     x = features(2, 5, 7, 8)
     inputs = x if slope is None else [x, tf.constant([slope])]
@@ -25,9 +27,7 @@ def test_equations_2_and_3(gate, slope, convolve, weights_of, features):
     np.testing.assert_allclose(layer(inputs), x + y * weights, atol=2e-5)  # Eq. 3
 
 
-def test_windows_take_the_place_of_the_mean_over_the_image(
-    convolve, weights_of, features
-):
+def test_channel_attention_pools_over_local_windows(convolve, weights_of, features):
     layer = ResidualChannelAttention(4)
     x = features(1, 6, 6, 4)
     layer(x)
@@ -42,12 +42,12 @@ def test_windows_take_the_place_of_the_mean_over_the_image(
     np.testing.assert_allclose(restored[0, 2, 3], expected, atol=1e-5)
 
 
-def test_few_channels_squeeze_to_one():
+def test_channel_attention_squeezes_to_at_least_one_channel():
     layer = ResidualChannelAttention(3, reduction=4)
     assert layer(np.zeros((1, 2, 2, 3), np.float32)).shape == (1, 2, 2, 3)
     assert layer.squeeze.filters == 1
 
 
-def test_refuses_an_unknown_gate():
+def test_channel_attention_refuses_an_unknown_gate():
     with pytest.raises(ValueError, match=r"gate must be one of.*Received: 'tanh'"):
         ResidualChannelAttention(4, gate="tanh")

@@ -27,14 +27,14 @@ def equation_15(image):
     return normalised_laplacian(mean) * normalised_laplacian(image)
 
 
-def test_equation_15(photographs):
+def test_gradient_map_is_equation_15(photographs):
     expected = np.stack([equation_15(image) for image in photographs])
     assert expected.max() > 0.3
     np.testing.assert_allclose(gradient_map(photographs), expected, atol=1e-5)
     np.testing.assert_allclose(GradientMap()(photographs), expected, atol=1e-5)
 
 
-def test_filters_are_scipys(photographs):
+def test_gradient_map_filters_are_scipys(photographs):
     mean = ndimage.uniform_filter(photographs, size=(1, 3, 3, 1), mode="nearest")
     np.testing.assert_allclose(mean_filter(photographs), mean, atol=1e-6)
     for image, actual in zip(photographs, laplacian(photographs), strict=True):
@@ -43,14 +43,14 @@ def test_filters_are_scipys(photographs):
             np.testing.assert_allclose(actual[..., channel], expected, atol=1e-6)
 
 
-def test_does_not_depend_on_the_rest_of_the_batch(photographs):
+def test_gradient_map_does_not_depend_on_the_rest_of_the_batch(photographs):
     together = gradient_map(photographs)
     for i in range(2):
         alone = gradient_map(photographs[i : i + 1])[0]
         np.testing.assert_allclose(together[i], alone, atol=1e-7)
 
 
-def test_does_not_depend_on_the_contrast_of_strong_edges(photographs):
+def test_gradient_map_does_not_depend_on_the_contrast_of_strong_edges(photographs):
     # G divides by the strongest Laplacian: what makes weak gradients visible.
     full, half = gradient_map(photographs), gradient_map(photographs / 2)
     np.testing.assert_allclose(half, full, atol=0.02)
@@ -80,7 +80,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("name", HARD)
-def test_values_and_gradients_are_finite(name):
+def test_gradient_map_values_and_gradients_are_finite(name):
     image = tf.constant(HARD[name])
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -91,11 +91,11 @@ def test_values_and_gradients_are_finite(name):
 
 
 @pytest.mark.parametrize("name", ["constant", "black", "white", "1x1"])
-def test_flat_images_have_no_gradient(name):
+def test_gradient_map_of_flat_images_is_zero(name):
     np.testing.assert_allclose(gradient_map(HARD[name]), 0, atol=1e-6)
 
 
-def test_marks_the_two_sides_of_an_edge():
+def test_gradient_map_marks_both_sides_of_an_edge():
     image = step_edge()
     image[:, :, 3] = 0.5  # As a lens draws it: over more than one pixel.
     values = gradient_map(image).numpy()[0, :, :, 0]
@@ -103,14 +103,14 @@ def test_marks_the_two_sides_of_an_edge():
     assert np.all(np.delete(values, [2, 4], axis=1) < 1e-6)
 
 
-def test_an_edge_from_one_pixel_to_the_next_cancels():
+def test_gradient_map_of_a_one_pixel_edge_cancels():
     # Eq. 15 as printed: the mean makes of the step a ramp, whose Laplacian is zero
     # just where that of the step is not.
     assert np.abs(laplacian(step_edge())).max() == 1
     np.testing.assert_allclose(gradient_map(step_edge()), 0, atol=1e-6)
 
 
-def test_layer_is_float32_under_mixed_precision(photographs):
+def test_gradient_map_is_float32_under_mixed_precision(photographs):
     layer = GradientMap(dtype=keras.mixed_precision.Policy("mixed_bfloat16"))
     assert layer(photographs).dtype == tf.float32
     np.testing.assert_allclose(layer(photographs), gradient_map(photographs))

@@ -14,7 +14,7 @@ addons = pytest.importorskip(
 
 
 @pytest.mark.parametrize("shape", [(1, 7, 5, 3), (2, 16, 16, 1), (3, 3, 9, 4)])
-def test_the_mean_filter_is_that_of_addons(shape):
+def test_mean_filter_equals_that_of_addons(shape):
     """SYMMETRIC mirrors with the edge pixel: for one pixel, a repetition."""
     image = np.random.default_rng(0).random(shape, np.float32)
     expected = addons.image.mean_filter2d(image, filter_shape=3, padding="SYMMETRIC")

@@ -16,7 +16,7 @@ def quarters(x):
     return [x[:, :2, :4], x[:, :2, 4:], x[:, 2:, :4], x[:, 2:, 4:]]
 
 
-def test_halves_of_a_patch_are_neighbours_over_the_whole_batch(images):
+def test_halve_patches_puts_all_second_halves_after_all_first_halves(images):
     halves = HalvePatches(1, "height")(images)
     expected = np.concatenate([images[:, :2], images[:, 2:]])
     np.testing.assert_array_equal(halves, expected)
@@ -24,7 +24,7 @@ def test_halves_of_a_patch_are_neighbours_over_the_whole_batch(images):
     np.testing.assert_array_equal(stack, np.concatenate(quarters(images)))
 
 
-def test_joining_undoes_halving(images):
+def test_join_undoes_halve(images):
     for axis in ("height", "width"):
         twice = HalvePatches(2, axis)(HalvePatches(1, axis)(images))
         np.testing.assert_array_equal(
@@ -32,13 +32,13 @@ def test_joining_undoes_halving(images):
         )
 
 
-def test_take_half(images):
+def test_take_half_returns_one_half_of_each_patch(images):
     np.testing.assert_array_equal(TakeHalf(0, "height")(images), images[:, :2])
     np.testing.assert_array_equal(TakeHalf(1, "width")(images), images[:, :, 4:])
 
 
 @pytest.mark.parametrize("stacked", [True, False])
-def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, images):
+def test_patch_hierarchy_is_the_same_stacked_and_apart(stacked, images):
     image = keras.Input((4, 8, 3))
     level = Patches.whole(image, stacked=stacked).halve("height").halve("width")
     assert level.count == 4
@@ -60,7 +60,7 @@ def test_a_hierarchy_gives_the_same_stacked_and_apart(stacked, images):
     np.testing.assert_array_equal(twice, 2 * images)
 
 
-def test_sizes_left_open(images):
+def test_patches_work_at_sizes_unknown_to_the_graph(images):
     image = keras.Input((None, None, 3))
     halves = Patches.whole(image, stacked=True).halve("height")
     assert halves.tensor.shape == (None, None, None, 3)
@@ -69,7 +69,7 @@ def test_sizes_left_open(images):
 
 
 @pytest.mark.parametrize("stacked", [True, False])
-def test_images_keep_all_their_bits_under_mixed_precision(stacked):
+def test_image_patches_stay_float32_under_mixed_precision(stacked):
     # 0.1 and its neighbours are one number in bfloat16.
     images = np.linspace(0.1, 0.1001, 2 * 4 * 8 * 3, dtype=np.float32)
     images = images.reshape(2, 4, 8, 3)

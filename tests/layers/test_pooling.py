@@ -30,7 +30,7 @@ def test_windowed_mean_equals_a_direct_loop(window, features):
     np.testing.assert_allclose(windowed_mean(x, *window), expected, atol=1e-6)
 
 
-def test_is_accurate_far_from_zero():
+def test_windowed_mean_is_accurate_far_from_zero():
     # Plain running sums of these are wrong by 4e-3.
     x = 1000 + np.random.default_rng(0).normal(size=(1, 400, 400, 1))
     x = x.astype(np.float32)
@@ -46,7 +46,7 @@ def test_global_pool_is_the_mean_over_the_image(features):
     np.testing.assert_allclose(pooled, x.mean(axis=(1, 2), keepdims=True), atol=1e-6)
 
 
-def test_windows_are_pixels_of_the_image_at_every_resolution(features):
+def test_local_pooling_windows_are_image_pixels_at_every_resolution(features):
     image = np.zeros((1, 16, 32, 3), np.float32)
     pool = GlobalPool()
     with local_pooling(8, image):
@@ -57,7 +57,7 @@ def test_windows_are_pixels_of_the_image_at_every_resolution(features):
     np.testing.assert_allclose(coarse, expected, atol=1e-6)
 
 
-def test_a_window_as_large_as_the_image_changes_nothing(features):
+def test_local_pooling_with_image_sized_windows_is_global_pooling(features):
     x = features(1, 6, 4, 3)
     with local_pooling(100, x):
         pooled = GlobalPool()(x)
@@ -65,7 +65,7 @@ def test_a_window_as_large_as_the_image_changes_nothing(features):
     np.testing.assert_allclose(pooled, expected, atol=1e-6)
 
 
-def test_windows_end_with_the_context_even_after_an_error(features):
+def test_local_pooling_ends_with_its_context_even_after_an_error(features):
     x = features(1, 6, 4, 3)
     with pytest.raises(ZeroDivisionError), local_pooling(2, x):
         _ = 1 / 0

@@ -45,7 +45,9 @@ def mean_of_squares(y, side):
     ],
     ids=str,
 )
-def test_equations_5_to_9(options, convolve, weights_of, features):
+def test_position_attention_is_equations_5_to_9(
+    options, convolve, weights_of, features
+):
     layer = PositionAttention(6, key_filters=3, value_filters=5, **options)
     x = features(2, 4, 6, 6)
     layer(x)
@@ -62,7 +64,7 @@ def test_equations_5_to_9(options, convolve, weights_of, features):
     np.testing.assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_images_of_any_size_in_one_trace(weights_of, features):
+def test_position_attention_takes_any_size_in_one_trace(weights_of, features):
     layer = PositionAttention(4, key_filters=2, value_filters=4, block=7)
     layer(features(1, 2, 2, 4))
     weights_of(layer)
@@ -94,7 +96,7 @@ def values_and_gradients(attend, q, k, v, upstream):
 
 # 37 queries: blocks that do not divide them, that do, of one, and larger than all.
 @pytest.mark.parametrize("block", [8, 37, 1, 100])
-def test_blocks_give_the_values_and_gradients_of_the_plain_form(block):
+def test_blocked_attention_has_the_values_and_gradients_of_the_plain_form(block):
     inputs = queries_keys_values()
     plain = values_and_gradients(plain_attention, *inputs)
     blocks = values_and_gradients(
@@ -105,7 +107,7 @@ def test_blocks_give_the_values_and_gradients_of_the_plain_form(block):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_blocks_never_hold_more_rows_than_one(monkeypatch):
+def test_blocked_attention_holds_the_rows_of_one_block(monkeypatch):
     rows, softmax_of = [], tf.nn.softmax
 
     def recorded(products, **kwargs):
@@ -120,7 +122,7 @@ def test_blocks_never_hold_more_rows_than_one(monkeypatch):
     assert rows == 2 * [8, 8, 8, 8, 8]
 
 
-def test_blocks_are_compiled_by_xla():
+def test_blocked_attention_is_compiled_by_xla():
     inputs = queries_keys_values()
     compiled = tf.function(
         lambda *inputs: values_and_gradients(
@@ -133,7 +135,7 @@ def test_blocks_are_compiled_by_xla():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_blocks_in_a_graph_that_does_not_know_how_many_queries_come():
+def test_blocked_attention_takes_a_number_of_queries_unknown_to_the_graph():
     unknown = [tf.TensorSpec((None, None, n)) for n in (3, 3, 5, 5)]
 
     @tf.function(input_signature=unknown)
@@ -149,7 +151,7 @@ def test_blocks_in_a_graph_that_does_not_know_how_many_queries_come():
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_plain_attention_weighs_each_querys_values():
+def test_plain_attention_weighs_the_values_of_each_query():
     q, k, v, _ = (x.numpy().astype(np.float64) for x in queries_keys_values())
     z = softmax(np.einsum("bnd,bmd->bnm", q, k), axis=-1)
     expected = np.einsum("bnm,bme->bne", z, v)

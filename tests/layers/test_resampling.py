@@ -18,26 +18,26 @@ def doubled(x, axis):
 
 
 @pytest.mark.parametrize("size", [(3, 5), (4, 4), (1, 2)], ids=str)
-def test_bilinear_has_half_pixel_centres(size, features):
+def test_bilinear_resize_has_half_pixel_centres(size, features):
     x = features(2, *size, 3)
     expected = doubled(doubled(x.astype(np.float64), 1), 2)
     np.testing.assert_allclose(Upsample()(x), expected, atol=1e-6)
 
 
-def test_nearest_repeats_every_pixel(features):
+def test_nearest_resize_repeats_every_pixel(features):
     x = features(1, 3, 5, 2)
     expected = x.repeat(2, axis=1).repeat(2, axis=2)
     np.testing.assert_array_equal(Upsample("nearest")(x), expected)
 
 
-def test_sizes_that_a_graph_does_not_know(features):
+def test_resampling_works_at_sizes_unknown_to_the_graph(features):
     layer = Upsample()
     run = tf.function(layer, input_signature=[tf.TensorSpec((None, None, None, 3))])
     x = features(1, 3, 5, 3)
     np.testing.assert_allclose(run(x), layer(x), atol=1e-6)
 
 
-def test_commutes_with_a_1x1_convolution(features, convolve):
+def test_resampling_commutes_with_a_1x1_convolution(features, convolve):
     # The reason why 1x1 convolutions run before the up-sampling.
     x, kernel = features(1, 4, 6, 3), features(1, 1, 3, 5)
     first = Upsample()(convolve(x, kernel).astype(np.float32))
@@ -45,6 +45,6 @@ def test_commutes_with_a_1x1_convolution(features, convolve):
     np.testing.assert_allclose(first, last, atol=1e-5)
 
 
-def test_keeps_narrow_types():
+def test_resampling_keeps_narrow_dtypes():
     x = tf.zeros((1, 2, 2, 1), tf.bfloat16)
     assert Upsample(dtype="bfloat16")(x).dtype == tf.bfloat16

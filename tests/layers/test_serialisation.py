@@ -41,7 +41,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("layer, shapes", LAYERS, ids=lambda x: type(x).__name__)
-def test_a_layer_comes_back_from_its_configuration(layer, shapes, features):
+def test_layers_round_trip_through_their_configuration(layer, shapes, features):
     many = isinstance(shapes[0], tuple)
     x = [features(*s) for s in shapes] if many else features(*shapes)
     expected = layer(x)
@@ -60,7 +60,7 @@ def test_a_layer_comes_back_from_its_configuration(layer, shapes, features):
 
 
 @pytest.mark.parametrize("layer, shapes", LAYERS, ids=lambda x: type(x).__name__)
-def test_the_promised_shape_is_the_real_one(layer, shapes, features):
+def test_computed_output_shapes_are_the_real_ones(layer, shapes, features):
     many = isinstance(shapes[0], tuple)
     y = layer([features(*s) for s in shapes] if many else features(*shapes))
     promised = layer.compute_output_shape(list(shapes) if many else shapes)
@@ -70,7 +70,7 @@ def test_the_promised_shape_is_the_real_one(layer, shapes, features):
         assert tuple(promised) == tuple(y.shape)
 
 
-def test_no_layer_is_left_out():
+def test_serialisation_covers_every_layer():
     tested = {type(layer) for layer, _ in LAYERS}
     registered = {
         value

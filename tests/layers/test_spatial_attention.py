@@ -6,7 +6,7 @@ from egnet_tf.layers import ResidualSpatialAttention
 
 
 @pytest.mark.parametrize("kernel_size", [7, 3])
-def test_equation_4(kernel_size, convolve, weights_of, features):
+def test_spatial_attention_is_equation_4(kernel_size, convolve, weights_of, features):
     layer = ResidualSpatialAttention(6, kernel_size)
     x = features(2, 5, 9, 6)
     layer(x)

@@ -6,7 +6,9 @@ from scipy.special import expit
 from egnet_tf.layers import SupervisedAttention
 
 
-def test_restores_the_image_and_gates_the_features(convolve, weights_of, features):
+def test_supervised_attention_restores_the_image_and_gates_the_features(
+    convolve, weights_of, features
+):
     layer = SupervisedAttention(4)
     x, image = features(2, 3, 5, 4), features(2, 3, 5, 3)
     layer([x, image])
@@ -19,7 +21,9 @@ def test_restores_the_image_and_gates_the_features(convolve, weights_of, feature
     np.testing.assert_allclose(gated, x + convolve(x, w["conv1"]) * gate, atol=1e-5)
 
 
-def test_with_a_stride_each_position_owns_a_square_of_pixels(weights_of, features):
+def test_strided_supervised_attention_maps_positions_to_pixel_squares(
+    weights_of, features
+):
     layer = SupervisedAttention(4, stride=2)
     x, image = features(2, 3, 5, 4), features(2, 6, 10, 3)
     layer([x, image])
@@ -39,14 +43,14 @@ def test_with_a_stride_each_position_owns_a_square_of_pixels(weights_of, feature
     np.testing.assert_allclose(gated, x + mixed, atol=1e-5)
 
 
-def test_a_new_one_restores_nothing(features):
+def test_new_supervised_attention_returns_the_image_unchanged(features):
     for stride in (1, 2):
         image = features(1, 3 * stride, 5 * stride, 3)
         _, restored = SupervisedAttention(4, stride)([features(1, 3, 5, 4), image])
         np.testing.assert_array_equal(restored, image)
 
 
-def test_the_image_stays_float32_under_mixed_precision(features):
+def test_supervised_attention_image_is_float32_under_mixed_precision(features):
     layer = SupervisedAttention(4, dtype=keras.mixed_precision.Policy("mixed_bfloat16"))
     image = features(1, 3, 5, 3)
     gated, restored = layer([features(1, 3, 5, 4), image])

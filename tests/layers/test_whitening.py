@@ -20,7 +20,7 @@ def blurry_photographs():
     return np.stack(crops).astype(np.float32) / 255
 
 
-def test_features_of_photographs_have_about_unit_deviation(blurry_photographs):
+def test_whitened_photographs_have_about_unit_deviation(blurry_photographs):
     features = features_of(blurry_photographs, 32, 4).reshape(-1, 32)
     deviations = features.std(axis=0)
     assert deviations.min() > 0.4 and deviations.max() < 2
@@ -32,7 +32,7 @@ def test_features_of_photographs_have_about_unit_deviation(blurry_photographs):
     assert condition[0] < condition[1] / 100
 
 
-def test_all_coefficients_together_are_the_discrete_cosine_transform(features):
+def test_whitening_with_all_coefficients_is_the_discrete_cosine_transform(features):
     square = features(1, 4, 4, 3)
     grey = 0.5
     ours = np.sort(np.abs(features_of(square, 48, 4).ravel()))
@@ -47,17 +47,17 @@ def test_all_coefficients_together_are_the_discrete_cosine_transform(features):
     np.testing.assert_allclose(ours, np.sort(np.abs(expected).ravel()), rtol=1e-3)
 
 
-def test_more_channels_than_coefficients_repeat_with_the_other_sign(features):
+def test_whitening_repeats_coefficients_with_the_opposite_sign(features):
     out = features_of(features(1, 4, 6, 3), 16, 2)
     np.testing.assert_allclose(out[..., 12:], -out[..., :4], atol=1e-5)
 
 
-def test_mid_grey_is_zero():
+def test_whitening_maps_mid_grey_to_zero():
     grey = np.full((1, 8, 8, 3), 0.5, np.float32)
     np.testing.assert_allclose(features_of(grey, 32, 4), 0, atol=1e-5)
 
 
-def test_its_weights_are_trained():
+def test_whitening_weights_are_trainable():
     layer = whitening_convolution(8, 2)
     layer.build((None, None, None, 3))
     assert isinstance(layer, keras.layers.Conv2D)

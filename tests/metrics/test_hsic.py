@@ -26,13 +26,13 @@ def direct(x, y, sx, sy):
     return np.trace(factor(x, sx) @ factor(y, sy))
 
 
-def test_equals_the_definition():
+def test_hsic_equals_its_definition():
     x, y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))
     value = normalised_hsic(x, y, 1.5, 0.7)
     assert value == pytest.approx(direct(x, y, 1.5, 0.7), rel=1e-6)
 
 
-def test_the_default_width_is_the_median_distance():
+def test_hsic_default_width_is_the_median_distance():
     x, y = RNG.normal(size=(15, 2)), RNG.normal(size=(15, 2))
     pairs = [(i, j) for i in range(15) for j in range(15) if i != j]
     width = np.median([np.linalg.norm(x[i] - x[j]) for i, j in pairs])
@@ -40,7 +40,7 @@ def test_the_default_width_is_the_median_distance():
     assert normalised_hsic(x, y, None, 1.0) == pytest.approx(expected, rel=1e-9)
 
 
-def test_grows_with_dependence_even_without_correlation():
+def test_hsic_grows_with_dependence_even_without_correlation():
     x = RNG.normal(size=(200, 1))
     independent = RNG.normal(size=(200, 1))
     square = x**2  # not correlated with x, but determined by it
@@ -50,21 +50,21 @@ def test_grows_with_dependence_even_without_correlation():
     assert values[0] < values[1] < values[2] < normalised_hsic(x, x)
 
 
-def test_does_not_depend_on_which_comes_first():
+def test_hsic_is_symmetric():
     x, y = RNG.normal(size=(30, 2)), RNG.normal(size=(30, 4))
     assert normalised_hsic(x, y) == pytest.approx(normalised_hsic(y, x), rel=1e-9)
 
 
-def test_constant_samples_are_independent_of_everything():
+def test_hsic_of_constant_samples_is_zero():
     assert normalised_hsic(np.ones((10, 3)), RNG.normal(size=(10, 2))) == 0
 
 
-def test_other_numbers_of_samples_are_refused():
+def test_hsic_refuses_unequal_numbers_of_samples():
     with pytest.raises(ValueError, match="Received: shapes"):
         normalised_hsic(np.ones((3, 1)), np.ones((4, 1)))
 
 
-def test_patches_repeat_the_border():
+def test_hsic_patches_repeat_the_border():
     image = np.arange(12).reshape(3, 4, 1)
     corner, middle = patches_at(image, np.array([[0, 0], [1, 2]]), 3)
     assert corner.tolist() == [0, 0, 1, 0, 0, 1, 4, 4, 5]
@@ -84,7 +84,7 @@ def pixels_of(image, stride=1):
 
 
 @pytest.mark.parametrize("stride", [1, 4])
-def test_features_depend_more_on_the_image_they_are_made_of(stride):
+def test_hsic_is_higher_for_the_image_the_features_come_from(stride):
     blurry, sharp = scene(40 * stride)
     measured = [
         dependence_on_images(
@@ -101,7 +101,7 @@ def test_features_depend_more_on_the_image_they_are_made_of(stride):
     assert measured[1].ratio > 1.5
 
 
-def test_samples_are_drawn_once_and_serve_both_images():
+def test_hsic_samples_are_drawn_once_for_both_images():
     blurry, sharp = scene(8)
     features = pixels_of(sharp) * 7  # The scale of features does not count.
     grid = np.stack(np.divmod(np.arange(64), 8), -1)
@@ -113,7 +113,7 @@ def test_samples_are_drawn_once_and_serve_both_images():
         assert value == pytest.approx(every, rel=1e-6)
 
 
-def test_sizes_that_do_not_belong_together_are_refused():
+def test_hsic_refuses_incompatible_sizes():
     blurry, sharp = scene(12)
     rng = np.random.default_rng(0)
     for features, options in [

@@ -20,7 +20,7 @@ def images():
     return noisy, sharp
 
 
-def test_plain_is_the_ssim_per_channel_without_its_border(images):
+def test_plain_protocol_is_ssim_per_channel_without_its_border(images):
     restored, sharp = (image.astype(np.float64) for image in images)
 
     def blur(image):
@@ -38,13 +38,13 @@ def test_plain_is_the_ssim_per_channel_without_its_border(images):
     assert score.psnr == pytest.approx(psnr(*images), rel=1e-12)
 
 
-def test_gopro_is_psnr_and_the_ssim_of_the_volume(images):
+def test_gopro_protocol_is_psnr_and_the_ssim_of_the_volume(images):
     score = PROTOCOLS["gopro"].score(*images)
     assert (score.psnr, score.ssim) == (psnr(*images), ssim_volume(*images))
 
 
 @pytest.mark.parametrize("name", ["plain", "gopro"])
-def test_identical_images(images, name):
+def test_protocols_score_identical_images_perfectly(images, name):
     score = PROTOCOLS[name].score(images[1], images[1])
     assert score.psnr == math.inf
     assert score.ssim == pytest.approx(1)
@@ -57,13 +57,13 @@ def test_images_of_different_sizes_are_refused(images, name):
         PROTOCOLS[name].score(images[0][:-1], images[1])
 
 
-def test_plain_refuses_images_below_its_window():
+def test_plain_protocol_refuses_images_below_its_window():
     tiny = np.zeros((40, 10, 3), np.uint8)
     with pytest.raises(InputError, match="Received: 40 x 10"):
         PROTOCOLS["plain"].score(tiny, tiny)
 
 
-def test_descriptions_name_the_versions_of_the_libraries():
+def test_protocol_descriptions_name_library_versions():
     description = PROTOCOLS["realblur"].description
     assert f"cv2 {cv2.__version__}" in description
     assert f"skimage {skimage.__version__}" in description

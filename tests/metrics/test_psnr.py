@@ -12,20 +12,20 @@ def random_image(rng, height=13, width=9):
     return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_agrees_with_scikit_image():
+def test_psnr_agrees_with_scikit_image():
     rng = np.random.default_rng(0)
     restored, sharp = random_image(rng), random_image(rng)
     expected = peak_signal_noise_ratio(sharp, restored, data_range=255)
     assert psnr(restored, sharp) == pytest.approx(expected, rel=1e-12)
 
 
-def test_largest_difference_is_zero_db_whichever_is_brighter():
+def test_psnr_of_the_largest_difference_is_zero_in_either_order():
     black = np.zeros((4, 4, 3), np.uint8)
     assert psnr(black, black + 255) == 0
     assert psnr(black + 255, black) == 0
 
 
-def test_identical_images_are_infinite():
+def test_psnr_of_identical_images_is_infinite():
     image = random_image(np.random.default_rng(0))
     assert psnr(image, image) == math.inf
 
@@ -40,6 +40,6 @@ def test_identical_images_are_infinite():
         (np.zeros((0, 4, 3), np.uint8), np.zeros((0, 4, 3), np.uint8)),
     ],
 )
-def test_images_that_cannot_be_compared_are_refused(restored, sharp):
+def test_psnr_refuses_incomparable_images(restored, sharp):
     with pytest.raises(InputError, match="Received: "):
         psnr(restored, sharp)

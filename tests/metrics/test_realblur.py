@@ -32,7 +32,7 @@ def moved(image, homography):
 HOMOGRAPHY = np.array([[1.003, 0.004, 2.3], [-0.003, 0.998, -1.6], [1e-5, -1e-5, 1]])
 
 
-def test_undoes_gain_and_homography(sharp):
+def test_alignment_undoes_gain_and_homography(sharp):
     restored = moved((sharp * 0.7).astype(np.uint8), HOMOGRAPHY)
     aligned = realblur.align(restored, sharp)
 
@@ -46,7 +46,7 @@ def test_undoes_gain_and_homography(sharp):
     assert score.ssim > 0.95
 
 
-def test_the_restored_image_is_looked_up_where_the_homography_points(sharp):
+def test_alignment_samples_the_restored_image_through_the_homography(sharp):
     # Smooth, so that the kind of interpolation hardly matters.
     smooth = ndimage.gaussian_filter(sharp, (2, 2, 0))
     restored = moved(smooth, HOMOGRAPHY)
@@ -70,7 +70,7 @@ def test_the_restored_image_is_looked_up_where_the_homography_points(sharp):
     )
 
 
-def test_outside_the_mask_both_images_are_black(sharp):
+def test_alignment_blackens_both_images_outside_the_mask(sharp):
     restored = moved(sharp, np.array([[1, 0, 6.0], [0, 1, 0], [0, 0, 1]]))
     aligned = realblur.align(restored, sharp)
     outside = aligned.mask == 0
@@ -81,7 +81,7 @@ def test_outside_the_mask_both_images_are_black(sharp):
     assert not aligned.sharp[outside].any()
 
 
-def test_gain_is_the_least_squares_one(sharp):
+def test_gain_is_the_least_squares_solution(sharp):
     dark = (sharp // 2).astype(np.uint8)
     gain, *_ = np.linalg.lstsq(
         dark.reshape(-1, 1) / 255.0, sharp.reshape(-1) / 255.0, rcond=None
@@ -137,7 +137,7 @@ def test_ssim_is_the_mean_of_the_map_over_the_cropped_mask(aligned):
 
 
 @pytest.mark.parametrize("kind", ["black", "grey", "noise"])
-def test_what_cannot_be_aligned_is_a_named_failure(sharp, kind):
+def test_images_that_cannot_be_aligned_are_named_failures(sharp, kind):
     rng = np.random.default_rng(0)
     restored = {
         "black": np.zeros_like(sharp),

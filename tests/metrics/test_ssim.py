@@ -37,7 +37,7 @@ def direct_ssim(restored, sharp):
 
 # Smaller than the window too: the border is replicated.
 @pytest.mark.parametrize("size", [(24, 17), (3, 40)])
-def test_separable_form_equals_direct_3d_convolution(size):
+def test_volume_ssim_equals_direct_3d_convolution(size):
     rng = np.random.default_rng(1)
     sharp = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     noise = rng.normal(0, 30, sharp.shape)
@@ -47,19 +47,19 @@ def test_separable_form_equals_direct_3d_convolution(size):
     assert ssim_volume(restored, sharp) == pytest.approx(expected, abs=1e-12)
 
 
-def test_filter_equals_direct_3d_convolution():
+def test_volume_filter_equals_direct_3d_convolution():
     volume = np.random.default_rng(2).uniform(0, 255, (14, 19, 3))
     expected = ndimage.convolve(volume, window_3d(), mode="nearest")
     np.testing.assert_allclose(gaussian_volume(volume), expected, atol=1e-11)
 
 
-def test_channel_mix_is_filtering_with_a_replicated_border():
+def test_channel_mix_equals_filtering_with_a_replicated_border():
     channels = np.random.default_rng(3).uniform(size=3)
     expected = ndimage.correlate1d(channels, gaussian_taps(), mode="nearest")
     np.testing.assert_allclose(channel_mix() @ channels, expected, atol=1e-15)
 
 
-def test_is_above_the_ssim_per_channel_on_a_photograph():
+def test_volume_ssim_exceeds_ssim_per_channel_on_a_photograph():
     # Why a number without its protocol says nothing: the same images, 0.04 apart.
     sharp = data.astronaut()
     restored = ndimage.gaussian_filter(sharp, (1, 1, 0))
@@ -73,6 +73,6 @@ def test_is_above_the_ssim_per_channel_on_a_photograph():
     assert ssim_volume(restored, sharp) > per_channel + 0.02
 
 
-def test_identical_images_reach_one():
+def test_ssim_of_identical_images_is_one():
     image = np.random.default_rng(4).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     assert ssim_volume(image, image) == 1

@@ -26,7 +26,7 @@ def _weights(path):
     return grids, np.concatenate([np.array(w.split(), float) for *_, w in lines])
 
 
-def test_the_positions_and_weights_are_current(fresh):
+def test_golden_positions_and_weights_are_current(fresh):
     grids, weights = _weights(fresh / "axes.txt")
     committed_grids, committed = _weights(GOLDEN / "axes.txt")
     assert committed_grids == grids
@@ -35,7 +35,7 @@ def test_the_positions_and_weights_are_current(fresh):
 
 
 @pytest.mark.parametrize("name", ["tiles", "one", "flat", "dot"])
-def test_the_images_are_current(fresh, name):
+def test_golden_images_are_current(fresh, name):
     for part in ("photo", "restored"):
         new = np.asarray(Image.open(fresh / f"{name}_{part}.ppm"), int)
         committed = np.asarray(Image.open(GOLDEN / f"{name}_{part}.ppm"), int)
@@ -43,7 +43,7 @@ def test_the_images_are_current(fresh, name):
         assert np.abs(committed - new).max() <= (0 if part == "photo" else 1)
 
 
-def test_every_golden_file_is_written_by_the_command(fresh):
+def test_command_writes_every_golden_file(fresh):
     assert {p.name for p in GOLDEN.iterdir() if p.suffix in (".txt", ".ppm")} == {
         p.name for p in fresh.iterdir()
     }

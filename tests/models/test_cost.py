@@ -22,25 +22,25 @@ def test_mprnet_has_the_published_parameters(mprnet):
     assert mprnet.count_params() == 20_127_073
 
 
-def test_egnet_has_the_paper_s_size(egnet):
+def test_egnet_has_the_size_given_in_the_paper(egnet):
     parameters = egnet.count_params() + build_ensemble("egnet").count_params()
     assert parameters == pytest.approx(26.60e6, rel=0.01)
 
 
 @pytest.mark.slow
-def test_egn_costs_little(egnet, mprnet):
+def test_egn_adds_little_cost(egnet, mprnet):
     # The paper's run time grows from 0.217 s to 0.231 s, by 6.5 %.
     plain = multiply_adds(mprnet, 256, 256)
     assert 1.02 * plain < multiply_adds(egnet, 256, 256) <= 1.08 * plain
 
 
-def test_egnet_mobile_keeps_its_budget():
+def test_egnet_mobile_stays_within_its_budget():
     mobile = build("egnet_mobile")
     assert mobile.count_params() <= 2.5e6
     assert multiply_adds(mobile, 256, 256) <= 2.5e9
 
 
-def test_equals_arithmetic_by_hand():
+def test_cost_equals_arithmetic_by_hand():
     image = keras.Input((None, None, 3))
     x = keras.layers.Conv2D(4, 3, padding="same")(image)
     x = keras.layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False)(x)
@@ -68,7 +68,7 @@ def position_attention(block):
     return keras.Model(image, attention(image))
 
 
-def test_position_attention_equals_arithmetic_by_hand():
+def test_cost_of_position_attention_equals_arithmetic_by_hand():
     positions, keys = 6 * 8, 3 * 4
     convolutions = positions * 3 * 9 * 4 * 4
     linear = positions * 4 * 3 + keys * 4 * (3 + 5) + positions * 5 * 4
@@ -81,7 +81,7 @@ def test_position_attention_equals_arithmetic_by_hand():
 
 
 @pytest.mark.slow
-def test_layout_costs_nothing():
+def test_cost_does_not_depend_on_the_layout():
     # 64 x 96 pixels: patches of the hierarchy, in one call or each alone.
     counts = {
         multiply_adds(build("egnet_testing", **layout), 64, 96)
@@ -90,12 +90,12 @@ def test_layout_costs_nothing():
     assert len(counts) == 1
 
 
-def test_several_images(images):
+def test_cost_of_several_images_is_counted(images):
     by_hand = 10 * 12 * 9 * (3 * (3 * 4 + 4 * 3) + 3 * 4 + 4 * 4 + 4 * 3)
     assert multiply_adds(build_ensemble("egnet_testing"), 10, 12) == by_hand
 
 
-def test_refuses_a_loop_it_cannot_count():
+def test_cost_refuses_a_loop_it_cannot_count():
     class Loop(keras.layers.Layer):
         def call(self, x):
             times = tf.cast(tf.reduce_sum(x), tf.int32)

@@ -19,18 +19,18 @@ def image(images):
     return images(2, 32, 48, 3)
 
 
-def test_has_the_published_parameters():
+def test_dmphn_has_the_published_parameters():
     assert build("dmphn").count_params() == 7_232_524
 
 
-def test_restores_an_image_of_the_same_size(network, image):
+def test_dmphn_restores_an_image_of_the_same_size(network, image):
     outputs = network(image)
     assert list(outputs) == ["stage4"]
     assert finest(outputs).shape == image.shape
     assert finest(outputs).dtype == tf.float32
 
 
-def test_is_centred_at_grey(randomise):
+def test_dmphn_is_centred_at_grey(randomise):
     # Without biases, and at 0.5 everywhere, there is nothing to convolve.
     network = randomise(dmphn(NARROW))
     for layer in network.layers:
@@ -39,7 +39,7 @@ def test_is_centred_at_grey(randomise):
     np.testing.assert_array_equal(network(grey)["stage4"], grey)
 
 
-def test_images_of_a_batch_do_not_meet(network, image):
+def test_dmphn_restores_images_of_a_batch_independently(network, image):
     together = network(image)["stage4"]
     for i in range(2):
         alone = network(image[i : i + 1])["stage4"]
@@ -47,7 +47,7 @@ def test_images_of_a_batch_do_not_meet(network, image):
 
 
 @pytest.mark.parametrize("layout", [{}, {"stack_patches": False, "recompute": True}])
-def test_enhance_sees_the_joined_patches_of_each_stage(layout, image):
+def test_dmphn_enhance_receives_the_joined_patches_of_each_stage(layout, image):
     seen = {}
 
     def enhance(stage, features, seen_image):
@@ -69,7 +69,7 @@ def test_enhance_sees_the_joined_patches_of_each_stage(layout, image):
         assert features.shape == (count, height // 4, width // 4, 8)
 
 
-def test_what_enhance_returns_is_decoded(network, image):
+def test_dmphn_decodes_what_enhance_returns(network, image):
     for stage in (1, 4):
         enhanced = dmphn(
             NARROW,
@@ -80,7 +80,7 @@ def test_what_enhance_returns_is_decoded(network, image):
         assert np.abs(change).max() > 1e-3
 
 
-def test_layouts_are_one_network(network, image):
+def test_dmphn_layouts_give_the_same_network(network, image):
     expected = network(image)["stage4"]
     fixed = {"image_size": (32, 48), "batch_size": 2}
     for layout in ({"stack_patches": False, **fixed}, {"recompute": True}):
@@ -89,7 +89,9 @@ def test_layouts_are_one_network(network, image):
         np.testing.assert_allclose(other(image)["stage4"], expected, atol=1e-5)
 
 
-def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
+def test_dmphn_has_float32_outputs_under_mixed_precision(
+    network, image, mixed_precision
+):
     mixed = dmphn(NARROW)
     transfer_weights(network, mixed)
     expected = network(image)
@@ -100,12 +102,12 @@ def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
         assert 0 < error < 0.2 * np.ptp(expected[name])
 
 
-def test_refuses_sizes_it_cannot_cut():
+def test_dmphn_refuses_sizes_it_cannot_split():
     with pytest.raises(ValueError, match=r"multiples of 16\. Received: \(32, 40\)"):
         dmphn(NARROW, Layout(image_size=(32, 40)))
 
 
-def test_with_egn_begins_as_the_backbone(image):
+def test_dmphn_with_egn_starts_as_the_backbone(image):
     network = build("dmphn_egn")
     egns = [layer.name for layer in network.layers if layer.name.startswith("egn_")]
     assert sorted(egns) == [f"egn_stage{i}" for i in (1, 2, 3, 4)]

@@ -39,13 +39,13 @@ def same_convolution(x, kernel):
     ],
     ids=str,
 )
-def test_starts_as_the_identity(options, inputs):
+def test_egn_starts_as_the_identity(options, inputs):
     model = egn(4, dataclasses.replace(CONFIG, **options), image_stride=4)
     np.testing.assert_array_equal(model(inputs), inputs[0])
 
 
 @pytest.mark.parametrize("residual", [False, True])
-def test_is_figure_2(residual, inputs, randomise):
+def test_egn_is_figure_2(residual, inputs, randomise):
     config = dataclasses.replace(
         CONFIG, gate="sigmoid" if residual else "linear", position_residual=residual
     )
@@ -80,7 +80,7 @@ def test_is_figure_2(residual, inputs, randomise):
     )
 
 
-def test_without_attention_plain_convolutions_remain(inputs, randomise):
+def test_egn_without_attention_consists_of_plain_convolutions(inputs, randomise):
     config = dataclasses.replace(CONFIG, attention=False)
     model = randomise(egn(4, config, image_stride=4))
     kinds = {type(layer).__name__ for layer in model.layers if layer.weights}
@@ -91,14 +91,14 @@ def test_without_attention_plain_convolutions_remain(inputs, randomise):
 
 
 @pytest.mark.parametrize("egn_input", ["gradient", "implicit_add", "implicit_mul"])
-def test_only_the_gradient_map_looks_at_the_image(egn_input, inputs, randomise):
+def test_egn_uses_the_image_through_the_gradient_map_only(egn_input, inputs, randomise):
     model = randomise(egn(4, dataclasses.replace(CONFIG, input=egn_input), 4))
     features, image = inputs
     moved = np.abs(model([features, image[::-1]]) - model([features, image])).max()
     assert (moved > 1e-4) == (egn_input == "gradient")
 
 
-def test_has_one_gradient_map_of_the_whole_image(inputs, randomise):
+def test_egn_has_one_gradient_map_of_the_whole_image(inputs, randomise):
     # One bright spot, far away, changes the normalisation and so the features.
     model = randomise(egn(4, CONFIG, image_stride=4))
     probe = keras.Model(model.inputs, model.get_layer("gradient_map").output)
@@ -108,7 +108,7 @@ def test_has_one_gradient_map_of_the_whole_image(inputs, randomise):
 @pytest.mark.parametrize(
     "mode, mean, stddev", [("add", 0, 0.02), ("add", 0, 0.2), ("mul", 1, 0.02)]
 )
-def test_implicit_input_is_drawn_as_in_table_3(mode, mean, stddev):
+def test_egn_implicit_input_is_drawn_as_in_table_3(mode, mean, stddev):
     keras.utils.set_random_seed(0)
     layer = ImplicitInput(mode, stddev)
     x = np.full((1, 2, 2, 5000), 3.0, np.float32)
@@ -123,7 +123,7 @@ def test_implicit_input_is_drawn_as_in_table_3(mode, mean, stddev):
     assert len(layer.trainable_variables) == 1
 
 
-def test_enhancer_makes_one_network_a_stage(inputs):
+def test_enhancer_makes_one_egn_per_stage(inputs):
     enhance = Enhancer(CONFIG, image_stride=4)
     features, image = keras.Input((3, 5, 4)), keras.Input((12, 20, 3))
     outputs = [enhance(stage, features, image) for stage in (1, 1, 2)]

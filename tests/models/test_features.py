@@ -29,7 +29,9 @@ def trained(which, randomise):
 
 
 @pytest.mark.parametrize("name", LAST)
-def test_the_last_convolution_makes_the_restored_image_of_them(name, randomise, images):
+def test_last_features_give_the_restored_image_by_one_convolution(
+    name, randomise, images
+):
     network = randomise(build(name), stddev=0.05)
     image = images(1, 16, 32, 3)
     features = last_features(network)(image)
@@ -39,7 +41,7 @@ def test_the_last_convolution_makes_the_restored_image_of_them(name, randomise, 
     np.testing.assert_allclose(finest(network(image)), expected, atol=1e-5)
 
 
-def test_features_behind_a_strided_stem(images):
+def test_features_are_found_behind_a_strided_stem(images):
     image = images(2, 32, 64, 3)
     assert last_features(build("egnet_tiny"))(image).shape == (2, 8, 16, 40)
 
@@ -77,7 +79,7 @@ def test_every_backbone_names_the_features_around_egn(config, stages, images):
         assert outputs[name].shape == (2, 4, 8, 4 * config.num_features)
 
 
-def test_without_egn_there_are_no_features_around_it(images, randomise):
+def test_network_without_egn_has_no_features_around_it(images, randomise):
     model = trained(Variant(DMPHNConfig(num_features=2)), randomise)
     assert egn_features(model, np.asarray(images(1, 16, 16, 3))) == {}
 

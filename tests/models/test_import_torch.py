@@ -49,7 +49,9 @@ def checkpoint(narrow, tmp_path):
     return folder
 
 
-def test_a_checkpoint_becomes_a_run(narrow, checkpoint, tmp_path, images):
+def test_import_torch_converts_a_checkpoint_to_a_run(
+    narrow, checkpoint, tmp_path, images
+):
     run = tmp_path / "runs" / "dmphn"
     done = import_torch("dmphn", checkpoint, run)
     assert done.returncode == 0, done.stderr
@@ -66,7 +68,7 @@ def assert_refused(done, message):
     assert re.fullmatch(rf"error: {message} Received: .*\n", done.stderr)
 
 
-def test_a_damaged_file_is_named(checkpoint, tmp_path):
+def test_import_torch_names_a_damaged_file(checkpoint, tmp_path):
     (checkpoint / "encoder_lv3.pkl").write_bytes(b"damaged")
     done = import_torch("dmphn", checkpoint, tmp_path / "run")
     assert_refused(done, r"Expected a checkpoint of weights, not damaged \(.*\)\.")
@@ -74,12 +76,12 @@ def test_a_damaged_file_is_named(checkpoint, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_is_not_written_over(tmp_path):
+def test_import_torch_does_not_overwrite_a_run(tmp_path):
     done = import_torch("mprnet", tmp_path / "model.pth", tmp_path)
     assert_refused(done, "Expected a --run that is not there yet.")
 
 
-def test_without_torch_it_says_what_to_install(tmp_path):
+def test_import_torch_without_torch_names_what_to_install(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
     checkpoint = tmp_path / "torch.py"
     done = import_torch(

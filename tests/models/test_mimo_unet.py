@@ -24,11 +24,11 @@ def image(images):
 @pytest.mark.parametrize(
     "name, parameters", [("mimo_unet", 6_807_171), ("mimo_unet_plus", 16_107_651)]
 )
-def test_has_the_published_parameters(name, parameters):
+def test_mimo_unet_has_the_published_parameters(name, parameters):
     assert build(name).count_params() == parameters
 
 
-def test_a_new_network_returns_its_input_at_three_sizes(image):
+def test_new_mimo_unet_returns_its_input_at_three_sizes(image):
     outputs = mimo_unet(NARROW)(image)
     assert all(stage.dtype == tf.float32 for stage in outputs.values())
     np.testing.assert_array_equal(outputs["stage3"], image)
@@ -37,7 +37,7 @@ def test_a_new_network_returns_its_input_at_three_sizes(image):
     np.testing.assert_array_equal(finest(outputs), image)
 
 
-def test_every_decoder_sees_what_enhance_returns(network, image):
+def test_mimo_unet_decoders_receive_what_enhance_returns(network, image):
     calls = []
 
     def enhance(stage, features, seen_image):
@@ -59,7 +59,7 @@ def test_every_decoder_sees_what_enhance_returns(network, image):
     assert np.abs(fused[0](image) - fused[1](image)).max() > 1e-3
 
 
-def test_layouts_are_one_network(network, image):
+def test_mimo_unet_layouts_give_the_same_network(network, image):
     for layout in ({"image_size": (16, 24), "batch_size": 2}, {"recompute": True}):
         other = mimo_unet(NARROW, Layout(**layout))
         transfer_weights(network, other)
@@ -67,7 +67,9 @@ def test_layouts_are_one_network(network, image):
             np.testing.assert_allclose(stage, network(image)[name], atol=1e-5)
 
 
-def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
+def test_mimo_unet_has_float32_outputs_under_mixed_precision(
+    network, image, mixed_precision
+):
     mixed = mimo_unet(NARROW)
     transfer_weights(network, mixed)
     expected = network(image)
@@ -78,12 +80,12 @@ def test_mixed_precision_has_float32_outputs(network, image, mixed_precision):
         assert 0 < error < 0.2 * np.ptp(expected[name])
 
 
-def test_refuses_sizes_it_cannot_halve_twice():
+def test_mimo_unet_refuses_sizes_it_cannot_halve_twice():
     with pytest.raises(ValueError, match=r"multiples of 4\. Received: \(16, 18\)"):
         mimo_unet(NARROW, Layout(image_size=(16, 18)))
 
 
-def test_the_loss_compares_each_stage_at_its_size(network, image, images):
+def test_loss_compares_each_mimo_unet_stage_at_its_size(network, image, images):
     sharp = images(4, 16, 24, 3)[2:]
     outputs = network(image)
     # Bilinear at half the size is the mean of two by two pixels; at a quarter, that of
@@ -100,7 +102,7 @@ def test_the_loss_compares_each_stage_at_its_size(network, image, images):
     np.testing.assert_allclose(losses["loss"], expected / 2, rtol=1e-5)
 
 
-def test_with_egn_begins_as_the_backbone(images):
+def test_mimo_unet_with_egn_starts_as_the_backbone(images):
     network = build("mimo_unet_egn")
     egns = [layer for layer in network.layers if layer.name.startswith("egn_")]
     assert [layer.name for layer in egns] == ["egn_stage1"]

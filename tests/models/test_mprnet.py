@@ -26,7 +26,7 @@ def image(images):
 
 
 @pytest.mark.parametrize("config", [NARROW, STRIDED], ids=["full size", "strided"])
-def test_a_new_network_returns_its_input(config, images):
+def test_new_mprnet_returns_its_input(config, images):
     image = images(1, 16, 32, 3)
     stages = mprnet(dataclasses.replace(config, activation="relu"))(image)
     assert list(stages) == STAGES
@@ -35,7 +35,7 @@ def test_a_new_network_returns_its_input(config, images):
         np.testing.assert_array_equal(stage, image)
 
 
-def test_images_of_a_batch_do_not_meet(network, image):
+def test_mprnet_restores_images_of_a_batch_independently(network, image):
     # Patches lie on the batch axis: one that lands in the wrong place shows here.
     together = network(image)
     for i in range(2):
@@ -51,7 +51,7 @@ def changed(network, image, where):
     return {name: np.any(before[name] != after[name], axis=(0, 3)) for name in STAGES}
 
 
-def test_stage_1_sees_halves_and_the_others_the_whole(network, images):
+def test_mprnet_stage_1_sees_halves_and_the_others_the_whole(network, images):
     image = images(1, 32, 32, 3)
     moved = changed(network, image, np.s_[:, 30:, 30:])
     assert not moved["stage1"][:16].any()
@@ -61,7 +61,7 @@ def test_stage_1_sees_halves_and_the_others_the_whole(network, images):
     assert moved["stage3"][:16].any()
 
 
-def test_the_hierarchy_encodes_quarters_and_halves(images):
+def test_mprnet_encodes_quarters_and_halves(images):
     calls = []
 
     def enhance(stage, features, image):
@@ -75,7 +75,7 @@ def test_the_hierarchy_encodes_quarters_and_halves(images):
     assert calls == [half, half, (2, (1, 4, 8, 8), (1, 16, 32, 3))]
 
 
-def test_enhance_sees_a_stack_behind_a_strided_stem(images):
+def test_mprnet_enhance_receives_stacked_patches_behind_a_strided_stem(images):
     calls = {}
 
     def enhance(stage, features, image):
@@ -91,7 +91,7 @@ def test_enhance_sees_a_stack_behind_a_strided_stem(images):
     np.testing.assert_array_equal(seen[1][1][:3], top)
 
 
-def test_what_enhance_returns_is_decoded(randomise, image):
+def test_mprnet_decodes_what_enhance_returns(randomise, image):
     plain = randomise(mprnet(NARROW))
     for stage in (1, 2):
         enhanced = mprnet(
@@ -104,7 +104,7 @@ def test_what_enhance_returns_is_decoded(randomise, image):
         assert moved == STAGES[: 4 - stage]
 
 
-def test_patches_stacked_and_apart_are_one_network(network, image):
+def test_mprnet_is_the_same_with_patches_stacked_and_apart(network, image):
     apart = mprnet(NARROW, Layout(stack_patches=False))
     transfer_weights(network, apart)
     stacked, apart = network(image), apart(image)
@@ -113,7 +113,7 @@ def test_patches_stacked_and_apart_are_one_network(network, image):
         np.testing.assert_allclose(apart[name], stacked[name], atol=1e-5)
 
 
-def test_a_fixed_size_and_batch_change_nothing(network, image):
+def test_mprnet_of_a_fixed_size_and_batch_is_the_same(network, image):
     fixed = mprnet(NARROW, Layout(image_size=(16, 24), batch_size=2))
     assert fixed.input.shape == (2, 16, 24, 3)
     assert all(stage.shape == (2, 16, 24, 3) for stage in fixed.output.values())
@@ -122,20 +122,20 @@ def test_a_fixed_size_and_batch_change_nothing(network, image):
         np.testing.assert_allclose(stage, network(image)[name], atol=1e-6)
 
 
-def test_one_slope_for_the_whole_network(network):
+def test_mprnet_shares_one_slope(network):
     slopes = [v for v in network.trainable_variables if v.shape == (1,)]
     assert len(slopes) == 1
     relu = mprnet(dataclasses.replace(NARROW, activation="relu"))
     assert relu.count_params() == network.count_params() - 1
 
 
-def test_has_no_biases(network):
+def test_mprnet_has_no_biases(network):
     assert all(len(v.shape) == 4 for v in network.weights if v.shape != (1,))
 
 
 @pytest.mark.parametrize(
     "config, size, multiple", [(NARROW, (16, 20), 8), (STRIDED, (16, 24), 16)]
 )
-def test_refuses_a_size_that_is_not_a_multiple(config, size, multiple):
+def test_mprnet_refuses_a_size_that_is_not_a_multiple(config, size, multiple):
     with pytest.raises(ValueError, match=f"multiples of {multiple}. Received: .16, "):
         mprnet(config, Layout(image_size=size))

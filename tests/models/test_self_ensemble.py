@@ -11,12 +11,12 @@ def branches(images):
     return list(images(3, 2, 6, 7, 3))
 
 
-def test_starts_as_the_plain_mean(branches):
+def test_self_ensemble_starts_as_the_mean(branches):
     restored = self_ensemble(3, 4)(branches)
     np.testing.assert_allclose(restored, np.mean(branches, axis=0), atol=1e-6)
 
 
-def test_is_equations_10_to_12(branches, randomise):
+def test_self_ensemble_is_equations_10_to_12(branches, randomise):
     model = randomise(self_ensemble(3, 4), stddev=0.4)
 
     def convolve(x, name):
@@ -37,13 +37,13 @@ def test_is_equations_10_to_12(branches, randomise):
     np.testing.assert_allclose(model(branches), expected, atol=1e-5)
 
 
-def test_weights_of_a_pixel_sum_to_1(branches, randomise):
+def test_self_ensemble_weights_of_a_pixel_sum_to_1(branches, randomise):
     model = randomise(self_ensemble(3, 4), stddev=0.4)
     same = [branches[0]] * 3
     np.testing.assert_allclose(model(same), branches[0], atol=1e-6)
 
 
-def test_weights_are_the_same_for_all_colours(images):
+def test_self_ensemble_weights_are_the_same_for_all_channels(images):
     logits = images(1, 2, 2, 2)
     black, white = np.zeros((1, 2, 2, 3)), np.ones((1, 2, 2, 3))
     restored = WeightedSum()([logits, black, white])
@@ -52,7 +52,7 @@ def test_weights_are_the_same_for_all_colours(images):
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_takes_any_number_of_branches(count, images, randomise):
+def test_self_ensemble_takes_any_number_of_branches(count, images, randomise):
     branches = list(images(count, 1, 4, 5, 3))
     restored = randomise(self_ensemble(count, 4))(branches)
     assert restored.shape == (1, 4, 5, 3)
@@ -63,7 +63,7 @@ def test_takes_any_number_of_branches(count, images, randomise):
     assert np.all(restored >= np.min(branches, axis=0) - 1e-6)
 
 
-def test_weighs_whole_images_under_mixed_precision(branches):
+def test_self_ensemble_weighs_float32_images_under_mixed_precision(branches):
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

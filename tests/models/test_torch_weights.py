@@ -335,7 +335,7 @@ def checkpoint(request, image):
     return request.param, dict(weights), outputs
 
 
-def test_a_checkpoint_gives_the_reference_s_outputs(checkpoint, image):
+def test_torch_checkpoint_reproduces_the_reference_outputs(checkpoint, image):
     backbone, state, expected = checkpoint
     variant, network = network_from_torch(backbone, state)
     assert variant == Variant(CONFIGS[backbone])
@@ -349,7 +349,7 @@ def test_a_checkpoint_gives_the_reference_s_outputs(checkpoint, image):
         assert np.abs(stage - image[:, ::step, ::step]).max() > 0.3
 
 
-def test_says_what_is_missing_left_over_and_of_another_shape(checkpoint):
+def test_missing_unused_and_misshaped_torch_weights_are_named(checkpoint):
     backbone, state, _ = checkpoint
     names = [name for name in state if state[name].ndim == 4]
     lost, bent = names[-1], names[-2]
@@ -365,14 +365,14 @@ def test_says_what_is_missing_left_over_and_of_another_shape(checkpoint):
     assert "\n" not in text
 
 
-def test_refuses_another_network_s_checkpoint(checkpoint):
+def test_torch_checkpoint_of_another_network_is_refused(checkpoint):
     backbone, state, _ = checkpoint
     for other in set(PASSES) - {backbone}:
         with pytest.raises(InputError, match=f"checkpoint of {other} .* Received: "):
             network_from_torch(other, state)
 
 
-def test_refuses_different_slopes(image):
+def test_torch_checkpoint_with_different_slopes_is_refused(image):
     weights = Weights()
     mprnet(weights, image[:1].transpose(0, 3, 1, 2))
     weights["shallow_feat1.1.body.1.weight"] = np.array([0.3], np.float32)
@@ -382,7 +382,7 @@ def test_refuses_different_slopes(image):
 
 @pytest.mark.parametrize("wrap", [None, "state_dict", "model"])
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_finds_the_state_dict(wrap, prefix):
+def test_state_dict_is_found_in_the_checkpoint(wrap, prefix):
     state = {"tail.weight": 1, "Encoder.module.0": 2}
     checkpoint = {prefix + name: value for name, value in state.items()}
     if wrap:

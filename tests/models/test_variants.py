@@ -26,13 +26,13 @@ def assert_same(actual, expected, atol=1e-6):
         np.testing.assert_allclose(actual[name], stage, atol=atol)
 
 
-def test_a_new_network_returns_its_input(image):
+def test_new_variant_returns_its_input(image):
     for stage in build("egnet_testing")(image).values():
         assert stage.dtype == tf.float32
         np.testing.assert_array_equal(stage, image)
 
 
-def test_egn_stands_in_stages_1_and_2(network):
+def test_variant_has_egn_in_stages_1_and_2(network):
     names = [layer.name for layer in network.layers if layer.name.startswith("egn_")]
     assert sorted(names) == ["egn_stage1", "egn_stage2"]
     plain = dataclasses.replace(variant("egnet_testing"), egn=None)
@@ -40,7 +40,7 @@ def test_egn_stands_in_stages_1_and_2(network):
     assert parts + build(plain).count_params() == network.count_params()
 
 
-def test_a_backbones_weights_go_into_the_network_with_egn(network, image, randomise):
+def test_backbone_weights_load_into_the_network_with_egn(network, image, randomise):
     plain = dataclasses.replace(variant("egnet_testing"), egn=None)
     backbone = randomise(build(plain))
     whole = build("egnet_testing")
@@ -51,14 +51,14 @@ def test_a_backbones_weights_go_into_the_network_with_egn(network, image, random
         transfer_weights(network, backbone)
 
 
-def test_patches_apart_are_the_same_network(network, image):
+def test_unstacked_patches_give_the_same_network(network, image):
     apart = build("egnet_testing", stack_patches=False)
     transfer_weights(network, apart)
     assert_same(apart(image), network(image), atol=1e-5)
 
 
 @pytest.mark.slow
-def test_survives_cloning_and_keras_files(network, image, tmp_path):
+def test_network_survives_cloning_and_keras_files(network, image, tmp_path):
     clone = keras.models.clone_model(network)
     clone.set_weights(network.get_weights())
     assert_same(clone(image), network(image))
@@ -76,7 +76,7 @@ def values_and_gradients(network, image):
 
 
 @pytest.mark.slow
-def test_recomputing_changes_neither_values_nor_gradients(network, image):
+def test_recompute_changes_neither_values_nor_gradients(network, image):
     forgetful = build("egnet_testing", recompute=True)
     forgetful.set_weights(network.get_weights())
     expected = values_and_gradients(network, image)
@@ -88,7 +88,7 @@ def test_recomputing_changes_neither_values_nor_gradients(network, image):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_weights():
+def test_same_seed_gives_the_same_weights():
     def weights(seed):
         keras.utils.set_random_seed(seed)
         return build("egnet_testing").get_weights()
@@ -131,12 +131,12 @@ def test_egn_sees_an_unrounded_image_under_mixed_precision(
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_variants_survive_json(name):
+def test_variants_round_trip_through_json(name):
     again = Variant.from_json(json.loads(json.dumps(VARIANTS[name].to_json())))
     assert again == VARIANTS[name]
 
 
-def test_size_multiple_is_what_the_builder_asks_for():
+def test_size_multiple_is_that_of_the_builder():
     for name in ("egnet_testing", "egnet_tiny"):
         multiple = variant(name).size_multiple
         build(name, image_size=(multiple, 3 * multiple))
@@ -144,6 +144,6 @@ def test_size_multiple_is_what_the_builder_asks_for():
             build(name, image_size=(multiple + multiple // 2, multiple))
 
 
-def test_refuses_an_unknown_name():
+def test_unknown_variant_is_refused():
     with pytest.raises(InputError, match=r"Expected a variant of .*egnet.*: vgg$"):
         build("vgg")

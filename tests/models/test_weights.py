@@ -51,7 +51,7 @@ def assert_same(model, other, image):
         np.testing.assert_allclose(model.network(image)[name], stage, atol=1e-5)
 
 
-def test_comes_back_as_it_was(folder, trained, image):
+def test_saved_model_round_trips(folder, trained, image):
     model = load(folder)
     assert (model.variant, model.crop, model.size_multiple) == (TESTING, 48, 8)
     assert model.branches == ("half", "whole")
@@ -66,13 +66,13 @@ def test_comes_back_as_it_was(folder, trained, image):
     ]
 
 
-def test_comes_back_in_another_layout(folder, trained, image):
+def test_saved_model_loads_in_another_layout(folder, trained, image):
     model = load(folder, stack_patches=False, image_size=(16, 24), batch_size=1)
     assert model.network.input.shape == (1, 16, 24, 3)
     assert_same(model, trained, image)
 
 
-def test_a_network_without_ensemble_replaces_one_with(folder, trained, image):
+def test_saving_without_ensemble_replaces_a_folder_with_one(folder, trained, image):
     save(folder, trained._replace(ensemble=None, branches=()))
     model = load(folder)
     assert (model.ensemble, model.branches) == (None, ())
@@ -111,7 +111,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_folder_is_refused_in_one_line(damage, folder):
+def test_damaged_weights_folder_is_refused_in_one_line(damage, folder):
     name, apply = DAMAGES[damage]
     apply(folder / name)
     with pytest.raises(InputError, match=r"^Expected .* Received: .*$") as error:
@@ -173,7 +173,7 @@ DESCRIPTIONS = {
 
 
 @pytest.mark.parametrize("what", DESCRIPTIONS)
-def test_a_description_is_checked_before_anything_is_built(what, folder, monkeypatch):
+def test_description_is_checked_before_the_network_is_built(what, folder, monkeypatch):
     apply, message = DESCRIPTIONS[what]
     apply(folder / "model.json")
     monkeypatch.setattr("egnet_tf.models.networks.build", None)
@@ -182,14 +182,14 @@ def test_a_description_is_checked_before_anything_is_built(what, folder, monkeyp
     assert str(error.value).count("\n") == 0 and str(folder) in str(error.value)
 
 
-def test_keys_with_a_default_may_be_absent(folder):
+def test_description_keys_with_a_default_may_be_absent(folder):
     edit(variant={"backbone": {"name": "mprnet", "num_features": 4}})(
         folder / "model.json"
     )
     assert read_variant(folder) == Variant(MPRNetConfig(num_features=4))
 
 
-def test_saving_that_fails_leaves_the_old_folder(folder, trained, monkeypatch):
+def test_failed_save_leaves_the_old_folder(folder, trained, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     other = build(TESTING)
 

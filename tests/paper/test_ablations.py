@@ -12,7 +12,7 @@ ABLATIONS = "egnet_tf.paper.ablations"
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
+def test_ablation_rows_are_trained_scored_and_set_beside_the_published(tmp_path):
     good = ROOT / "configs" / "ablations" / "table4_without_egn.flags"
     bad = tmp_path / "my_row.flags"
     bad.write_text(f"--flagfile={good}\n--init_weights=nowhere\n")
@@ -48,7 +48,7 @@ def test_rows_are_trained_scored_and_put_beside_the_published(tmp_path):
     assert "step/s" not in again.stderr  # Nothing was trained.
 
 
-def test_mistakes_are_one_line_before_anything_is_trained(tmp_path):
+def test_wrong_calls_are_refused_in_one_line_before_training(tmp_path):
     wrong = tmp_path / "wrong.flags"
     wrong.write_text("--nmae=x\n")
     done = call(ABLATIONS, wrong, f"--output={tmp_path / 'out'}")

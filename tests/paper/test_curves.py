@@ -15,7 +15,7 @@ def parsed(svg):
     return ElementTree.fromstring(svg.replace("xlink:href", "href"))
 
 
-def test_a_line_lies_where_the_ticks_say():
+def test_curve_points_agree_with_the_ticks():
     root = parsed(draw([(0, 210.0), (50, 220.0), (100, 215.0)]))
     texts = {t.text: t for t in root.iter("text")}
     assert {"step", "PSNR (dB)", "0", "100", "210", "220"} <= set(texts)
@@ -32,7 +32,7 @@ def test_a_line_lies_where_the_ticks_say():
     assert "a: 210 at first, 215 at last" in root.get("aria-label")
 
 
-def test_phases_are_separate_lines_with_marks():
+def test_phases_are_drawn_as_separate_marked_lines():
     segments = [
         Segment("backbone", 0, [(1, 0.5), (2, 0.4)]),
         Segment("egn", 2, [(3, 0.1), (4, 0.05)]),
@@ -45,13 +45,13 @@ def test_phases_are_separate_lines_with_marks():
     assert "backbone" not in {text.text for text in single.iter("text")}
 
 
-def test_colours_are_those_of_the_page():
+def test_curve_colours_are_those_of_the_page():
     drawn = draw([(0, 1.0), (1, 2.0)])
     assert "var(--ink)" in drawn and "var(--soft)" in drawn and "var(--line)" in drawn
     assert not re.search("#0[1-4]0[0-4]0", drawn)
 
 
-def test_several_charts_share_no_ids():
+def test_charts_of_one_page_share_no_ids():
     drawn = [draw([(0, 1.0), (1, 2.0)], axis=axis) for axis in ("PSNR", "loss")]
     ids = [set(re.findall(r'id="([^"]*)"', svg)) for svg in drawn]
     assert ids[0] and not ids[0] & ids[1]
@@ -62,13 +62,13 @@ def test_several_charts_share_no_ids():
         )
 
 
-def test_what_is_not_finite_is_left_out_and_nothing_is_no_image():
+def test_non_finite_values_are_left_out_and_empty_curves_give_no_chart():
     assert draw([(0, math.nan)]) == curves({"b": []}, "y") == ""
     drawn = draw([(0, math.nan), (1, 2.0), (2, 3.0)])
     assert "a: 2 at first" in drawn
 
 
-def test_names_cannot_break_the_page():
+def test_curve_names_are_escaped():
     drawn = draw([(0, 1.0), (1, 2.0)], name='<b>"&')
     parsed(drawn)
     assert "<b>" not in drawn

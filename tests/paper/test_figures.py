@@ -48,7 +48,7 @@ def scenes(tmp_path, testing_model):
     return tmp_path
 
 
-def test_a_comparison_of_folders_and_models(scenes):
+def test_comparison_takes_folders_and_models(scenes):
     flags = ["--kind=comparison", f"--input={scenes / 'blurry'}"]
     flags += [f"--sharp={scenes / 'sharp'}", "--width=800", "--gradients"]
     flags += [f"--method=other={scenes / 'method'}", f"--method={scenes / 'run'}"]
@@ -62,7 +62,7 @@ def test_a_comparison_of_folders_and_models(scenes):
     assert abs(left.mean() - read_image(scenes / "blurry" / "a.png").mean()) < 40
 
 
-def test_a_folder_with_commas_and_equals_signs_is_a_method(scenes):
+def test_comparison_takes_folder_names_with_commas_and_equals_signs(scenes):
     odd = scenes / "mine, x=3"
     (scenes / "method").rename(odd)
     common = ("--kind=comparison", f"--input={scenes / 'blurry' / 'a.png'}")
@@ -73,7 +73,7 @@ def test_a_folder_with_commas_and_equals_signs_is_a_method(scenes):
 
 
 @pytest.mark.slow
-def test_features_and_ensemble_weights_of_a_run(scenes):
+def test_features_and_ensemble_weights_of_a_run_are_drawn(scenes):
     common = (f"--model={scenes / 'run'}", f"--input={scenes / 'blurry' / 'a.png'}")
     for kind in ("features", "ensemble"):
         output = scenes / f"{kind}.png"
@@ -85,7 +85,7 @@ def test_features_and_ensemble_weights_of_a_run(scenes):
         assert ((red < 90) & (green < 60) & (blue > 70)).any()
 
 
-def test_mistakes_are_one_line(scenes):
+def test_wrong_calls_are_refused_in_one_line(scenes):
     photo = f"--input={scenes / 'blurry' / 'a.png'}"
     output = f"--output={scenes / 'out.png'}"
     method = f"--method=other={scenes / 'method'}"
@@ -107,7 +107,7 @@ def test_mistakes_are_one_line(scenes):
     assert not (scenes / "out.png").exists()
 
 
-def test_without_matplotlib_the_extra_is_named(scenes, monkeypatch):
+def test_missing_matplotlib_names_the_extra(scenes, monkeypatch):
     monkeypatch.delitem(sys.modules, "egnet_tf.visualization.figures")
     monkeypatch.delattr(visualization, "figures")
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)

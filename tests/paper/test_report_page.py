@@ -77,7 +77,7 @@ def page(tmp_path_factory):
     return text, Page(text)
 
 
-def test_asks_for_no_other_file(page):
+def test_report_refers_to_no_other_file(page):
     text, parsed = page
     assert not re.search(r"https?:|url\((?!#)|@import|<link|srcset", text)
     sources = [image["src"] for image in parsed.all("img")]
@@ -86,14 +86,14 @@ def test_asks_for_no_other_file(page):
     assert all("src" not in script for script in parsed.all("script"))
 
 
-def test_is_whole_and_escaped(page):
+def test_report_is_well_formed_and_escaped(page):
     text, parsed = page
     assert parsed.open == []
     assert "A &lt;report&gt;" in text and "<report>" not in text
     assert "--loss=&lt;egnet&gt;" in text
 
 
-def test_says_the_scores_and_how_they_were_measured(page):
+def test_report_shows_the_scores_and_their_protocol(page):
     text, _ = page
     assert PROTOCOLS["plain"].description.partition(":")[0] in text
     words = re.sub(r"<[^>]*>", " ", text).split()
@@ -102,13 +102,13 @@ def test_says_the_scores_and_how_they_were_measured(page):
     assert "second" in best and "28.50" in best
 
 
-def test_long_paths_may_break_after_slashes(tmp_path):
+def test_report_breaks_long_paths_after_slashes(tmp_path):
     record = read_run(make_run(tmp_path / "runs", 27.0))
     text = report_page("title", [record._replace(name="runs/<a>")])
     assert "<h2>runs/<wbr>&lt;a&gt;</h2>" in text
 
 
-def test_can_be_used_without_eyes_and_without_a_mouse(page):
+def test_report_is_accessible_by_screen_reader_and_keyboard(page):
     _, parsed = page
     assert parsed.all("html")[0]["lang"] == "en"
     assert all(image["alt"] for image in parsed.all("img"))
@@ -121,7 +121,7 @@ def test_can_be_used_without_eyes_and_without_a_mouse(page):
     assert all(cell.get("scope") for cell in parsed.all("th"))
 
 
-def test_steps_are_counted_over_all_phases(tmp_path):
+def test_report_counts_steps_over_all_phases(tmp_path):
     record = read_run(make_run(tmp_path / "run", 27.0))
     assert record.curves["psnr"] == [
         ("backbone", 0, [(0, 25), (40, 26)]),
@@ -133,7 +133,7 @@ def test_steps_are_counted_over_all_phases(tmp_path):
     ]
 
 
-def test_images_are_spread_over_the_gains():
+def test_report_images_are_spread_over_the_gains():
     gains = [3.0, -1.0, 0.5, 2.0, 1.0]
     paths = [None] * 3
     scored = [Scored(str(g), 25.0, 25.0 + g, 0.9, *paths) for g in gains]
@@ -146,6 +146,6 @@ def test_images_are_spread_over_the_gains():
     assert names(9) == sorted(gains)
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_report_refuses_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(InputError, match="Received: "):
         read_run(tmp_path)

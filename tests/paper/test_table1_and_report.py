@@ -19,7 +19,7 @@ def folder(tmp_path):
     return tmp_path / "runs/mine"
 
 
-def test_table_1_has_our_row_below_the_published(folder):
+def test_table_1_has_the_measured_row_below_the_published_rows(folder):
     output = folder.parent / "tables/table1"
     done = call("egnet_tf.paper.table1", folder, f"--output={output}")
     assert done.returncode == 0, done.stderr
@@ -34,7 +34,7 @@ def test_table_1_has_our_row_below_the_published(folder):
     assert "published" not in bare and "31.50" in bare
 
 
-def test_a_report_is_one_file(folder):
+def test_report_is_one_file(folder):
     output = folder.parent / "new" / "page.html"
     done = call("egnet_tf.paper.report", folder, f"--output={output}")
     assert done.returncode == 0, done.stderr
@@ -44,13 +44,13 @@ def test_a_report_is_one_file(folder):
 
 
 @pytest.mark.parametrize("module", ["table1", "report"])
-def test_a_mistake_is_one_line(module):
+def test_wrong_calls_are_refused_in_one_line(module):
     done = call(f"egnet_tf.paper.{module}", "runs/none")
     assert done.returncode == 1
     assert done.stderr.startswith("error: Expected ") and done.stderr.count("\n") == 1
 
 
-def test_a_report_without_matplotlib_names_the_extra(folder, monkeypatch):
+def test_report_without_matplotlib_names_the_extra(folder, monkeypatch):
     for name in list(sys.modules):
         if name.startswith(("egnet_tf.visualization.figures", "egnet_tf.paper.")):
             monkeypatch.delitem(sys.modules, name)

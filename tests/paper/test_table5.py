@@ -31,7 +31,7 @@ def runs(tmp_path_factory):
     return folders
 
 
-def test_a_row_for_each_model_by_hand(runs, tmp_path):
+def test_table_5_rows_equal_values_computed_by_hand(runs, tmp_path):
     output = tmp_path / "table5.csv"
     done = call(
         TABLE5,
@@ -75,7 +75,7 @@ def test_a_row_for_each_model_by_hand(runs, tmp_path):
         (["--patch=4"], "odd --patch. Received: .* and 4"),
     ],
 )
-def test_mistakes_are_one_line(runs, arguments, message):
+def test_wrong_calls_are_refused_in_one_line(runs, arguments, message):
     done = call(TABLE5, f"--model={runs[0]}", *arguments)
     assert done.returncode == 1
     assert re.search(f"error: Expected .*{message}", done.stderr)

@@ -30,7 +30,7 @@ def result(test_set, psnr=30.0, method="ours", protocol="gopro", images="2"):
     return Result(method, f"{test_set} test", protocol, psnr, 0.9, images, "")
 
 
-def test_reads_what_an_evaluation_wrote(tmp_path):
+def test_results_of_an_evaluation_are_read(tmp_path):
     evaluation(tmp_path / "a", "gopro:/data/GoPro test, gopro_blur=gamma")
     found = read_result(tmp_path / "a")
     assert (found.method, found.psnr, found.images) == ("ours", 32.0, "2")
@@ -39,7 +39,7 @@ def test_reads_what_an_evaluation_wrote(tmp_path):
     assert found.description == PROTOCOLS["gopro"].description
 
 
-def test_finds_all_evaluations_of_a_run(tmp_path):
+def test_all_evaluations_of_a_run_are_found(tmp_path):
     evaluation(tmp_path / "evaluation" / "a", "samples test")
     evaluation(tmp_path / "evaluation" / "b", "gopro train")
     assert [found.test_set for found in results_of_run(tmp_path)] == [
@@ -50,7 +50,7 @@ def test_finds_all_evaluations_of_a_run(tmp_path):
         results_of_run(tmp_path / "none")
 
 
-def test_a_part_of_the_images_and_none_are_told_apart(tmp_path):
+def test_partial_and_missing_results_are_distinguished(tmp_path):
     failed = Score(math.nan, math.nan, "the alignment did not converge")
     evaluation(tmp_path / "part", scores=[Score(30.0, 0.9), failed])
     evaluation(tmp_path / "none", scores=[failed, failed], method="other")
@@ -62,7 +62,7 @@ def test_a_part_of_the_images_and_none_are_told_apart(tmp_path):
     ]
 
 
-def test_published_rows_say_so_and_ours_name_their_protocol():
+def test_published_rows_are_labelled_and_measured_rows_name_their_protocol():
     ours = [
         result("realblur_j", 27.0),
         result("gopro", 31.0),
@@ -96,7 +96,7 @@ def test_only_results_of_the_same_images_share_a_column():
     assert len(comparison_table([ours, result("gopro")], {})) == 1
 
 
-def test_an_ablation_has_published_columns_beside_the_measured():
+def test_ablation_table_has_published_columns_beside_the_measured():
     rows = {
         "table4_with_egn": [result("samples", 25.12345)],
         "table4_without_egn": [],  # Its training failed.

@@ -39,7 +39,7 @@ def resume(make_phase, one_device, tmp_path):
     return resume
 
 
-def test_the_latest_three_are_kept_and_the_last_is_resumed(resume, tmp_path):
+def test_latest_three_checkpoints_are_kept_and_the_last_is_resumed(resume, tmp_path):
     step, checkpoints = resume()
     assert step == STEPS
     names = {path.stem for path in (tmp_path / "backbone").glob("*.index")}
@@ -53,7 +53,7 @@ def damaged(folder, step):
 
 @pytest.mark.parametrize("part", [0, 1], ids=["data", "index"])
 @pytest.mark.parametrize("size", [0, 0.5], ids=["empty", "half"])
-def test_a_half_written_checkpoint_is_skipped(resume, tmp_path, caplog, part, size):
+def test_truncated_checkpoint_is_skipped(resume, tmp_path, caplog, part, size):
     path = damaged(tmp_path / "backbone", STEPS)[part]
     content = path.read_bytes()
     path.write_bytes(content[: int(size * len(content))])
@@ -66,7 +66,7 @@ def test_a_half_written_checkpoint_is_skipped(resume, tmp_path, caplog, part, si
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"model_checkpoint"])
-def test_the_list_that_tensorflow_kept_is_not_needed(resume, tmp_path, content):
+def test_tensorflows_checkpoint_list_is_not_needed(resume, tmp_path, content):
     path = tmp_path / "backbone" / "checkpoint"
     path.unlink(missing_ok=True)
     if content is not None:
@@ -74,7 +74,7 @@ def test_the_list_that_tensorflow_kept_is_not_needed(resume, tmp_path, content):
     assert resume()[0] == STEPS
 
 
-def test_damaged_checkpoints_alone_are_not_begun_again(resume, tmp_path):
+def test_run_with_only_damaged_checkpoints_is_refused(resume, tmp_path):
     folder = tmp_path / "backbone"
     for path in folder.glob("*.index"):
         path.write_bytes(b"")

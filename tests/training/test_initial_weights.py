@@ -41,7 +41,7 @@ def begin(name, chosen):
     return Phase.begin(name, chosen.network_variant(), initial)
 
 
-def test_egn_begins_in_the_backbone_of_the_initial_weights(run):
+def test_network_with_egn_starts_from_a_trained_backbone(run):
     folder, backbone = run
     phase = begin("egn", recipe(folder, egn_steps=1))
     assert phase.variant == dataclasses.replace(WIDER, egn=TESTING.egn)
@@ -57,7 +57,7 @@ def test_egn_begins_in_the_backbone_of_the_initial_weights(run):
     assert sum(np.prod(v.shape) for v in phase.trained) == egn > 0
 
 
-def test_a_backbone_goes_on_from_the_initial_weights(run):
+def test_backbone_starts_from_its_initial_weights(run):
     folder, backbone = run
     phase = begin("backbone", recipe(folder, backbone_steps=1))
     np.testing.assert_array_equal(
@@ -65,7 +65,7 @@ def test_a_backbone_goes_on_from_the_initial_weights(run):
     )
 
 
-def test_an_egn_goes_on_only_as_itself(tmp_path):
+def test_egn_weights_initialise_only_the_same_egn(tmp_path):
     network = save(tmp_path / "run", TESTING)
     same = begin("egn", recipe(tmp_path / "run", egn_steps=1))
     np.testing.assert_array_equal(
@@ -79,7 +79,7 @@ def test_an_egn_goes_on_only_as_itself(tmp_path):
             begin(name, chosen)
 
 
-def test_refuses_other_backbones_and_what_is_no_run(run, tmp_path):
+def test_initial_weights_of_other_backbones_and_non_runs_are_refused(run, tmp_path):
     mimo = Recipe(variant="mimo_unet_egn", init_weights=str(run[0]), egn_steps=1)
     with pytest.raises(InputError, match=r"of mimo_unet, .* Received: mprnet in"):
         mimo.phase_steps()

@@ -7,7 +7,7 @@ from egnet_tf.training.interruption import stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_only_asks_to_stop(number):
+def test_first_stop_signal_only_requests_a_stop(number):
     before = signal.getsignal(number)
     with stop_signals() as stopped:
         assert not stopped()
@@ -16,7 +16,7 @@ def test_a_stop_signal_only_asks_to_stop(number):
     assert signal.getsignal(number) is before
 
 
-def test_a_second_ctrl_c_stops_at_once():
+def test_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt), stop_signals() as stopped:
         os.kill(os.getpid(), signal.SIGINT)
         assert stopped()

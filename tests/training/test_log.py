@@ -5,7 +5,7 @@ import pytest
 from egnet_tf.training.log import Stopwatch, points_every
 
 
-def test_stopwatch_tells_waiting_from_work(monkeypatch):
+def test_stopwatch_separates_waiting_from_work(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     stopwatch = Stopwatch(batch_size=8)
@@ -20,6 +20,6 @@ def test_stopwatch_tells_waiting_from_work(monkeypatch):
     }
 
 
-def test_the_values_of_a_long_phase_are_thinned_out():
+def test_values_of_a_long_phase_are_thinned_out():
     assert points_every(500) == 1
     assert points_every(6_000_000) == 600

@@ -65,7 +65,7 @@ def gradient_of(phase, data, recipe):
     ],
     ids=str,
 )
-def test_the_update_is_that_of_the_whole_batch(make_phase, one_device, options):
+def test_update_equals_that_of_the_whole_batch(make_phase, one_device, options):
     phase, data = make_phase(), batch()
     recipe = Recipe(**{"loss": "mprnet"} | options)
     gradient, loss = gradient_of(phase, data, recipe)
@@ -92,7 +92,7 @@ def test_clipping_bounds_the_norm_of_the_whole_gradient(make_phase, one_device):
     assert values["stop"] > 0
 
 
-def test_an_update_that_is_not_finite_is_skipped_if_asked(make_phase, one_device):
+def test_non_finite_update_is_skipped_on_request(make_phase, one_device):
     phase = make_phase()
     step, averages = step_with(phase, one_device, ema_decay=0.9, skip_non_finite=True)
     before = values_of(phase.trained)
@@ -107,13 +107,13 @@ def test_an_update_that_is_not_finite_is_skipped_if_asked(make_phase, one_device
     assert np.isnan(values_of(phase.trained)).any()
 
 
-def test_a_batch_that_cannot_be_divided_is_refused(one_device):
+def test_indivisible_batch_is_refused(one_device):
     assert device_batch_size(4, 2, one_device) == 4
     with pytest.raises(InputError, match=r"multiple of 3, .* Received: 4"):
         device_batch_size(4, 3, one_device)
 
 
-def test_averages_follow_the_weights(make_phase, one_device):
+def test_weight_averages_follow_the_weights(make_phase, one_device):
     phase = make_phase()
     step, averages = step_with(phase, one_device, ema_decay=0.25)
     expected = values_of(phase.trained)
@@ -131,7 +131,7 @@ def test_averages_follow_the_weights(make_phase, one_device):
     np.testing.assert_allclose(values_of(phase.trained), expected, atol=1e-6)
 
 
-def test_averages_without_decay_leave_the_weights_alone(make_phase, one_device):
+def test_weight_averages_without_decay_leave_the_weights_alone(make_phase, one_device):
     phase = make_phase()
     step, averages = step_with(phase, one_device)
     step(batch())

@@ -13,12 +13,12 @@ STATE = SimpleNamespace(
 SHARES = [tf.constant([2, 0]), tf.constant([2])]
 
 
-def test_a_loss_that_is_not_finite_names_its_images():
+def test_non_finite_loss_names_its_images():
     with pytest.raises(InputError, match=r"step 7 of the egn phase .* batch of a, c$"):
         report_non_finite(STATE, "abc", SHARES, skipped=False)
 
 
-def test_a_skipped_step_is_a_warning(caplog):
+def test_skipped_step_is_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         report_non_finite(STATE, "abc", SHARES, skipped=True)
     assert "Skipped step 7 of the egn phase, 2 in all" in caplog.text

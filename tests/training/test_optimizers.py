@@ -47,7 +47,7 @@ def test_constant_gradients_move_by_the_learning_rate(name):
     np.testing.assert_allclose(bias, [1 - 0.4], atol=1e-4)
 
 
-def test_only_kernels_decay():
+def test_weight_decay_applies_to_kernels_only():
     zeros = [[[0.0, 0.0]], [0.0]]
     kernel, bias = run(kernel_and_bias(), zeros, optimizer="adamw", weight_decay=0.2)
     np.testing.assert_allclose(kernel, np.array([[2, -3]]) * 0.98**4, rtol=1e-5)
@@ -57,7 +57,7 @@ def test_only_kernels_decay():
 
 
 @pytest.mark.parametrize("name", ["radam", "lookahead", "lamb", "swa"])
-def test_the_optimizers_of_addons_or_where_to_get_them(name):
+def test_addons_optimizers_are_built_or_their_extra_is_named(name):
     gradients = [[[0.5, -0.5]], [0.5]]
     try:
         import tensorflow_addons  # noqa: F401

@@ -13,7 +13,7 @@ def draws():
     return random.random(), np.random.random(), float(tf.random.uniform(()))
 
 
-def test_settings_hold_inside_and_are_restored_after():
+def test_process_settings_hold_inside_the_context_only():
     keras.utils.set_random_seed(7)
     expected = draws()
     keras.utils.set_random_seed(7)

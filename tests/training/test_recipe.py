@@ -24,7 +24,7 @@ def parsed(path):
     return values.run, flags.read(Recipe, values)
 
 
-def test_a_recipe_survives_its_flag_file(tmp_path):
+def test_recipe_round_trips_through_its_flag_file(tmp_path):
     recipe = Recipe(
         variant="egnet_tiny",
         data_dir="a folder/with blanks",
@@ -52,7 +52,7 @@ def test_every_flag_file_of_the_project_is_a_recipe(path):
         assert recipe.phase_steps()
 
 
-def test_the_papers_recipe():
+def test_defaults_are_the_papers_recipe():
     _, recipe = parsed(CONFIGS / "gopro.flags")
     assert (recipe.variant, recipe.crop, recipe.batch) == ("egnet", 256, 1)
     assert (recipe.learning_rate, recipe.final_learning_rate) == (2e-4, 1e-6)
@@ -61,7 +61,7 @@ def test_the_papers_recipe():
     assert weights == {"content": 1, "gradient": 0.05, "ms_ssim": 0.1}
 
 
-def test_each_ablation_changes_what_its_row_says():
+def test_ablation_recipes_change_what_their_rows_say():
     rows = {p.stem: parsed(p)[1] for p in (CONFIGS / "ablations").glob("table*.flags")}
     assert len(rows) == 12
     reference = rows["table3_gradient_attention"]

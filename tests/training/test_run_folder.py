@@ -16,7 +16,7 @@ def add(run, step, psnr, phase="backbone"):
     run.add_metrics(phase=phase, step=step, psnr=psnr, ssim=0.5, seconds=3)
 
 
-def test_the_best_validation_is_that_of_the_highest_psnr(tmp_path):
+def test_best_validation_has_the_highest_psnr(tmp_path):
     run = RunFolder(tmp_path / "run", RECIPE)
     assert run.is_best("backbone", 0, 20.0)
     add(run, 0, 20.0)
@@ -45,7 +45,7 @@ def test_a_run_of_an_earlier_version_resumes(tmp_path):
         RunFolder(path, Recipe(backbone_steps=4, ema_decay=0.5))
 
 
-def test_only_the_chief_begins_a_folder(tmp_path):
+def test_only_the_chief_creates_a_run_folder(tmp_path):
     RunFolder(tmp_path / "run", RECIPE, begins=False)
     assert not (tmp_path / "run").exists()
 

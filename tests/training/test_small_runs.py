@@ -29,7 +29,7 @@ def weights(run):
     return saved_arrays(run / "weights")
 
 
-def test_two_devices_train_the_weights_of_one(tmp_path):
+def test_two_devices_train_the_same_weights_as_one(tmp_path):
     """All phases, the same global batch; two devices take it in two parts each."""
     small_runs("devices", tmp_path)
     with np.load(tmp_path / "steps.npz") as steps:
@@ -40,7 +40,7 @@ def test_two_devices_train_the_weights_of_one(tmp_path):
         np.testing.assert_allclose(two[key], array, atol=1e-5, err_msg=key)
 
 
-def test_a_run_killed_ten_times_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path):
+def test_run_killed_ten_times_ends_bit_identical_to_an_uninterrupted_one(tmp_path):
     small_runs("kills", tmp_path)
     alone, killed = weights(tmp_path / "alone"), weights(tmp_path / "killed")
     assert alone.keys() == killed.keys()
@@ -62,7 +62,7 @@ def test_a_run_killed_ten_times_ends_bit_for_bit_as_an_uninterrupted_one(tmp_pat
     importlib.util.find_spec("tensorflow_addons") is None,
     reason="the extra `addons` is not installed",
 )
-def test_runs_with_the_optimizers_of_addons_resume_bit_for_bit(tmp_path):
+def test_runs_with_addons_optimizers_resume_bit_for_bit(tmp_path):
     small_runs("addons", tmp_path)
     for name in ("lookahead", "swa"):
         whole, again = weights(tmp_path / name), weights(tmp_path / f"{name}_again")

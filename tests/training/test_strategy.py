@@ -18,7 +18,7 @@ from egnet_tf.training.strategy import (
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
     ],
 )
-def test_a_worker_without_a_place_is_told_what_to_set(monkeypatch, place):
+def test_worker_without_a_task_is_told_what_to_set(monkeypatch, place):
     monkeypatch.setenv("TF_CONFIG", place)
     with pytest.raises(InputError, match="Expected for --strategy=multi_worker") as e:
         device_strategy("multi_worker")

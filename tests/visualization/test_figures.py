@@ -55,7 +55,7 @@ def overlap(one, other):
         (13, 3, (200, 90)),
     ],
 )
-def test_nothing_in_a_comparison_overlaps_or_leaves_it(count, zooms, size):
+def test_comparison_panels_do_not_overlap_and_stay_inside(count, zooms, size):
     windows = [Zoom(10 * i, 5 * i, 24, 30) for i in range(zooms)]
     figure = comparison_figure([Scene(panels(count, size), windows)], width=5)
     assert figure.get_figwidth() == 5
@@ -72,7 +72,7 @@ def test_nothing_in_a_comparison_overlaps_or_leaves_it(count, zooms, size):
         assert drawn == pytest.approx(image.shape[0] / image.shape[1], rel=1e-3)
 
 
-def test_captions_do_not_run_into_each_other():
+def test_comparison_captions_do_not_overlap():
     long = [
         p._replace(title=f"a long method name {i}") for i, p in enumerate(panels(6))
     ]
@@ -83,7 +83,7 @@ def test_captions_do_not_run_into_each_other():
     assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
-def test_the_crops_stand_beside_the_framed_image():
+def test_comparison_crops_stand_beside_the_framed_image():
     scene, zoom = panels(3), Zoom(40, 60, 30, 40)
     figure = comparison_figure([Scene(scene, [zoom])])
     whole, *crops = figure.axes
@@ -98,7 +98,7 @@ def test_the_crops_stand_beside_the_framed_image():
     assert frame.get_edgecolor() == crops[0].spines["top"].get_edgecolor()
 
 
-def test_gradient_maps_and_scenes_stand_below():
+def test_comparison_puts_gradient_maps_and_scenes_below():
     scene = Scene(panels(6), [Zoom(40, 60, 30, 40)])
     plain = comparison_figure([scene])
     with_maps = comparison_figure([scene], gradients=True)
@@ -148,7 +148,7 @@ def test_figure_7_has_three_panels():
     assert shown(figure.axes[2]).max() == 255
 
 
-def test_the_suffix_chooses_the_format(tmp_path):
+def test_figure_suffix_chooses_the_format(tmp_path):
     figure = gradient_figure(skimage.data.chelsea()[:60, :80], width=2)
     save(figure, tmp_path / "new" / "figure.png")
     assert read_image(tmp_path / "new" / "figure.png").shape[1] == 600

@@ -16,7 +16,7 @@ def test_a_sheet_has_a_column_for_each_image():
     assert np.array_equal(three[40:, :400], three[40:, -400:])
 
 
-def test_captions_have_one_size_in_which_all_fit():
+def test_captions_share_the_largest_size_that_fits():
     image = np.full((30, 200, 3), 90, np.uint8)
     captions = {"short": image, "a caption far longer than the others": image}
     row = labelled_row(captions)
@@ -39,5 +39,5 @@ def test_the_visible_gradient_map_shows_edges_and_is_grey():
     assert shown[:, :15].max() == shown[:, 25:].max() == 0
 
 
-def test_a_flat_image_has_a_black_map():
+def test_gradient_map_of_a_flat_image_is_black():
     assert visible_gradient_map(np.full((9, 9, 3), 80, np.uint8)).max() == 0

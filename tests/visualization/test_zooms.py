@@ -9,7 +9,7 @@ def checked(size=2):
     return np.repeat(np.uint8(40 * ((rows + columns) % 2) + 80)[..., None], 3, -1)
 
 
-def test_the_zoom_is_where_the_images_differ_most():
+def test_zoom_is_where_the_images_differ_most():
     one = checked()
     other = one.copy()
     other[10:15, 10:15] += 40
@@ -20,7 +20,7 @@ def test_the_zoom_is_where_the_images_differ_most():
     assert second.top <= 10 and second.left <= 10 and second.top + 20 >= 15
 
 
-def test_an_empty_corner_does_not_count_though_it_differs():
+def test_zoom_ignores_a_flat_corner_that_differs():
     one = checked()
     one[:, :45] = 100  # Flat.
     other = one.copy()
@@ -30,7 +30,7 @@ def test_an_empty_corner_does_not_count_though_it_differs():
     assert zoom.left > 40
 
 
-def test_artefacts_along_the_border_are_left_out():
+def test_zoom_ignores_artefacts_along_the_border():
     one = checked()
     other = one.copy()
     other[:2] += 120
@@ -39,7 +39,7 @@ def test_artefacts_along_the_border_are_left_out():
     assert zoom.top >= 2
 
 
-def test_of_several_images_the_largest_difference_of_any_two_counts():
+def test_zoom_uses_the_largest_difference_of_any_two_images():
     images = [checked() for _ in range(3)]
     images[1][20:24, 20:24] -= 20
     images[2][20:24, 20:24] += 20  # 40 apart, ...
@@ -60,6 +60,6 @@ def test_a_zoom_larger_than_the_image_is_clipped():
     assert largest_differences([tiny, tiny + 1], (50, 50)) == [Zoom(0, 0, 4, 6)]
 
 
-def test_a_zoom_cuts_its_window():
+def test_zoom_crops_its_window():
     image = np.arange(5 * 6 * 3).reshape(5, 6, 3)
     np.testing.assert_array_equal(Zoom(1, 2, 3, 4).cut(image), image[1:4, 2:6])

@@ -23,7 +23,7 @@ def photos(tmp_path):
     return paths
 
 
-def test_read_depends_on_seed_and_name_alone(photos):
+def test_camera_shake_depends_on_seed_and_name_alone(photos):
     pairs = CameraShakePairs(photos, seed=1)
     first = pairs.read(1)
     np.testing.assert_array_equal(first.sharp, read_image(photos["two"]))
@@ -36,7 +36,7 @@ def test_read_depends_on_seed_and_name_alone(photos):
     assert (first.blurry != other.read(1).blurry).any()
 
 
-def test_several_shakes_of_one_photograph_differ(photos):
+def test_camera_shakes_of_one_photograph_differ(photos):
     pairs = CameraShakePairs(photos, seed=1, shakes=2)
     assert pairs.names == ("one_shake1", "one_shake2", "two_shake1", "two_shake2")
     a, b = pairs.read(2), pairs.read(3)
@@ -44,14 +44,14 @@ def test_several_shakes_of_one_photograph_differ(photos):
     assert (a.blurry != b.blurry).any()
 
 
-def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
+def test_camera_shake_crops_are_random_and_follow_the_generator(photos):
     pairs = CameraShakePairs(photos, seed=1)
     a, b = (pairs.crop(0, 48, np.random.default_rng(n)).blurry for n in (5, 6))
     assert (a != b).any()
     np.testing.assert_array_equal(a, pairs.crop(0, 48, np.random.default_rng(5)).blurry)
 
 
-def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
+def test_camera_shake_crops_are_blurred_with_pixels_beyond_their_border(photos):
     pairs = CameraShakePairs(photos, seed=1)
     photo = read_image(photos["one"])
     inside = 0
@@ -78,7 +78,7 @@ def test_a_crops_border_is_blurred_with_what_lies_beyond_it(photos):
     assert inside >= 5
 
 
-def test_a_share_of_the_crops_is_not_shaken(photos):
+def test_share_of_the_crops_stays_sharp(photos):
     pairs = CameraShakePairs(photos, CameraShakeOptions(sharp_fraction=0.25), seed=1)
     rng = np.random.default_rng(0)
     crops = [pairs.crop(0, 40, rng) for _ in range(200)]
@@ -90,7 +90,7 @@ def test_a_share_of_the_crops_is_not_shaken(photos):
     assert 0.15 < np.mean(still) < 0.35
 
 
-def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
+def test_camera_shake_crops_can_be_softened(photos):
     """Enlarged three times, squares of 9 pixels become squares of up to 27."""
     pairs = CameraShakePairs(photos, CameraShakeOptions(max_upscale=3.0), seed=1)
     rng = np.random.default_rng(0)
@@ -103,7 +103,7 @@ def test_crops_can_be_as_soft_as_a_camera_s_pixels(photos):
     assert 0.3 < edges(pairs) / edges(hard) < 0.8
 
 
-def test_a_photograph_smaller_than_the_crop(photos):
+def test_photograph_smaller_than_the_crop_is_mirrored(photos):
     pair = CameraShakePairs(photos, seed=1).crop(0, 128, np.random.default_rng(0))
     expected = np.pad(
         read_image(photos["one"]), ((0, 38), (0, 20), (0, 0)), mode="reflect"

@@ -28,9 +28,7 @@ def assert_pairs(image):
     return check
 
 
-def test_two_folders_are_matched_by_name_not_by_order(
-    tmp_path, write_all, assert_pairs
-):
+def test_two_folders_are_matched_by_name(tmp_path, write_all, assert_pairs):
     files = {"blur/x.png": 1, "blur/sub/y.bmp": 2, "sharp/sub/y.png": 3}
     root = write_all(tmp_path, files | {"sharp/x.tif": 4})
     assert_pairs(open_folder(root), {"x": (1, 4), "sub/y": (2, 3)})
@@ -44,9 +42,7 @@ def test_a_split_has_its_own_folder(tmp_path, write_all, assert_pairs):
     assert_pairs(open_pairs(f"folder:{root}", split="test"), {"b": (3, 4)})
 
 
-def test_without_splits_training_is_warned_that_they_are_the_same(
-    tmp_path, caplog, write_all
-):
+def test_missing_splits_are_warned_about_in_training(tmp_path, caplog, write_all):
     root = str(write_all(tmp_path, {"blurry/a.png": 1, "sharp/a.png": 2}))
     open_folder(root)
     assert not caplog.records
@@ -54,21 +50,21 @@ def test_without_splits_training_is_warned_that_they_are_the_same(
     assert "no sub-folder train" in caplog.text
 
 
-def test_one_folder_with_name_patterns(tmp_path, write_all, assert_pairs):
+def test_one_folder_is_paired_by_name_patterns(tmp_path, write_all, assert_pairs):
     files = {"1_blur.png": 1, "1_sharp.png": 2, "deep/2_blur.png": 3}
     root = write_all(tmp_path, files | {"deep/2_sharp.png": 4, "readme.png": 5})
     pairs = open_folder(root, blurry="*_blur.png", sharp="*_sharp.png")
     assert_pairs(pairs, {"1": (1, 2), "deep/2": (3, 4)})
 
 
-def test_a_pattern_may_fix_the_start_of_the_name(tmp_path, write_all, assert_pairs):
+def test_pattern_may_fix_the_start_of_the_name(tmp_path, write_all, assert_pairs):
     files = {"in/b_1.png": 1, "in/c_1.png": 9, "out/s_1.jpg.png": 2}
     root = str(write_all(tmp_path, files))
     pairs = open_folder(root, blurry="in/b_*", sharp="out/s_*.jpg.png")
     assert_pairs(pairs, {"1": (1, 2)})
 
 
-def test_folders_anywhere(tmp_path, write_all, assert_pairs):
+def test_folders_may_lie_anywhere(tmp_path, write_all, assert_pairs):
     root = write_all(tmp_path, {"one/in/a.png": 1, "two/gt/a.png": 2})
     pairs = open_folder(None, blurry=str(root / "one" / "in"), sharp=f"{root}/two/gt/*")
     assert_pairs(pairs, {"a": (1, 2)})
@@ -84,7 +80,7 @@ def test_every_image_without_partner_is_listed(tmp_path, write_all):
     assert "\n" not in str(caught.value)
 
 
-def test_no_common_name_at_all_shows_some_of_both(tmp_path, write_all):
+def test_folders_without_common_names_are_refused_with_examples(tmp_path, write_all):
     root = write_all(tmp_path, {f"blur/{n}_blur.png": n for n in range(5)})
     write_all(root, {f"sharp/{n}_sharp.png": n for n in range(5)})
     with pytest.raises(InputError) as caught:
@@ -108,7 +104,7 @@ def test_every_unequal_or_unreadable_pair_is_listed_on_opening(
         assert part in str(caught.value)
 
 
-def test_sizes_that_differ_only_upright_are_found_on_reading(
+def test_sizes_that_differ_after_rotation_are_found_on_reading(
     tmp_path, image, write_all
 ):
     exif = Image.Exif()
@@ -129,6 +125,6 @@ def test_sizes_that_differ_only_upright_are_found_on_reading(
         ({"blurry": "here/*", "sharp": "b"}, "folder of images.*Received: .*here"),
     ],
 )
-def test_what_cannot_be_found_is_said(tmp_path, options, message):
+def test_missing_and_ambiguous_folders_are_refused(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         open_folder(tmp_path, **options)

@@ -18,7 +18,7 @@ def sequence(name, numbers, start=0):
     return {f"{name}/{number:06}.png": start + number for number in numbers}
 
 
-def test_windows_are_successive_odd_and_their_middle_is_sharp(
+def test_frame_windows_are_consecutive_odd_and_sharp_in_the_middle(
     tmp_path, image, write_all
 ):
     root = write_all(tmp_path, sequence("a", range(1, 12)))
@@ -36,7 +36,7 @@ def test_windows_are_successive_odd_and_their_middle_is_sharp(
     np.testing.assert_array_equal(pair.blurry, np.rint(mean))
 
 
-def test_linear_is_the_exact_mean_rounded(image):
+def test_linear_average_is_the_rounded_mean(image):
     frames = [image(n, 3, 4) for n in range(7)]
     received = average(frames, "linear")
     for position in np.ndindex(received.shape):
@@ -44,7 +44,7 @@ def test_linear_is_the_exact_mean_rounded(image):
         assert received[position] == round(exact)
 
 
-def test_gamma_averages_light(image):
+def test_gamma_average_is_taken_in_linear_light(image):
     frames = [image(n) for n in range(9)]
     light = np.mean([(frame / 255.0) ** 2.2 for frame in frames], axis=0)
     received = average(frames, "gamma").astype(float)
@@ -58,7 +58,7 @@ def test_a_still_scene_is_not_blurred(image):
         np.testing.assert_array_equal(average([image(1)] * 13, blur), image(1))
 
 
-def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
+def test_frame_crops_are_windows_of_whole_pairs(tmp_path, write_all):
     root = write_all(tmp_path, sequence("a", range(5)))
     pairs = open_frames(root, windows=(5,), blur="gamma")
     whole = pairs.read(0)
@@ -70,13 +70,13 @@ def test_crops_are_windows_of_whole_pairs(tmp_path, write_all):
     )
 
 
-def test_no_window_reaches_across_missing_frames(tmp_path, write_all):
+def test_frame_windows_do_not_span_missing_frames(tmp_path, write_all):
     root = write_all(tmp_path, sequence("a", [0, 1, 2, 3, 10, 11, 12, 9, 20]))
     pairs = open_frames(root, windows=(3,))
     assert pairs.names == ("a/000001_3", "a/000010_3")
 
 
-def test_sequences_are_split_whole_and_always_alike(tmp_path, write_all):
+def test_sequences_are_split_whole_and_reproducibly(tmp_path, write_all):
     files = {}
     for number in range(12):
         files |= sequence(f"s{number}", range(3), start=10 * number)
@@ -105,7 +105,7 @@ def test_one_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
         open_frames(root, "test", windows=(3,))
 
 
-def test_what_cannot_be_averaged_is_said(tmp_path, image, write_all):
+def test_frames_that_cannot_be_averaged_are_named(tmp_path, image, write_all):
     root = write_all(tmp_path, sequence("a", range(5)))
     with pytest.raises(InputError, match=r"odd.*Received: 7,4"):
         open_frames(root, windows=(7, 4))

@@ -19,7 +19,7 @@ def official(tmp_path, write_all):
 
 
 @pytest.mark.parametrize(("blur", "which"), [("linear", 100), ("gamma", 200)])
-def test_the_published_tree(official, blur, which, image):
+def test_published_folder_tree_is_read(official, blur, which, image):
     options = {"gopro": GoProOptions(blur=blur)}
     pairs = open_pairs(f"gopro:{official}", split="train", options=options)
     assert pairs.names == (
@@ -34,7 +34,7 @@ def test_the_published_tree(official, blur, which, image):
         np.testing.assert_array_equal(pair.sharp, image(300 + number))
 
 
-def test_the_flattened_form(tmp_path, image, write_all):
+def test_flattened_folder_is_read(tmp_path, image, write_all):
     name = "GOPR0384_11_00-000001"
     root = write_all(
         tmp_path, {f"test/input/{name}.png": 1, f"test/target/{name}.png": 2}
@@ -47,7 +47,7 @@ def test_the_flattened_form(tmp_path, image, write_all):
         open_pairs(f"gopro:{root}", split="test", options=options)
 
 
-def test_a_wrong_count_is_a_warning_that_says_which(official, caplog, monkeypatch):
+def test_wrong_number_of_pairs_is_a_warning(official, caplog, monkeypatch):
     open_pairs(f"gopro:{official}", split="train")
     assert caplog.messages == ["GoPro train: expected 2103 pairs. Received: 4"]
     caplog.clear()
@@ -56,7 +56,7 @@ def test_a_wrong_count_is_a_warning_that_says_which(official, caplog, monkeypatc
     assert not caplog.messages
 
 
-def test_what_is_missing_is_named(official):
+def test_missing_files_and_unknown_blur_are_refused(official):
     (official / "train/GOPR0374_11_02/sharp/000048.png").unlink()
     with pytest.raises(InputError, match=r"GOPR0374_11_02/blur/000048.png \(no sharp"):
         open_pairs(f"gopro:{official}", split="train")

@@ -25,7 +25,7 @@ def archive(request, tmp_path, write_all):
     return kind, tmp_path
 
 
-def test_the_list_files_say_the_pairs(archive, caplog, image):
+def test_list_files_define_the_pairs(archive, caplog, image):
     kind, root = archive
     dataset = f"realblur_{kind.lower()}"
     train = open_pairs(dataset, data_dir=str(root), split="train")
@@ -51,12 +51,12 @@ def test_missing_files_are_all_named(archive):
 
 
 @pytest.mark.parametrize("line", ["one", "s/blur/blur_1.png s/gt/gt_1.png"])
-def test_a_line_that_is_no_pair(tmp_path, line):
+def test_list_line_that_is_no_pair_is_refused(tmp_path, line):
     (tmp_path / "RealBlur_J_test_list.txt").write_text(line)
     with pytest.raises(InputError, match=f"line 1 of .*Received: {line}"):
         open_pairs(f"realblur_j:{tmp_path}", split="test")
 
 
-def test_no_list(tmp_path):
+def test_missing_list_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"Received: no .*RealBlur_R_test_list\.txt"):
         open_pairs(f"realblur_r:{tmp_path}", split="test")

@@ -45,7 +45,7 @@ def prepare(tmp_path):
     return run
 
 
-def test_gopro_gives_the_16824_crops_of_the_field():
+def test_gopro_gives_the_customary_16824_crops():
     assert crop_corners(720, 1280, 512, 256) == [
         (top, left) for top in (0, 208) for left in (0, 256, 512, 768)
     ]
@@ -56,7 +56,7 @@ def test_gopro_gives_the_16824_crops_of_the_field():
     ("height", "width", "size", "overlap"),
     [(512, 512, 512, 256), (300, 700, 512, 256), (513, 1000, 512, 0), (77, 91, 16, 15)],
 )
-def test_crops_cover_everything_and_stay_inside(height, width, size, overlap):
+def test_shard_crops_cover_the_image_and_stay_inside(height, width, size, overlap):
     covered = np.zeros((height, width), int)
     for top, left in crop_corners(height, width, size, overlap):
         assert top + min(size, height) <= height
@@ -84,7 +84,7 @@ def test_shards_hold_the_crops_of_the_pairs(prepare):
 
 
 @pytest.mark.parametrize("size", [12, 16, 24, 40])
-def test_crops_are_those_of_the_whole_pairs(prepare, size):
+def test_crops_of_shards_equal_those_of_the_whole_pairs(prepare, size):
     pairs = Noise()
     shards = ShardPairs(prepare(pairs, crop=0))
     assert shards.names == pairs.names
@@ -101,7 +101,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_a_stopped_job_resumes_and_ends_the_same(prepare):
+def test_interrupted_preparation_resumes_to_the_same_shards(prepare):
     expected = contents(prepare(Noise(10), name="whole"))
     with pytest.raises(KeyboardInterrupt):
         prepare(Noise(10, fails_at=6), name="stopped", workers=1)
@@ -112,7 +112,7 @@ def test_a_stopped_job_resumes_and_ends_the_same(prepare):
     assert contents(folder) == expected
 
 
-def test_a_complete_job_reads_nothing_again(prepare):
+def test_complete_preparation_reads_nothing_again(prepare):
     expected = contents(prepare(Noise()))
     pairs = Noise()
     assert contents(prepare(pairs)) == expected
@@ -130,7 +130,7 @@ def flip_a_bit(path):
 
 
 @pytest.mark.parametrize("damage", [cut, flip_a_bit, pathlib.Path.unlink])
-def test_a_damaged_shard_is_made_again(prepare, damage):
+def test_damaged_shard_is_written_again(prepare, damage):
     folder = prepare(Noise())
     expected = contents(folder)
     damage(folder / "000004.npy")
@@ -139,7 +139,7 @@ def test_a_damaged_shard_is_made_again(prepare, damage):
     assert pairs.reads == [4]
 
 
-def test_another_job_does_not_resume_in_the_same_folder(prepare, tmp_path):
+def test_different_preparation_is_refused_in_the_same_folder(prepare, tmp_path):
     prepare(Noise())
     with pytest.raises(InputError, match="crop=16 there, 8 asked for"):
         prepare(Noise(), crop=8, overlap=4)
@@ -151,7 +151,7 @@ def test_another_job_does_not_resume_in_the_same_folder(prepare, tmp_path):
         prepare(Noise(), name="b")
 
 
-def test_one_changed_bit_is_found_on_reading(prepare):
+def test_flipped_bit_is_found_on_reading(prepare):
     folder = prepare(Noise())
     flip_a_bit(folder / "000004.npy")
     shards = ShardPairs(folder)
@@ -172,14 +172,14 @@ def test_one_changed_bit_is_found_on_reading(prepare):
         ("manifest.json", lambda path: path.write_text('{"format": 9}'), "Received: 9"),
     ],
 )
-def test_other_damage_is_found_on_opening(prepare, name, damage, message):
+def test_other_damage_of_shards_is_found_on_opening(prepare, name, damage, message):
     folder = prepare(Noise())
     damage(folder / name)
     with pytest.raises(InputError, match=message):
         ShardPairs(folder)
 
 
-def test_shards_are_a_dataset(prepare):
+def test_shards_open_as_a_dataset(prepare):
     folder = prepare(Noise())
     shards = open_pairs(f"shards:{folder.parent}", split="train")
     assert len(shards) == len(ShardPairs(folder))

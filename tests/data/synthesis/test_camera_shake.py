@@ -7,7 +7,7 @@ from skimage.color import colorconv
 from egnet_tf.data.synthesis import camera_shake
 
 
-def test_transfer_functions_are_those_of_scikit_image():
+def test_srgb_transfer_functions_equal_those_of_scikit_image():
     values = np.random.default_rng(0).random((20, 30, 3))
     # XYZ is a matrix times linear light: undo the matrix.
     linear = color.rgb2xyz(values) @ np.linalg.inv(colorconv.xyz_from_rgb).T
@@ -39,7 +39,7 @@ def test_random_kernels_are_centred_and_keep_the_light():
     assert 6 < np.median(sides) < 11
 
 
-def test_trajectories_have_the_extent_asked_for_and_inertia():
+def test_trajectories_have_the_given_extent_and_inertia():
     rng = np.random.default_rng(2)
     for _ in range(100):
         path = camera_shake.random_trajectory(rng, max_extent=10)
@@ -52,14 +52,14 @@ def test_trajectories_have_the_extent_asked_for_and_inertia():
         assert (now * then).sum() / (then * then).sum() > 0.3
 
 
-def test_a_steady_straight_movement_is_a_box_seen_through_a_tent():
+def test_kernel_of_a_steady_straight_motion_is_a_box_smoothed_by_a_tent():
     path = np.stack([np.linspace(-3, 3, 1201), np.zeros(1201)], axis=1)
     expected = np.zeros((7, 7))
     expected[3] = np.array([0.5, 1, 1, 1, 1, 1, 0.5]) / 6
     np.testing.assert_allclose(camera_shake.kernel_of(path), expected, atol=1e-3)
 
 
-def test_time_spent_is_what_counts():
+def test_kernel_values_are_proportional_to_the_time_spent():
     # Half of the exposure at rest at each end, and a jump in no time.
     path = np.repeat([[-1.25, 0.5], [1.25, -0.5]], 500, axis=0)
     kernel = camera_shake.kernel_of(path)
@@ -69,11 +69,11 @@ def test_time_spent_is_what_counts():
     np.testing.assert_allclose(kernel, expected, atol=5e-3)
 
 
-def test_no_movement_is_no_blur():
+def test_kernel_without_motion_is_the_identity():
     np.testing.assert_array_equal(camera_shake.kernel_of(np.zeros((50, 2))), [[1.0]])
 
 
-def test_shake_is_a_convolution_in_linear_light():
+def test_camera_shake_is_a_convolution_in_linear_light():
     rng = np.random.default_rng(3)
     sharp = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     kernel = rng.random((5, 5)).astype(np.float32)
@@ -89,7 +89,7 @@ def test_shake_is_a_convolution_in_linear_light():
     assert abs(np.mean(received - expected)) < 0.1
 
 
-def test_noise_follows_the_equation():
+def test_camera_shake_noise_follows_the_equation():
     sharp = np.repeat(np.uint8([[64, 128, 192, 240]]), 3 * 20000).reshape(4, -1, 3)
     light = camera_shake.srgb_to_linear(sharp[:, 0, 0] / 255)
     received = camera_shake.shake(sharp, np.ones((1, 1)), np.random.default_rng(4))
@@ -102,7 +102,7 @@ def test_noise_follows_the_equation():
     np.testing.assert_allclose(variance, expected, rtol=0.05)
 
 
-def test_the_same_generator_gives_the_same_image():
+def test_camera_shake_is_reproducible_from_its_generator():
     sharp = np.random.default_rng(5).integers(0, 256, (30, 30, 3), dtype=np.uint8)
 
     def once(seed):

@@ -25,7 +25,7 @@ def extent(kernel):
     return max(np.ptp(rows), np.ptp(columns))
 
 
-def test_pans_keep_the_light_and_have_the_extents_of_the_model():
+def test_pan_kernels_keep_the_light_and_have_the_extents_of_the_model():
     rng = np.random.default_rng(1)
     kernels = [frame_average.random_pan(rng) for _ in range(300)]
     for kernel in kernels:
@@ -41,7 +41,7 @@ def test_pans_keep_the_light_and_have_the_extents_of_the_model():
     assert 8 < np.median(extents) < 13
 
 
-def test_the_centre_is_the_middle_of_the_exposure():
+def test_pan_kernel_is_centred_at_the_middle_of_the_exposure():
     """What is sharp is the frame in the middle: half of the time lies before it."""
     rng = np.random.default_rng(2)
     centred = []
@@ -55,7 +55,7 @@ def test_the_centre_is_the_middle_of_the_exposure():
     assert np.median(centred) < 0.1
 
 
-def test_the_mean_is_a_convolution_of_stored_values():
+def test_frame_average_is_a_convolution_of_stored_values():
     rng = np.random.default_rng(3)
     image = rng.integers(0, 256, (40, 50, 3)).astype(np.float32)
     kernel = frame_average.random_pan(rng)
@@ -67,7 +67,7 @@ def test_the_mean_is_a_convolution_of_stored_values():
     np.testing.assert_allclose(inner, expected, atol=1e-2)
 
 
-def test_a_kernel_is_the_mean_of_shifted_frames():
+def test_pan_kernel_equals_the_mean_of_shifted_frames():
     """The second route of film: move the image, frame by frame, and average."""
     image = np.zeros((31, 31), np.float32)
     image[15, 15] = 1
@@ -79,7 +79,7 @@ def test_a_kernel_is_the_mean_of_shifted_frames():
     np.testing.assert_allclose(kernel, np.mean(frames, axis=0)[cut, cut], atol=1e-6)
 
 
-def test_what_moves_in_front_hides_what_is_behind():
+def test_moving_foreground_occludes_the_background():
     rng = np.random.default_rng(4)
     scene = np.full((60, 60, 3), 50, np.float32)
     moving = np.full((60, 60, 3), 200, np.float32)
@@ -102,7 +102,7 @@ def test_what_moves_in_front_hides_what_is_behind():
     np.testing.assert_array_equal(sharp[..., 0], 50 + 150 * mask[..., 0])
 
 
-def test_noise_is_below_two_grey_levels():
+def test_frame_average_noise_is_below_two_grey_levels():
     grey = np.full((100, 100, 3), 127.0, np.float32)
     deviations = [
         frame_average.add_noise_and_quantize(grey, np.random.default_rng(seed)).std()
@@ -113,7 +113,7 @@ def test_noise_is_below_two_grey_levels():
     assert np.mean(deviations) > 0.3
 
 
-def test_read_depends_on_seed_and_name_alone(photos):
+def test_frame_average_depends_on_seed_and_name_alone(photos):
     pairs = CameraMotionPairs(photos, seed=1)
     first = pairs.read(1)
     np.testing.assert_array_equal(first.sharp, read_image(photos["two"]))
@@ -122,7 +122,7 @@ def test_read_depends_on_seed_and_name_alone(photos):
     assert (first.blurry != CameraMotionPairs(photos, seed=2).read(1).blurry).any()
 
 
-def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
+def test_frame_average_crops_are_random_and_follow_the_generator(photos):
     pairs = CameraMotionPairs(photos, seed=1)
     a, b = (pairs.crop(0, 48, np.random.default_rng(n)) for n in (5, 6))
     assert (a.blurry != b.blurry).any()
@@ -133,7 +133,7 @@ def test_crops_are_fresh_each_time_and_follow_the_generator(photos):
     assert a.blurry.dtype == a.sharp.dtype == np.uint8
 
 
-def test_open_pairs_opens_film(photos):
+def test_open_pairs_opens_camera_motion(photos):
     folder = next(iter(photos.values())).parent
     train = open_pairs("camera_motion", data_dir=str(folder), split="train")
     test = open_pairs(f"camera_motion:{folder}", split="test")

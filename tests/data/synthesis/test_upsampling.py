@@ -5,7 +5,7 @@ import pytest
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 
 
-def test_factors_are_uniform_in_their_logarithm():
+def test_upsampling_factors_are_log_uniform():
     rng = np.random.default_rng(0)
     factors = np.array([random_resize(rng, 0.8, 3.0) for _ in range(4000)])
     assert factors.min() >= 0.8
@@ -15,7 +15,7 @@ def test_factors_are_uniform_in_their_logarithm():
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
-def test_a_wave_keeps_its_shape_at_another_scale(factor):
+def test_upsampling_preserves_the_shape_of_a_wave(factor):
     """A wave of 24 pixels becomes one of 24 factor pixels, wherever the window is."""
     columns = np.arange(400)
     wave = 127.5 + 100 * np.sin(2 * np.pi * columns / 24)
@@ -27,7 +27,7 @@ def test_a_wave_keeps_its_shape_at_another_scale(factor):
     assert spectrum.argmax() == pytest.approx(120 / (24 * factor), abs=1)
 
 
-def test_enlarged_images_are_softer():
+def test_upsampled_images_are_softer():
     photo = np.random.default_rng(2).integers(0, 256, (200, 200, 3), dtype=np.uint8)
 
     def edges(factor):
@@ -37,7 +37,7 @@ def test_enlarged_images_are_softer():
     assert edges(3.0) < 0.3 * edges(1.0)
 
 
-def test_a_photograph_smaller_than_the_window_is_mirrored():
+def test_photograph_smaller_than_the_window_is_mirrored():
     photo = np.random.default_rng(4).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     received = enlarged_window(photo, 64, 1.0, np.random.default_rng(5))
     expected = np.pad(photo, ((0, 44), (0, 34), (0, 0)), mode="reflect")

@@ -11,7 +11,7 @@ from export.litert.convert import TileConverter
 TILE = 64
 
 
-def test_a_file_beyond_its_tolerance_is_not_written(source, tmp_path):
+def test_export_beyond_its_tolerance_is_not_written(source, tmp_path):
     darker = frozen(lambda image: 0.9 * image, tf.TensorSpec((1, TILE, TILE, 3)))
     content = TileConverter(darker).convert("float32")
     for limit in (Tolerance(-1.0, 1.0), Tolerance(1.0, -np.inf)):
@@ -27,7 +27,7 @@ def test_a_file_beyond_its_tolerance_is_not_written(source, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_cannot_run_is_not_written(source, tmp_path):
+def test_export_that_cannot_run_is_not_written(source, tmp_path):
     with pytest.raises(InputError, match=r"process of its own.*Received: "):
         write_checked(
             tmp_path / "x.tflite",

@@ -25,7 +25,7 @@ def corners(pairs):
     return [tuple(map(int, pair.sharp[0, 0])) for pair in pairs]
 
 
-def test_windows_lie_side_by_side_centred_each_image_in_turn():
+def test_windows_are_adjacent_centred_and_alternate_between_images():
     pairs = check_pairs(Images((20, 34), (16, 16)), (16, 16), 10)
     assert corners(pairs) == [(2, 1, 100), (0, 0, 101), (2, 17, 100)]
     assert all(pair.blurry.shape == (16, 16, 3) for pair in pairs)

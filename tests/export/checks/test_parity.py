@@ -14,7 +14,7 @@ def pair():
     return Pair((sharp + 20).astype(np.uint8), sharp)
 
 
-def test_decibels_lost_are_those_of_the_definition(pair):
+def test_psnr_loss_of_an_export_equals_its_definition(pair):
     keras = [(pair.sharp + 4) / np.float32(255)]
     file = [(pair.sharp + 5) / np.float32(255)]
     parity = measure([pair], keras, file)
@@ -26,7 +26,7 @@ def test_decibels_lost_are_those_of_the_definition(pair):
     assert parity.ssim < parity.ssim_keras
 
 
-def test_what_breaks_a_tolerance(pair):
+def test_parity_names_each_broken_tolerance(pair):
     exact = [pair.sharp / np.float32(255) + 0.01]
     parity = measure([pair], exact, exact)
     assert math.isinf(parity.psnr_to_keras)

@@ -26,7 +26,7 @@ def test_tile_fuses_the_branches_inside_the_graph(fused, blurry):
         np.testing.assert_allclose(restored, expected, atol=1e-5)
 
 
-def test_tile_of_another_multiple_is_refused(source, fused):
+def test_tile_that_is_not_a_multiple_is_refused(source, fused):
     with pytest.raises(InputError, match=r"multiple of 32\. Received: 36"):
         tile_graph(source, 36)
     with pytest.raises(InputError, match=r"multiple of 64\. Received: 32"):

@@ -55,14 +55,14 @@ def test_ranges_are_quantiles_around_zero(content, matrix):
     assert (ranges(content, crops)[:, 0] <= 0).all()
 
 
-def test_ranges_are_not_widened_by_one_highlight(content):
+def test_ranges_ignore_a_single_highlight(content):
     crops = np.full((20, SIDE, SIDE, 3), 20, np.uint8)
     dark = ranges(content, crops)
     crops[3, 5, 7] = 255
     np.testing.assert_array_equal(ranges(content, crops), dark)
 
 
-def test_ranges_hold_zero(content):
+def test_ranges_contain_zero(content):
     crops = np.full((2, SIDE, SIDE, 3), 255, np.uint8)
     low, high = ranges(content, crops).T
     assert (low <= 0).all() and (high >= 0).all() and (high > low).all()
@@ -96,7 +96,7 @@ def dead_channels():
     return convert.TileConverter(frozen(model, tf.TensorSpec(image.shape)))
 
 
-def test_a_zero_range_is_repaired_so_that_xnnpack_takes_the_file(dead_channels):
+def test_zero_width_range_is_repaired_for_xnnpack(dead_channels):
     crops = random_image((4, SIDE, SIDE, 3))
     with mock.patch.object(convert, "repair_zero_ranges", lambda model: False):
         broken = dead_channels.convert("int8", crops)

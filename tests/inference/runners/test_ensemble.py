@@ -23,7 +23,7 @@ def image():
     return np.random.default_rng(0).random((1, 32, 48, 3), np.float32)
 
 
-def test_without_an_ensemble_the_branches_are_averaged(image):
+def test_ensemble_runner_without_a_network_averages_the_branches(image):
     names = ["half", "quarters", "rotate180"]
     expected = np.mean(branch_images(tf.square, image, names), axis=0)
     runner = EnsembleRunner(SquareRunner(), names)
@@ -31,7 +31,7 @@ def test_without_an_ensemble_the_branches_are_averaged(image):
     np.testing.assert_allclose(runner(image), expected, atol=1e-6)
 
 
-def test_the_ensemble_fuses_the_papers_branches_in_their_order(image):
+def test_ensemble_runner_fuses_the_papers_branches_in_order(image):
     inputs = [keras.Input((None, None, 3)) for _ in range(3)]
     weighed = [
         keras.layers.Rescaling(w)(x)
@@ -46,19 +46,19 @@ def test_the_ensemble_fuses_the_papers_branches_in_their_order(image):
         EnsembleRunner(SquareRunner(), ["whole", "rotate180"], ensemble)
 
 
-def test_odd_sizes_are_padded_for_the_branches():
+def test_ensemble_runner_pads_odd_sizes():
     image = np.random.default_rng(0).integers(0, 256, (19, 33, 3), np.uint8)
     restorer = Restorer(SquareRunner(), branches=["whole", "quarters"])
     expected = np.rint((image / 255) ** 2 * 255)
     np.testing.assert_array_equal(restorer(image), expected)
 
 
-def test_memory_is_that_of_a_branch_and_of_all_restored_images():
+def test_ensemble_runner_counts_memory_of_one_branch_plus_all_outputs():
     runner = EnsembleRunner(SquareRunner(), ["whole", "rotate180"])
     assert runner.bytes_per_pixel >= 100 + 2 * 12
 
 
-def test_a_fixed_tile_is_flipped_but_not_cut():
+def test_ensemble_runner_flips_but_does_not_cut_a_fixed_tile():
     class Fixed(SquareRunner):
         tile = size_multiple = 16
 

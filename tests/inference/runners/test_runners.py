@@ -58,7 +58,7 @@ def image():
     return np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
 
 
-def test_every_runner_restores_as_the_network_does(network, saved_model, tflite, image):
+def test_runners_restore_as_the_network_does(network, saved_model, tflite, image):
     expected = network(image)["stage3"]
     for runner in (
         KerasRunner(network, 8),
@@ -68,7 +68,7 @@ def test_every_runner_restores_as_the_network_does(network, saved_model, tflite,
         np.testing.assert_allclose(runner(image), expected, atol=1e-5)
 
 
-def test_the_keras_runner_traces_once_for_all_sizes(network, image):
+def test_keras_runner_traces_once_for_all_sizes(network, image):
     runner = KerasRunner(network, 8)
     for size in (8, 16, 32):
         runner(image[:, :size, :size])
@@ -76,20 +76,20 @@ def test_the_keras_runner_traces_once_for_all_sizes(network, image):
     assert runner._restore.experimental_get_tracing_count() == 1
 
 
-def test_what_the_exports_say_of_themselves(saved_model, tflite, export):
+def test_export_runners_report_their_properties(saved_model, tflite, export):
     assert SavedModelRunner(saved_model).tile is None
     assert SavedModelRunner(export((1, 16, 16, 3))).tile == 16
     assert LiteRTRunner(tflite).tile == 32
 
 
-def test_a_saved_model_knows_its_memory_as_the_network_does(network, saved_model):
+def test_saved_model_runner_knows_the_memory_of_the_network(network, saved_model):
     expected = KerasRunner(network, 8).bytes_per_pixel
     assert SavedModelRunner(saved_model).bytes_per_pixel == pytest.approx(
         expected, rel=0.3
     )
 
 
-def test_local_pooling_is_that_of_the_layers(network, image):
+def test_keras_runner_applies_local_pooling(network, image):
     with local_pooling(12, image):
         expected = network(image)["stage3"]
     local = KerasRunner(network, 8, pooling_window=12)
@@ -108,7 +108,7 @@ def test_load_recognises_exports(saved_model, tflite, network):
     )
 
 
-def test_load_refuses_what_is_no_model(tmp_path, tflite, saved_model):
+def test_load_refuses_files_that_are_no_model(tmp_path, tflite, saved_model):
     (tmp_path / "text.tflite").write_text("no model")
     (tmp_path / "saved_model.pb").write_text("no model")
     (tmp_path / "empty").mkdir()
