@@ -92,24 +92,14 @@ def _read_evaluation(folder: Path) -> Evaluation:
     images = []
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            blurry, restored, sharp = (
+            files = [
                 folder / "images" / kind / f"{row['name']}.png"
                 for kind in ("blurry", "restored", "sharp")
-            )
-            if not row["blurry_psnr"] or not (
-                blurry.exists() and restored.exists() and sharp.exists()
-            ):
-                continue
-            scored = Scored(
-                row["name"],
-                float(row["blurry_psnr"]),
-                float(row["restored_psnr"]),
-                float(row["restored_ssim"]),
-                blurry,
-                restored,
-                sharp,
-            )
-            images.append(scored)
+            ]
+            if row["blurry_psnr"] and all(file.exists() for file in files):
+                blurry, psnr = float(row["blurry_psnr"]), float(row["restored_psnr"])
+                ssim = float(row["restored_ssim"])
+                images.append(Scored(row["name"], blurry, psnr, ssim, *files))
     return Evaluation(read_summary(folder), images)
 
 
