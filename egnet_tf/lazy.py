@@ -9,14 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 def lazy_names(
     package: str, homes: Mapping[str, Sequence[str]]
 ) -> Callable[[str], object]:
-    """Makes the `__getattr__` of a package (PEP 562).
+    """Makes the `__getattr__` of a package (PEP 562) from the names of each module.
 
     A name must not be that of a module of the package: Python sets modules as
     attributes of their package once they are imported.
-
-    Args:
-        package: its `__name__`.
-        homes: the names that come from each module.
     """
     modules = {name: module for module, names in homes.items() for name in names}
 

@@ -144,11 +144,9 @@ class EGNetLoss(keras.losses.Loss):
     """Eq. 17 on one output, for `compile` and `fit` of any Keras model.
 
     Keras hands over (sharp, restored), float32 (B, H, W, 3) with H and W known, at
-    least 11 pixels each for MS-SSIM; the mean over the batch is returned.
-
-    Args:
-        weights: of the terms, by their names in `TERMS`; by default alpha, beta and
-            gamma of the paper.
+    least 11 pixels each for MS-SSIM; the mean over the batch is returned. The weights
+    of the terms, by their names in `TERMS`, are alpha, beta and gamma of the paper
+    unless others are given.
     """
 
     def __init__(

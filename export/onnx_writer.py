@@ -25,11 +25,8 @@ _DIMENSIONS = ("batch", "height", "width")
 def write_onnx(source: Source, folder: Path, tile: int | None = None) -> Export:
     """Writes `<model>.onnx`, or `<model>_<tile>.onnx`.
 
-    Args:
-        source: the model; for a tile, with images of the tile's size.
-        folder: for the file.
-        tile: side of the one size that the file takes, at batch size 1; None for any
-            size and batch size, padded and cropped inside.
+    The first takes any size and batch size, and pads and crops inside; the second takes
+    tiles of one side in pixels, of which the source then has images, at batch size 1.
 
     Raises:
         InputError: see `write_checked`.

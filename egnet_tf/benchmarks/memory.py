@@ -19,11 +19,7 @@ def peak_memory(function: Callable[..., object], *args: object) -> int:
     process would see what the first left behind. The process is spawned, not forked,
     imports what the function needs and starts TensorFlow; what is resident then is
     subtracted. All that the function makes is counted: weights, activations,
-    gradients, scratch space of the kernels.
-
-    Args:
-        function: of a module, so that it can be pickled.
-        *args: its arguments.
+    gradients, scratch space of the kernels. It must be one of a module, to be pickled.
 
     Returns:
         The peak above the start, in bytes.

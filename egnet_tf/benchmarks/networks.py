@@ -56,13 +56,9 @@ def combined(variants: Iterable[str], sizes: Iterable[str]) -> list[tuple[str, S
 def build_for(
     name: str, size: Size, precision: str = "float32", **layout
 ) -> keras.Model:
-    """Builds a variant with new weights, computing in a precision.
+    """Builds a variant with new weights, computing in one of the `PRECISIONS`.
 
-    Args:
-        name: of the variant.
-        size: of the images that it will restore; checked, not fixed.
-        precision: "float32" or "mixed_bfloat16".
-        **layout: see `egnet_tf.models.build`.
+    The size of the images that it will restore is checked, not fixed.
 
     Raises:
         InputError: there is no such variant, or it does not take such images.

@@ -73,13 +73,7 @@ def measure(options: Options) -> list[SeamCost]:
 def measure_seams(
     model: str, photo: np.ndarray, tiles: Sequence[int], overlap: int | None = None
 ) -> list[SeamCost]:
-    """Restores a photo whole and in tiles; a row for each side of the tiles.
-
-    Args:
-        model: what `egnet_tf.load` takes, of no fixed tile.
-        photo: uint8 (H, W, 3).
-        tiles: sides in pixels.
-        overlap: see `Restorer`.
+    """Restores a photo, uint8 (H, W, 3), whole and in tiles; a row for each tile side.
 
     Raises:
         InputError: no such model, a tile that it does not take, or one that holds the

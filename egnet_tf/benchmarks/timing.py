@@ -25,16 +25,12 @@ class Timing(NamedTuple):
 def time_in_turns(
     functions: Mapping[str, Callable[[], object]], repetitions: int
 ) -> dict[str, Timing]:
-    """Times several functions in turns, each once a round.
+    """Times several functions in turns, each once a round; the first is the reference.
 
     In turns, because a machine gets slower and faster while others use it: what is
     compared then ran at about the same time. Each function runs once before, which is
     not counted (tracing, compiling, first allocations). A time ends when all devices
     are done, not when their work is queued.
-
-    Args:
-        functions: what to time, by name; the first one is the reference.
-        repetitions: number of rounds.
     """
     import tensorflow as tf
 

@@ -14,14 +14,9 @@ def expanded(words: Iterable[str], *including: Path) -> Iterator[str]:
     """Yields words with the lines of each flag file in the place of its name.
 
     absl does so as well, but looks in the working folder for a file that another one
-    includes; here it is looked for in the folder of the file that names it.
-
-    Args:
-        words: of a command line, or lines of a flag file.
-        *including: the flag files on the way to these words, the last one first.
-
-    Returns:
-        The words with no --flagfile left; later ones win when they are parsed.
+    includes; here it is looked for in the folder of the file that names it. The files
+    on the way to these words are given as `including`, the last one first. No
+    --flagfile is left; later words win when they are parsed.
 
     Raises:
         InputError: a file is no text, or includes itself.

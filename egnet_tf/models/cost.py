@@ -9,17 +9,13 @@ import tensorflow as tf
 
 
 def multiply_adds(model: keras.Model, height: int, width: int) -> int:
-    """Multiply-adds of one forward pass on one image.
+    """Multiply-adds of one forward pass on one image, or one image for each input.
 
     Convolutions (plain, depthwise, transposed) and matrix products are counted, padded
     borders included: what papers call MACs, half of their FLOPs. Additions,
-    activations, pooling and resampling are not. The network is traced, never run.
-
-    Args:
-        model: of one or more images (B, H, W, C). A graph does not tell how often a
-            loop runs: build networks with `attention_block=None`.
-        height: of the images in pixels.
-        width: of the images in pixels.
+    activations, pooling and resampling are not. The network is traced, never run. A
+    graph does not tell how often a loop runs: build networks with
+    `attention_block=None`.
 
     Raises:
         ValueError: the graph holds an operation that cannot be counted.

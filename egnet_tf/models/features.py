@@ -48,14 +48,10 @@ class Enhanced(NamedTuple):
 
 
 def egn_features(model: LoadedModel, image: np.ndarray) -> dict[int, Enhanced]:
-    """The features before and after EGN, of every stage that has one.
+    """The features before and after EGN, by stage, of every stage that has one.
 
     The network is built again with these features among its outputs. Stages that work
-    on patches have theirs joined.
-
-    Args:
-        model: trained; without EGN, there is nothing to return.
-        image: float32 (1, H, W, 3) in [0, 1].
+    on patches have theirs joined. The image is float32 (1, H, W, 3) in [0, 1].
     """
     network = build(model.variant, features=True)
     transfer_weights(model.network, network)

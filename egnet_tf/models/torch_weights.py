@@ -127,9 +127,6 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
             "encoder_lv1.layer1.weight") or "mimo_unet".
         state: arrays by PyTorch's names.
 
-    Returns:
-        The variant and its network.
-
     Raises:
         InputError: weights are missing, left over or of other shapes.
     """

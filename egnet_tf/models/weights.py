@@ -55,13 +55,7 @@ class LoadedModel(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class _Description(Config):
-    """What model.json says.
-
-    Attributes:
-        variant: of the networks.
-        crop: side of the training crops in pixels.
-        branches: of the self-ensemble; empty without one.
-    """
+    """What model.json says of a `LoadedModel`."""
 
     variant: Variant
     crop: int = number(1, 65536)
@@ -124,11 +118,9 @@ def save(folder: Path, model: LoadedModel) -> None:
 
 
 def load(folder: Path, **layout: Any) -> LoadedModel:
-    """Rebuilds the networks of a folder and loads their weights.
+    """Rebuilds the networks of a folder that `save` wrote, and loads their weights.
 
-    Args:
-        folder: as `save` wrote it.
-        **layout: see `build`.
+    The layout is that of `build`.
 
     Raises:
         InputError: the folder is not complete or its files are damaged.

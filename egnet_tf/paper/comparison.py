@@ -39,10 +39,8 @@ class Method(NamedTuple):
 def find_method(text: str, load: Callable[[str], Restorer]) -> Method:
     """Reads "title=path", or a path alone, whose last part is then the title.
 
-    Args:
-        text: the path is that of a model, of an image, or of a folder of results that
-            have the names of the scenes.
-        load: loads a model; called for the first scene.
+    The path is that of a model, which `load` loads for the first scene, of an image, or
+    of a folder of results that have the names of the scenes.
 
     Raises:
         InputError: there is neither a model nor a file of that name.

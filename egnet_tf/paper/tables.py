@@ -86,14 +86,10 @@ def results_of_run(run: str | os.PathLike[str]) -> list[Result]:
 def comparison_table(
     results: Sequence[Result], published: Mapping[str, Scores]
 ) -> list[dict[str, Cell]]:
-    """The paper's Table 1: a row per method, two columns per test set.
+    """The paper's Table 1: a row per method and protocol, two columns per test set.
 
-    Args:
-        results: ours; a row for each method and protocol, the blurry images first.
-        published: by method; these rows say so and come first.
-
-    Returns:
-        Rows of `egnet_tf.cli.table`.
+    The rows of published scores, by method, say so and come first, then those of the
+    blurry images.
 
     Raises:
         InputError: two results of a test set are not of the same images.
@@ -124,12 +120,7 @@ def ablation_table(
 ) -> list[dict[str, Cell]]:
     """The paper's Tables 3, 4 and 6: measured columns, then the published ones.
 
-    Args:
-        rows: the evaluations of each row; none where its training failed.
-        published: by row.
-
-    Returns:
-        Rows of `egnet_tf.cli.table`.
+    A row whose training failed has no evaluations.
     """
     published = {name: published[name] for name in rows if name in published}
     measured = {

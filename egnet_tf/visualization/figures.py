@@ -91,10 +91,8 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Writes a figure, at 300 dpi where it consists of pixels.
 
-    Args:
-        figure: of this module.
-        path: its suffix chooses the format: .pdf and .svg keep texts and frames as
-            vectors, .png, .jpg, .tif and .webp are pixels.
+    The suffix chooses the format: .pdf and .svg keep texts and frames as vectors, .png,
+    .jpg, .tif and .webp are pixels.
 
     Raises:
         InputError: see `check_suffix`.
@@ -130,13 +128,7 @@ def comparison_figure(
     At the left of each stands its first image with the windows framed, as high as
     what is beside it: for each window a row with the crop of each panel in the
     frame's colour, and below, if asked, the crops' gradient maps (Eq. 15). Captions
-    stand below the crops.
-
-    Args:
-        scenes: at least one.
-        gradients: draw the gradient maps, too.
-        columns: panels in a row at most; more go below.
-        width: of the figure in inches.
+    stand below the crops. What does not fit into the columns goes below.
     """
     figure, top = _figure(width), _MARGIN
     for scene in scenes:

@@ -13,16 +13,11 @@ if TYPE_CHECKING:
 
 
 def visible_gradient_map(image: np.ndarray) -> np.ndarray:
-    """The gradient map (Eq. 15) of an image, stretched for display.
+    """The gradient map (Eq. 15) of an image uint8 (H, W, 3), stretched for display.
 
     The mean over the colours is divided by its 99.5th percentile and gamma 1/2 is
-    applied: most gradients are far weaker than the strongest.
-
-    Args:
-        image: uint8 (H, W, 3).
-
-    Returns:
-        uint8 (H, W, 3), grey.
+    applied: most gradients are far weaker than the strongest. The map is grey, in the
+    form of the image.
     """
     # Here, because it imports TensorFlow, which drawing does not need otherwise.
     from egnet_tf.layers import gradient_map

@@ -28,13 +28,8 @@ def comparison_sheet(images: Mapping[str, np.ndarray]) -> np.ndarray:
 
     Three rows: the whole images with the crop framed, the crop enlarged, and the
     crop's gradient map (Eq. 15). The crop is the window of a quarter of the image's
-    width where the first two images differ most.
-
-    Args:
-        images: uint8 (H, W, 3) of one size by caption, two or more.
-
-    Returns:
-        uint8 (H', W', 3).
+    width where the first two images differ most. The images, two or more by caption,
+    are uint8 (H, W, 3) of one size.
     """
     arrays = list(images.values())
     height, width = arrays[0].shape[:2]

@@ -48,12 +48,9 @@ def set_ranges(model: Model, ranges: Mapping[int, tuple[float, float]]) -> None:
 def activation_ranges(
     model: Model, content: bytes, images: Iterable[np.ndarray]
 ) -> dict[int, tuple[float, float]]:
-    """Measures the range of every operator's output on images.
+    """Measures the range of every operator's output on images float32 (1, S, S, 3).
 
-    Args:
-        model: of a float32 file with one input.
-        content: of the same file.
-        images: float32 (1, S, S, 3) in [0, 1].
+    The model is that of a float32 file of this content, with one input.
 
     Returns:
         (minimum, maximum) by index of the tensor; 0 lies between them.
@@ -92,10 +89,8 @@ def image_ranges(model: Model) -> dict[int, tuple[float, float]]:
     What is cut out of an image has the image's scale, and the converter prefers the
     range measured in a part to that of the whole: if the last row of no crop was quite
     white, white would be clipped everywhere. With [0, 1] exactly, the byte n is n / 255
-    in the input and in the output, and saturation clips the restored image.
-
-    Args:
-        model: of a float32 file whose last two operators clip.
+    in the input and in the output, and saturation clips the restored image. The last
+    two operators of the float32 model must be those that clip.
     """
     (graph,) = model.subgraphs
     below, above = graph.operators[-2:]
@@ -110,7 +105,7 @@ def image_ranges(model: Model) -> dict[int, tuple[float, float]]:
 
 
 def repair_zero_ranges(model: Model) -> bool:
-    """Gives the convolutions of an int8 model scales that XNNPACK accepts.
+    """Gives the convolutions of an int8 model scales that XNNPACK accepts, in place.
 
     The squeezing convolution of a channel attention ends in a ReLU. Where it gives
     nothing but zeros on all calibration images, its measured range is empty and the
@@ -118,9 +113,6 @@ def repair_zero_ranges(model: Model) -> bool:
     the whole file, because it takes convolutions whose input scale x weight scale /
     output scale is below 256. Any scale represents the zeros exactly, so the output
     gets the range of one full input times one full weight.
-
-    Args:
-        model: modified in place.
 
     Returns:
         Whether a scale was changed.

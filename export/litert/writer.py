@@ -45,9 +45,7 @@ class LiteRTWriter:
     def write(self, mode: str, *, uint8: bool = False) -> Export:
         """Writes `<model>_<mode>.tflite`, or `<model>_<mode>_uint8.tflite`.
 
-        Args:
-            mode: a key of `TOLERANCES`.
-            uint8: input and output are bytes; for int8.
+        With `uint8`, for int8 alone, input and output are bytes.
 
         Raises:
             InputError: bytes in another mode, a calibrated mode without crops, or see

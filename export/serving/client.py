@@ -71,9 +71,6 @@ def main(values: FlagValues) -> None:
 def image_file(path: Path) -> bytes:
     """Returns the photo's own bytes if a server reads them correctly, else a PNG file.
 
-    Args:
-        path: any image that `read_image` reads.
-
     Raises:
         InputError: it is no image, or a damaged one.
     """
