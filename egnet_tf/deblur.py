@@ -19,11 +19,7 @@ from egnet_tf.images.find import count_other_files
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, read_photo
 from egnet_tf.inference.photos import Job, find_jobs, restore_photos
 from egnet_tf.inference.resolve import resolve
-from egnet_tf.inference.video import (
-    is_video,
-    restore_video,
-    video_target,
-)
+from egnet_tf.inference.video import is_video, restore_video, video_target
 from egnet_tf.options import option
 
 

@@ -95,13 +95,7 @@ def measure(options: Options) -> list[FileCost]:
     sizes = {_KERAS: 4 * network.count_params()}
     sizes.update({path.name: path.stat().st_size for path in files})
     return [
-        FileCost(
-            name,
-            tile,
-            sizes[name] / 1e6,
-            *times[name],
-            peaks[name] / 1e6,
-        )
+        FileCost(name, tile, sizes[name] / 1e6, *times[name], peaks[name] / 1e6)
         for name in functions
     ]
 

@@ -7,12 +7,6 @@ from typing import Any
 
 import keras
 
-from egnet_tf.models.configs import (
-    BackboneConfig,
-    DMPHNConfig,
-    MIMOUNetConfig,
-    MPRNetConfig,
-)
 from egnet_tf.models.dmphn import dmphn
 from egnet_tf.models.egn import Enhancer
 from egnet_tf.models.layout import Layout
@@ -21,10 +15,10 @@ from egnet_tf.models.mprnet import mprnet
 from egnet_tf.models.self_ensemble import self_ensemble
 from egnet_tf.models.variants import Variant, variant
 
-_BUILDERS: dict[type[BackboneConfig], Callable[..., keras.Model]] = {
-    MPRNetConfig: mprnet,
-    DMPHNConfig: dmphn,
-    MIMOUNetConfig: mimo_unet,
+_BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    "mprnet": mprnet,
+    "dmphn": dmphn,
+    "mimo_unet": mimo_unet,
 }
 
 
@@ -56,7 +50,7 @@ def build(
         egn, backbone.egn_stride, laid_out.recompute, laid_out.attention_block
     )
     name = name or ("egnet" if egn else backbone.name)
-    return _BUILDERS[type(backbone)](backbone, laid_out, enhance, name)
+    return _BUILDERS[backbone.name](backbone, laid_out, enhance, name)
 
 
 def build_ensemble(which: str | Variant, num_branches: int = 3) -> keras.Model:

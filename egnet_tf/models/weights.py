@@ -77,7 +77,7 @@ class _Description(Config):
 
     @classmethod
     def from_json(cls, values: Any) -> _Description:
-        """The description that `to_json` wrote down.
+        """The description that `save` wrote down.
 
         Raises:
             InputError: see `Variant.from_json`.
@@ -95,10 +95,6 @@ class _Description(Config):
         variant = Variant.from_json(values["variant"])
         return cls(variant, values["crop"], tuple(branches))
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain dictionaries and lists."""
-        return {**dataclasses.asdict(self), "variant": self.variant.to_json()}
-
 
 def save(folder: Path, model: LoadedModel) -> None:
     """Writes a folder of weights, whole or not at all.
@@ -107,11 +103,11 @@ def save(folder: Path, model: LoadedModel) -> None:
     folder that has one is complete.
     """
     branches = model.branches if model.ensemble else ()
-    description = _Description(model.variant, model.crop, branches)
+    description = dataclasses.asdict(_Description(model.variant, model.crop, branches))
     with contextlib.ExitStack() as files:
         # The last to be entered takes its place first.
         path = files.enter_context(replacing(folder / _DESCRIPTION))
-        write_json(path, description.to_json())
+        write_json(path, {**description, "variant": model.variant.to_json()})
         if model.ensemble is not None:
             _save(model.ensemble, files.enter_context(replacing(folder / _ENSEMBLE)))
         _save(model.network, files.enter_context(replacing(folder / _NETWORK)))
