@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,13 @@ class Done(NamedTuple):
 
 def command(module: str, *words: object, cwd: Path | None = None, **env: str):
     """Runs `python -m module words...` in a process of its own."""
+    return python("-m", module, *words, cwd=cwd, **env)
+
+
+def python(*words: object, cwd: Path | None = None, **env: str):
+    """Runs `python words...` in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
+        [sys.executable, *map(str, words)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -36,12 +41,16 @@ def command(module: str, *words: object, cwd: Path | None = None, **env: str):
     )
 
 
-def start(module: str, *words: object, cwd: Path | None = None, **options):
-    """The same, not waited for: to be killed, or to run beside others."""
+def start(
+    module: str,
+    *words: object,
+    env: dict[str, str] | None = None,
+    **options: Any,
+):
+    """Starts `python -m module words...`: to be killed, or to run beside others."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, words)],
-        cwd=cwd,
-        env=environment(),
+        env=environment(**(env or {})),
         **options,
     )
 
@@ -92,8 +101,8 @@ class DarkeningRunner:
         return batch / 2
 
 
-def saved_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of all .h5 files in a folder, by file and name."""
+def weights(run: Path) -> dict[str, np.ndarray]:
+    """All arrays of a run's weights, by file and name."""
     import h5py
 
     arrays = {}
@@ -102,7 +111,7 @@ def saved_arrays(folder: Path) -> dict[str, np.ndarray]:
         if isinstance(item, h5py.Dataset):
             arrays[f"{file}/{name}"] = item[()]
 
-    for path in sorted(folder.glob("*.h5")):
+    for path in sorted((run / "weights").glob("*.h5")):
         with h5py.File(path) as file:
             file.visititems(functools.partial(add, path.name))
     assert len(arrays) > 20

@@ -8,7 +8,7 @@ from skimage import data
 
 import egnet_tf
 from egnet_tf import models
-from tests.helpers import call
+from helpers import call
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,7 @@ def test_folder_with_a_damaged_photo_restores_the_others(tmp_path, photo, tflite
     assert (tmp_path / "out" / "a.png").read_bytes() == b"kept as it is"
 
 
+@pytest.mark.process
 # imageio-ffmpeg leaves its pipes to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_video_is_restored(tmp_path, tflite):

@@ -16,7 +16,7 @@ from egnet_tf.data import open_pairs
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS
-from tests.helpers import call, start
+from helpers import call, start
 
 
 def evaluate(*words, cwd):

@@ -2,21 +2,19 @@ import ast
 import importlib
 import inspect
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import egnet_tf
+from helpers import python
 
 
-def run_python(code, **environment):
-    env = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
-    env.update(environment)
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, env=env)
+def run_python(code, **env):
+    """Runs code where no backend has been chosen, unless env names one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KERAS_BACKEND", raising=False)
+        return python("-c", code, **env)
 
 
 @pytest.mark.process

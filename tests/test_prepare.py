@@ -9,7 +9,7 @@ import pytest
 from egnet_tf.data import open_pairs
 from egnet_tf.data.prepare import write_shards
 from egnet_tf.images.write import write_image
-from tests.helpers import call, start
+from helpers import call, random_image, start
 
 
 def run(*words):
@@ -45,9 +45,7 @@ def test_wrong_call_is_refused_in_one_line(tmp_path):
 @pytest.mark.process
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_killed_preparation_resumes_to_the_same_shards(tmp_path):
-    rng = np.random.default_rng(0)
-    for number in range(20):
-        image = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    for number, image in enumerate(random_image((20, 200, 300, 3))):
         write_image(tmp_path / "photos" / f"{number}.png", image)
     arguments = [f"--dataset=camera_shake:{tmp_path}/photos", "--crop=96"]
     arguments += ["--overlap=48", "--workers=1", f"--output={tmp_path}/killed"]

@@ -117,6 +117,7 @@ def test_allowed_texts_are_not_refused():
     assert refused_words("index.md", "a <picture")
 
 
+@pytest.mark.process
 def test_no_file_uses_a_refused_word():
     found = []
     for path in files():

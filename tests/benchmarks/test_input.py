@@ -1,17 +1,15 @@
-import numpy as np
 import pytest
 
 from egnet_tf.benchmarks.input import Options, measure
 from egnet_tf.data.pairs import Pair, Pairs
+from helpers import random_image
 
 
 class Noise(Pairs):
     names = ("a", "b", "c")
 
     def read(self, index):
-        rng = np.random.default_rng(index)
-        shape = (512, 520, 3)
-        return Pair(*(rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2)))
+        return Pair(*random_image((2, 512, 520, 3), seed=index))
 
 
 def test_input_measurement_writes_and_reads_each_format():

@@ -16,7 +16,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import build, build_ensemble, multiply_adds
-from tests.helpers import command
+from helpers import command
 
 TINY = "egnet_testing"
 SIZE = Size(16, 24)

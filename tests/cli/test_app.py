@@ -12,7 +12,7 @@ from egnet_tf.cli import app
 from egnet_tf.cli import flags as option_flags
 from egnet_tf.errors import InputError
 from egnet_tf.options import option
-from tests.helpers import environment
+from helpers import environment, python
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +29,8 @@ def call(*words, main=lambda values: print(values.name), positional="name"):
     return app.call(define_flags, main, words, positional)
 
 
-def run(program, *words, **options):
-    command = [sys.executable, "-c", textwrap.dedent(program), *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment(), **options
-    )
+def run(program):
+    return python("-c", textwrap.dedent(program))
 
 
 def test_positional_flag_needs_no_name(capsys):

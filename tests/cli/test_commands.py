@@ -3,8 +3,6 @@
 import importlib
 import pkgutil
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from egnet_tf.benchmarks.__main__ import MEASUREMENTS
 from egnet_tf.benchmarks.__main__ import command as measurement
 from egnet_tf.cli import app
 from egnet_tf.cli.main import COMMANDS
-from tests.helpers import ROOT, call, environment
+from helpers import ROOT, call, command, python
 
 
 def discovered():
@@ -61,8 +59,7 @@ def test_all_commands_are_listed():
 
 
 def egnet(*words):
-    command = [sys.executable, "-m", "egnet_tf.cli.main", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=environment())
+    return command("egnet_tf.cli.main", *words)
 
 
 @pytest.mark.process
@@ -125,16 +122,10 @@ def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.flags").write_text("--crop=32\n")
-    command, *words = words.split()
-    module = command if command.startswith("export") else f"egnet_tf.{command}"
-    missing = "torch" if command == "import_torch" else "imageio_ffmpeg"
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, module, missing, *words],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment(),
-    )
+    name, *words = words.split()
+    module = name if name.startswith("export") else f"egnet_tf.{name}"
+    missing = "torch" if name == "import_torch" else "imageio_ffmpeg"
+    done = python("-c", RUN, module, missing, *words, cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"error: .*\n", done.stderr)
     assert message in done.stderr

@@ -1,8 +1,5 @@
 """The flags of datasets, the same in every command."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from absl import flags
@@ -10,7 +7,7 @@ from absl import flags
 from egnet_tf.cli import dataset_flags
 from egnet_tf.data.registry import default_options
 from egnet_tf.options import flatten
-from tests.helpers import environment
+from helpers import python
 
 
 def parsed(*words):
@@ -79,10 +76,7 @@ def test_new_dataset_takes_one_file(tmp_path):
     (tmp_path / "grey.py").write_text(NEW_DATASET)
 
     def prepare(*words):
-        command = [sys.executable, "-c", WITH_NEW_DATASET, str(tmp_path), *words]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=environment(), cwd=tmp_path
-        )
+        return python("-c", WITH_NEW_DATASET, tmp_path, *words, cwd=tmp_path)
 
     assert "--grey_level (default: 3)" in prepare("--help").stdout
     done = prepare("--dataset=grey", "--grey_level=7", "--crop=0", "--output=out")

@@ -1,14 +1,13 @@
 """Small image trees in the layouts of the real datasets."""
 
-import numpy as np
 import pytest
 
 from egnet_tf.images.write import write_image
+from helpers import random_image
 
 
 def numbered_image(number, height=24, width=32):
-    rng = np.random.default_rng(number)
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return random_image((height, width, 3), seed=number)
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@ import pytest
 
 from egnet_tf.data.augment import Augment, augmented
 from egnet_tf.data.pairs import Pair
+from helpers import random_image
 
 
 @pytest.fixture
 def pair():
-    image = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    image = random_image((6, 6, 3))
     return Pair(image, 255 - image)
 
 

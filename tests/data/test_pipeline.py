@@ -10,6 +10,7 @@ from egnet_tf.data.pipeline import readable_errors, training_batches
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
+from helpers import random_image
 
 
 class Noise(Pairs):
@@ -17,9 +18,7 @@ class Noise(Pairs):
 
     def __init__(self, count=7):
         self.names = tuple(f"{n}" for n in range(count))
-        self.images = np.random.default_rng(0).integers(
-            0, 256, (count, 20, 24, 3), dtype=np.uint8
-        )
+        self.images = random_image((count, 20, 24, 3))
 
     def read(self, index):
         return Pair(self.images[index], 255 - self.images[index])

@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.helpers import start
+
 FLAGS = [
     *[
         "--variant=egnet_testing",
@@ -33,12 +35,10 @@ def steps_saved(run):
     return max((int(re.sub(r"\D", "", path.stem)) for path in files), default=0)
 
 
-def start(data, run):
-    return subprocess.Popen(
-        [
-            *[sys.executable, "-m", "egnet_tf.train", *FLAGS],
-            *[f"--data_dir={data}", f"--run={run}"],
-        ],
+def train(data, run):
+    return start(
+        "egnet_tf.train",
+        *[*FLAGS, f"--data_dir={data}", f"--run={run}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -69,14 +69,14 @@ def main(mode, data, runs):
         runs.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", runs]
         subprocess.run(mount, check=True)
-    process = start(data, run)
+    process = train(data, run)
     wait_for_checkpoint(process, run, after=1)
     fill(process, mode, runs)
     _, stderr = process.communicate()
     saved = steps_saved(run)
     (runs / "filler").unlink(missing_ok=True)
 
-    again = start(data, run)
+    again = train(data, run)
     wait_for_checkpoint(again, run, after=saved)
     again.send_signal(signal.SIGTERM if mode == "tmpfs" else signal.SIGINT)
     stdout, again_stderr = again.communicate()

@@ -12,7 +12,6 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import helpers
-from helpers import saved_arrays
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -77,7 +76,7 @@ def test_finished_run_is_complete(place):
     assert len(list((run / "checkpoints" / "egn").glob("*.index"))) == 3
 
 
-def test_a_killed_run_ends_with_the_same_weights(place):
+def test_killed_run_ends_with_the_same_weights(place):
     run = place / "runs" / "killed"
     train = ["egnet_tf.train", "--flagfile=recipe.flags", f"--run={run}"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -91,14 +90,14 @@ def test_a_killed_run_ends_with_the_same_weights(place):
     process.wait()
 
     command(place, *train)
-    whole = saved_arrays(place / "runs" / "whole" / "weights")
-    resumed = saved_arrays(run / "weights")
+    whole = helpers.weights(place / "runs" / "whole")
+    resumed = helpers.weights(run)
     assert whole.keys() == resumed.keys()
     for name, array in whole.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
 
 
-def test_another_recipe_is_refused(place):
+def test_different_recipe_is_refused_in_the_same_run(place):
     done = command(
         place,
         *["egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/whole"],

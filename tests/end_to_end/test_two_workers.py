@@ -4,13 +4,12 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
-from helpers import command, environment, saved_arrays
+from helpers import command, start, weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -45,12 +44,13 @@ def start_workers(photos, run):
             "cluster": {"worker": hosts},
             "task": {"type": "worker", "index": index},
         }
-        words = ["-m", "egnet_tf.train", *flags(photos, run), "--strategy=multi_worker"]
         # TensorFlow reports on lost connections; what counts is our last line.
         workers.append(
-            subprocess.Popen(
-                [sys.executable, *words],
-                env=environment(TF_CONFIG=json.dumps(place)),
+            start(
+                "egnet_tf.train",
+                *flags(photos, run),
+                "--strategy=multi_worker",
+                env={"TF_CONFIG": json.dumps(place)},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -94,7 +94,7 @@ def test_workers_resume_after_one_was_killed(photos, tmp_path, workers):
     alone = tmp_path / "alone"
     done = command("egnet_tf.train", *flags(photos, alone))
     assert done.returncode == 0, done.stderr
-    together, expected = (saved_arrays(x / "weights") for x in (run, alone))
+    together, expected = (weights(x) for x in (run, alone))
     assert together.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_allclose(together[name], array, atol=1e-5, err_msg=name)

@@ -1,20 +1,19 @@
 import itertools
 
-import numpy as np
 import pytest
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation.results_folder import EvaluationFolder
 from egnet_tf.evaluation.scoring import Images, Unscored, score_images
 from egnet_tf.metrics import PROTOCOLS
+from helpers import random_image
 
 NAMES = [f"image{number}" for number in range(6)]
 GOPRO = PROTOCOLS["gopro"]
 
 
 def images(index):
-    rng = np.random.default_rng(index)
-    return Images(*rng.integers(0, 256, (3, 12 + index, 16, 3), dtype=np.uint8))
+    return Images(*random_image((3, 12 + index, 16, 3), seed=index))
 
 
 def open_folder(path):

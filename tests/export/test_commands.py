@@ -1,12 +1,9 @@
 """Wrong calls are answered in one line, before TensorFlow is imported."""
 
-import subprocess
-import sys
-
 import pytest
 from PIL import Image
 
-from helpers import environment, random_image
+from helpers import python, random_image
 
 WRONG = [
     ("export.tflite --model=nowhere", "Expected a file or folder that exists"),
@@ -52,12 +49,7 @@ def test_wrong_calls_of_exports_are_refused_without_tensorflow(
         words=words,
         missing=f"sys.modules.update(dict.fromkeys({missing}))",
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
+    done = python("-c", script)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and message in done.stderr
     assert len(done.stderr.splitlines()) == 1

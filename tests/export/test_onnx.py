@@ -7,6 +7,7 @@ from egnet_tf import models
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
 from export.checks.source import Source
+from helpers import random_image
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("tf2onnx", reason="needs the extra onnx")
@@ -46,7 +47,7 @@ def test_onnx_file_of_any_size_pads_as_the_restorer_does(any_size, testing_model
         def __call__(self, batch):
             return np.asarray(models.finest(testing_model.network(batch)))
 
-    image = np.random.default_rng(1).random((21, 9, 3), np.float32)
+    image = random_image((21, 9, 3), seed=1, dtype=np.float32)
     restorer = Restorer(
         Network(), ensemble=testing_model.ensemble, branches=PAPER_BRANCHES
     )

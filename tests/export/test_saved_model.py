@@ -1,14 +1,12 @@
 """The signatures of an exported version, by TensorFlow alone, and its folder."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from egnet_tf import models
 from export.checks.source import Source
+from helpers import python
 
 pytest.importorskip("tensorflow_serving", reason="needs the extra serving")
 
@@ -27,8 +25,8 @@ def test_saved_model_loads_without_this_package(version):
         "assert not run.variables\n"
         "assert 'egnet_tf' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    done = python("-c", script)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_saved_model_equals_the_network_at_any_size_and_batch(version, device_model):

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, features
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import Photo, read_image, read_photo
 from egnet_tf.images.write import check_suffix, write_image, write_photo
+from helpers import random_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -288,13 +289,9 @@ def test_pixel_limit_can_be_raised_and_lowered(tmp_path):
         assert read_photo(tmp_path / "large.png", 10**8).pixels.shape[1] == 12000
 
 
-def noise(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-
-
 def damaged(kind):
     buffer = io.BytesIO()
-    Image.fromarray(noise(64, 64)).save(buffer, kind)
+    Image.fromarray(random_image((64, 64, 3))).save(buffer, kind)
     return buffer.getvalue()[: len(buffer.getvalue()) // 2]
 
 
@@ -315,7 +312,7 @@ def test_incomplete_images_are_refused_in_one_line(tmp_path, content):
 
 
 def test_truncated_16_bit_image_is_refused(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 65536, (64, 64, 3), np.uint16)
+    noise = random_image((64, 64, 3), dtype=np.uint16)
     content = cv2.imencode(".png", noise)[1].tobytes()
     (tmp_path / "in.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="Received: "):
@@ -398,7 +395,7 @@ def test_datasets_read_transparency_over_white(tmp_path):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"])
 def test_file_truncated_at_any_length_is_refused_in_one_line(tmp_path, kind):
     buffer = io.BytesIO()
-    Image.fromarray(noise(96, 136)).save(buffer, format=kind)
+    Image.fromarray(random_image((96, 136, 3))).save(buffer, format=kind)
     whole = buffer.getvalue()
     refused = 0
     for length in range(1, len(whole), max(len(whole) // 40, 1)):

@@ -11,11 +11,12 @@ from egnet_tf.inference.branches import (
     checked_branches,
     shrinkage,
 )
+from helpers import random_image
 
 
 @pytest.fixture
 def images():
-    return np.random.default_rng(0).random((2, 16, 24, 3), np.float32)
+    return random_image((2, 16, 24, 3), dtype=np.float32)
 
 
 def test_splits_transform_as_their_names_say(images):

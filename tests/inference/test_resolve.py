@@ -8,6 +8,7 @@ from egnet_tf.inference import load
 from egnet_tf.inference.branches import branch_images
 from egnet_tf.inference.resolve import ModelSource, resolve
 from egnet_tf.layers.pooling import local_pooling
+from helpers import random_image
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def run(testing_model, tmp_path_factory):
 
 @pytest.fixture
 def image():
-    return np.random.default_rng(1).random((32, 48, 3), np.float32)
+    return random_image((32, 48, 3), seed=1, dtype=np.float32)
 
 
 def test_run_restores_with_its_ensemble(run, testing_model, image):

@@ -7,6 +7,7 @@ from skimage import data
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
+from helpers import random_image
 
 
 class FakeRunner:
@@ -33,13 +34,6 @@ def blur(batch):
     return ndimage.uniform_filter(batch, (1, 11, 11, 1), mode="reflect")
 
 
-def random_image(shape, dtype=np.uint8, seed=0):
-    rng = np.random.default_rng(seed)
-    if np.issubdtype(dtype, np.floating):
-        return rng.random(shape, dtype=dtype)
-    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
-
-
 SIZES = [(1, 1), (1, 9), (7, 1000), (8, 8), (63, 65), (129, 200), (300, 2)]
 
 
@@ -47,7 +41,7 @@ SIZES = [(1, 1), (1, 9), (7, 1000), (8, 8), (63, 65), (129, 200), (300, 2)]
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("options", [{}, {"tile": 64}, {"tile": 32, "overlap": 16}])
 def test_identity_network_returns_the_exact_image(size, dtype, options):
-    image = random_image((*size, 3), dtype)
+    image = random_image((*size, 3), dtype=dtype)
     restored = Restorer(FakeRunner(), **options)(image)
     assert restored.dtype == dtype
     np.testing.assert_array_equal(restored, image)
@@ -63,7 +57,7 @@ def test_identity_network_of_a_fixed_tile_returns_the_exact_image(size):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_float_images_keep_their_dtype(dtype):
-    image = random_image((33, 57, 3), np.float32).astype(dtype)
+    image = random_image((33, 57, 3), dtype=np.float32).astype(dtype)
     restored = Restorer(FakeRunner())(image)
     assert restored.dtype == dtype
     np.testing.assert_allclose(restored, image, atol=1e-7)
@@ -78,7 +72,7 @@ def test_a_batch_is_restored_as_its_images_are_one_by_one(tile):
 
 
 def test_tiles_equal_the_whole_image_for_a_local_function():
-    image = random_image((152, 208, 3), np.float32)  # Multiples of 8: no padding.
+    image = random_image((152, 208, 3), dtype=np.float32)  # Multiples of 8: no padding.
     whole = Restorer(FakeRunner(blur), tile=0)(image)
     error = np.abs(Restorer(FakeRunner(blur), tile=96, overlap=48)(image) - whole)
     # Rows of tiles start at 0, 48, 56; columns at 0, 48, 96, 112. A tile is wrong
@@ -118,13 +112,13 @@ def test_tiles_restored_differently_leave_no_seam():
 
 
 def test_tiles_are_exact_for_a_function_of_the_pixel():
-    image = random_image((150, 203, 3), np.float32)
+    image = random_image((150, 203, 3), dtype=np.float32)
     square = Restorer(FakeRunner(np.square), tile=32)(image)
     np.testing.assert_allclose(square, image**2, atol=1e-6)
 
 
 def test_padding_reflects_at_the_right_and_the_bottom():
-    image = random_image((13, 18, 3), np.float32)
+    image = random_image((13, 18, 3), dtype=np.float32)
     seen = []
     Restorer(FakeRunner(lambda batch: seen.append(batch) or batch))(image)
     rows = [*range(13), 11, 10, 9]

@@ -11,10 +11,11 @@ from helpers import DarkeningRunner
 
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
-# imageio-ffmpeg leaves its pipes to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.process,  # FFmpeg's.
+    # imageio-ffmpeg leaves its pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

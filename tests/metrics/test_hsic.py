@@ -7,6 +7,7 @@ from egnet_tf.metrics.hsic import (
     normalised_hsic,
     patches_at,
 )
+from helpers import random_image
 
 RNG = np.random.default_rng(0)
 
@@ -73,7 +74,7 @@ def test_hsic_patches_repeat_the_border():
 
 def scene(size):
     """A sharp image, and one whose neighbours are averaged."""
-    sharp = np.random.default_rng(5).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    sharp = random_image((size, size, 3), seed=5)
     shifted = [np.roll(sharp, step, axis=1).astype(float) for step in range(-2, 3)]
     return np.mean(shifted, axis=0).astype(np.uint8), sharp
 

@@ -11,6 +11,7 @@ from egnet_tf.metrics.ssim import (
     gaussian_volume,
     ssim_volume,
 )
+from helpers import random_image
 
 
 def window_3d():
@@ -74,5 +75,5 @@ def test_volume_ssim_exceeds_ssim_per_channel_on_a_photograph():
 
 
 def test_ssim_of_identical_images_is_one():
-    image = np.random.default_rng(4).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    image = random_image((16, 16, 3), seed=4)
     assert ssim_volume(image, image) == 1

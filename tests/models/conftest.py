@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from helpers import random_image
+
 
 def _randomise(model, stddev=0.15):
     rng = np.random.default_rng(1)
@@ -24,7 +26,7 @@ def randomise():
 @pytest.fixture(scope="session")
 def images():
     """images(*shape): float32 in [0, 1], the same each time."""
-    return lambda *shape: np.random.default_rng(2).random(shape, np.float32)
+    return lambda *shape: random_image(shape, seed=2, dtype=np.float32)
 
 
 @pytest.fixture

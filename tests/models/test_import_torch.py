@@ -6,7 +6,9 @@ import pytest
 import egnet_tf
 from egnet_tf import models
 from egnet_tf.models.torch_weights import DMPHN_FILES
-from tests.helpers import command
+from helpers import command
+
+pytestmark = pytest.mark.process
 
 
 def import_torch(backbone, checkpoint, run, **environment):

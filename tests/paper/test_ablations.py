@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from egnet_tf.paper.run_record import read_run
-from tests.helpers import ROOT, call, command
+from helpers import ROOT, call, command
 
 ABLATIONS = "egnet_tf.paper.ablations"
 

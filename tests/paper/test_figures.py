@@ -11,7 +11,7 @@ from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.visualization import visible_gradient_map
 from egnet_tf.visualization.gradient import visible_laplacian
-from tests.helpers import call
+from helpers import call
 
 FIGURES = "egnet_tf.paper.figures"
 

@@ -7,7 +7,7 @@ import pytest
 from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
 from egnet_tf.evaluation.summary import summarize
 from egnet_tf.metrics import PROTOCOLS, Score
-from tests.helpers import call
+from helpers import call
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from egnet_tf import models
 from egnet_tf.data import open_pairs
 from egnet_tf.metrics.hsic import normalised_hsic, patches_at
-from tests.helpers import call
+from helpers import call
 
 TABLE5 = "egnet_tf.paper.table5"
 

@@ -8,13 +8,14 @@ from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.training import Recipe, RunFolder
 from egnet_tf.training.phases import Phase
+from helpers import random_image
 
 TESTING = models.variant("egnet_testing")
 # Two features more than the variant of that name has.
 WIDER = models.Variant(
     dataclasses.replace(TESTING.backbone, num_features=6), ensemble_features=4
 )
-IMAGE = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+IMAGE = random_image((1, 16, 16, 3), dtype=np.float32)
 
 
 def save(run, variant):

@@ -1,13 +1,10 @@
-import subprocess
-import sys
-
 import pytest
 
 from egnet_tf.errors import InputError
 from egnet_tf.options import to_text
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
-from helpers import environment
+from helpers import python
 
 RECIPE = Recipe(backbone_steps=4)
 
@@ -56,5 +53,5 @@ def test_recipes_and_run_folders_need_no_tensorflow():
         "import sys; from egnet_tf.training import Recipe, RunFolder; "
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment())
-    assert done.returncode == 0
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr

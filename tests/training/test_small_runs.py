@@ -1,14 +1,12 @@
 """Devices and kills, with the smallest network, each in a process of its own."""
 
 import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from helpers import environment, saved_arrays
+from helpers import python, weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -16,17 +14,8 @@ SMALL_RUNS = Path(__file__).with_name("small_runs.py")
 
 
 def small_runs(what, folder):
-    done = subprocess.run(
-        [sys.executable, SMALL_RUNS, what, folder],
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
+    done = python(SMALL_RUNS, what, folder)
     assert done.returncode == 0, done.stderr
-
-
-def weights(run):
-    return saved_arrays(run / "weights")
 
 
 def test_two_devices_train_the_same_weights_as_one(tmp_path):

@@ -8,6 +8,7 @@ from egnet_tf.data.datasets.shards import ShardPairs
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.prepare import begin, crop_corners, write_shards
 from egnet_tf.errors import InputError
+from helpers import random_image
 
 JOB = {"dataset": "noise", "crop": 16, "overlap": 8}
 
@@ -24,9 +25,8 @@ class Noise(Pairs):
         self.reads.append(index)
         if index == self.fails_at:
             raise KeyboardInterrupt
-        rng = np.random.default_rng(index)
         size = (20 + index % 3, 30 - index % 4, 3)
-        return Pair(*(rng.integers(0, 256, size, dtype=np.uint8) for _ in range(2)))
+        return Pair(*random_image((2, *size), seed=index))
 
 
 @pytest.fixture

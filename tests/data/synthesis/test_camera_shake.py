@@ -5,10 +5,11 @@ from skimage import color
 from skimage.color import colorconv
 
 from egnet_tf.data.synthesis import camera_shake
+from helpers import random_image
 
 
 def test_srgb_transfer_functions_equal_those_of_scikit_image():
-    values = np.random.default_rng(0).random((20, 30, 3))
+    values = random_image((20, 30, 3), dtype=np.float64)
     # XYZ is a matrix times linear light: undo the matrix.
     linear = color.rgb2xyz(values) @ np.linalg.inv(colorconv.xyz_from_rgb).T
     np.testing.assert_allclose(camera_shake.srgb_to_linear(values), linear, atol=1e-9)
@@ -103,7 +104,7 @@ def test_camera_shake_noise_follows_the_equation():
 
 
 def test_camera_shake_is_reproducible_from_its_generator():
-    sharp = np.random.default_rng(5).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    sharp = random_image((30, 30, 3), seed=5)
 
     def once(seed):
         rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
+from helpers import random_image
 
 
 def test_upsampling_factors_are_log_uniform():
@@ -28,7 +29,7 @@ def test_upsampling_preserves_the_shape_of_a_wave(factor):
 
 
 def test_upsampled_images_are_softer():
-    photo = np.random.default_rng(2).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    photo = random_image((200, 200, 3), seed=2)
 
     def edges(factor):
         image = enlarged_window(photo, 96, factor, np.random.default_rng(3))
@@ -38,7 +39,7 @@ def test_upsampled_images_are_softer():
 
 
 def test_photograph_smaller_than_the_window_is_mirrored():
-    photo = np.random.default_rng(4).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    photo = random_image((20, 30, 3), seed=4)
     received = enlarged_window(photo, 64, 1.0, np.random.default_rng(5))
     expected = np.pad(photo, ((0, 44), (0, 34), (0, 0)), mode="reflect")
     np.testing.assert_array_equal(received, expected)

@@ -8,6 +8,8 @@ from export.checks.parity import Tolerance
 from export.graphs.frozen import frozen
 from export.litert.convert import TileConverter
 
+pytestmark = pytest.mark.process
+
 TILE = 64
 
 

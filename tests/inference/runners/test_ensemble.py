@@ -7,6 +7,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.branches import branch_images
 from egnet_tf.inference.runners.ensemble import EnsembleRunner
+from helpers import random_image
 
 
 class SquareRunner:
@@ -20,7 +21,7 @@ class SquareRunner:
 
 @pytest.fixture
 def image():
-    return np.random.default_rng(0).random((1, 32, 48, 3), np.float32)
+    return random_image((1, 32, 48, 3), dtype=np.float32)
 
 
 def test_ensemble_runner_without_a_network_averages_the_branches(image):
@@ -47,7 +48,7 @@ def test_ensemble_runner_fuses_the_papers_branches_in_order(image):
 
 
 def test_ensemble_runner_pads_odd_sizes():
-    image = np.random.default_rng(0).integers(0, 256, (19, 33, 3), np.uint8)
+    image = random_image((19, 33, 3))
     restorer = Restorer(SquareRunner(), branches=["whole", "quarters"])
     expected = np.rint((image / 255) ** 2 * 255)
     np.testing.assert_array_equal(restorer(image), expected)
@@ -62,7 +63,7 @@ def test_ensemble_runner_flips_but_does_not_cut_a_fixed_tile():
     class Fixed(SquareRunner):
         tile = size_multiple = 16
 
-    image = np.random.default_rng(0).random((20, 20, 3))
+    image = random_image((20, 20, 3), dtype=np.float64)
     restored = Restorer(Fixed(), branches=["whole", "flip_vertical"])(image)
     np.testing.assert_allclose(restored, image**2, atol=1e-6)
     with pytest.raises(InputError, match="Received: half"):

@@ -8,6 +8,7 @@ from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.runners.litert import LiteRTRunner
 from egnet_tf.inference.runners.tensorflow import KerasRunner, SavedModelRunner
 from egnet_tf.layers.pooling import GlobalPool, local_pooling
+from helpers import random_image
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def tflite(export, tmp_path_factory):
 
 @pytest.fixture
 def image():
-    return np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    return random_image((2, 32, 32, 3), dtype=np.float32)
 
 
 def test_runners_restore_as_the_network_does(network, saved_model, tflite, image):
@@ -98,7 +99,7 @@ def test_keras_runner_applies_local_pooling(network, image):
 
 
 def test_load_recognises_exports(saved_model, tflite, network):
-    image = np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)
+    image = random_image((40, 50, 3), seed=1)
     tiled = load(tflite)(image)
     same = Restorer(KerasRunner(network, 8), tile=32)(image)
     assert np.abs(tiled.astype(int) - same).max() <= 1
