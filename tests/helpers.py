@@ -56,8 +56,8 @@ def start(
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment in which this checkout is imported from any folder."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    """The environment that imports this checkout, and this file, from any folder."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", ""), str(ROOT / "tests")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **changes}
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.helpers import start
+from helpers import start
 
 FLAGS = [
     *[
