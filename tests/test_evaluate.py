@@ -187,7 +187,7 @@ def test_images_of_any_method_are_scored_and_failures_named(tmp_path):
     assert table(output)[0]["blurry_psnr"] == ""
 
 
-def test_a_damaged_image_is_named_and_the_others_are_scored(tmp_path):
+def test_damaged_image_is_named_and_the_others_are_scored(tmp_path):
     make_results(tmp_path, 3)
     (tmp_path / "restored" / "01.png").write_bytes(b"no image")
     done = evaluate("--restored=restored", "--sharp=sharp", cwd=tmp_path)

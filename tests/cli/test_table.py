@@ -23,7 +23,7 @@ def test_table_columns_align_with_their_titles():
     ]
 
 
-def test_markdown_and_csv_hold_the_same_cells(tmp_path):
+def test_markdown_and_csv_tables_hold_the_same_cells(tmp_path):
     rows = [
         {"row": "a", "GoPro PSNR": None},
         {"row": "b", "GoPro PSNR": "31.00 (1 of 2)"},

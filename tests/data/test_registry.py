@@ -37,7 +37,7 @@ def test_only_the_first_colon_separates_name_and_folder(folder):
     assert parse_dataset(f"camera_shake:{folder}") == [("camera_shake", folder, 1)]
 
 
-def test_a_dataset_needs_its_folder(tmp_path):
+def test_dataset_without_its_folder_is_refused(tmp_path):
     assert Request("gopro", str(tmp_path), "test").root == tmp_path
     with pytest.raises(InputError, match=r"--dataset=gopro:FOLDER. Received: none"):
         open_pairs("gopro", split="test")

@@ -40,6 +40,6 @@ def test_folders_without_common_names_are_refused_with_examples(tmp_path):
         match_folders(restored, tmp_path / "empty")
 
 
-def test_a_missing_folder_is_refused(tmp_path):
+def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"Received: .*nowhere"):
         match_folders(tmp_path / "nowhere", make(tmp_path / "s", "1.png"))

@@ -82,7 +82,7 @@ def test_overwrite_keeps_images_it_did_not_write(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["a,b\n", "d,1,2\n", "d,,,,thirty,0.9,\n"])
-def test_a_damaged_table_is_refused(tmp_path, damage):
+def test_damaged_table_is_refused(tmp_path, damage):
     EvaluationFolder(tmp_path, IDENTITY).append(ROWS[0])
     with open(tmp_path / "scores.csv", "a") as table:
         table.write(damage)

@@ -113,7 +113,7 @@ def test_grey_output_is_the_mean_of_the_restored_channels(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_the_exif_orientation_is_applied_and_reset(tmp_path, orientation, suffix):
+def test_exif_orientation_is_applied_and_reset(tmp_path, orientation, suffix):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     image = Image.fromarray(smooth())
@@ -247,7 +247,7 @@ def test_unsupported_formats_are_not_written(tmp_path, name):
         check_suffix(tmp_path / name)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_failed_photo_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "out.webp"
     write_photo(path, Photo(smooth()))
     before = path.read_bytes()
@@ -428,7 +428,7 @@ def test_flipped_bytes_give_a_one_line_error_or_an_image(tmp_path, kind):
                 read(path)
 
 
-def test_a_failed_write_leaves_the_old_image(tmp_path, monkeypatch):
+def test_failed_image_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     write_image(path, smooth())
 

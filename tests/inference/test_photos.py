@@ -77,7 +77,7 @@ def test_output_path_of_a_photo(tmp_path):
     assert find_jobs(animation, None)[0].target.name == "photo_restored.gif.png"
 
 
-def test_the_input_is_never_overwritten(tmp_path, folder):
+def test_input_is_never_overwritten(tmp_path, folder):
     source = save(tmp_path / "photo.jpg")
     link = tmp_path / "link.jpg"
     link.symlink_to(source)

@@ -98,7 +98,7 @@ def test_every_kind_of_model_is_recognised(files, model, kind, path):
             source.weights()
 
 
-def test_a_shipped_variant_is_found_by_its_name():
+def test_shipped_variant_is_found_by_its_name():
     source = resolve("egnet_mobile")
     assert source.kind == "shipped"
     assert source.path.name == "egnet_mobile"
@@ -124,7 +124,7 @@ def test_unresolvable_models_are_refused_in_one_line(files, monkeypatch):
         assert "\n" not in str(raised.value)
 
 
-def test_a_damaged_run_is_refused(tmp_path):
+def test_damaged_run_is_refused(tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "model.json").write_text("{")
     with pytest.raises(InputError, match=r"Received: .*weights"):

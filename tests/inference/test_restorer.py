@@ -64,7 +64,7 @@ def test_float_images_keep_their_dtype(dtype):
 
 
 @pytest.mark.parametrize("tile", [None, 32])
-def test_a_batch_is_restored_as_its_images_are_one_by_one(tile):
+def test_batch_is_restored_as_its_images_one_by_one(tile):
     images = random_image((3, 40, 50, 3))
     restorer = Restorer(FakeRunner(blur), tile=tile)
     one_by_one = np.stack([restorer(image) for image in images])
@@ -111,7 +111,7 @@ def test_tiles_restored_differently_leave_no_seam():
     assert np.abs(np.diff(tiled - whole, axis=1)).max() < 1 / 255
 
 
-def test_tiles_are_exact_for_a_function_of_the_pixel():
+def test_tiles_are_exact_for_a_pixelwise_function():
     image = random_image((150, 203, 3), dtype=np.float32)
     square = Restorer(FakeRunner(np.square), tile=32)(image)
     np.testing.assert_allclose(square, image**2, atol=1e-6)
@@ -162,7 +162,7 @@ def test_image_pixels_count_towards_the_memory_limit():
 
 @pytest.mark.parametrize("options", [{"tile": 0}, {"tile": 64}, {"tile": 32}])
 @pytest.mark.parametrize("size", [(150, 203), (64, 300), (20, 40), (65, 65)])
-def test_an_image_can_be_restored_in_place(options, size):
+def test_image_can_be_restored_in_place(options, size):
     image = random_image((2, *size, 3))
     restorer = Restorer(FakeRunner(blur), **options)
     expected = restorer(image)

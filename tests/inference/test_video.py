@@ -54,7 +54,7 @@ def sound_of(path):
     return ffmpeg("-i", path, "-map", "0:a", "-c", "copy", "-f", "adts", "-")
 
 
-def test_every_frame_is_restored_and_the_sound_is_kept(tmp_path, clip):
+def test_video_frames_are_restored_and_the_sound_is_kept(tmp_path, clip):
     target = tmp_path / "new" / "out.mp4"
     calls = []
     restore_video(
@@ -137,7 +137,7 @@ def test_output_path_of_a_video(tmp_path, clip):
     assert video_target(clip, None, overwrite=True) == written
 
 
-def test_a_broken_video_is_refused_before_the_model_is_loaded(tmp_path):
+def test_broken_video_is_refused_before_the_model_is_loaded(tmp_path):
     source = tmp_path / "text.mp4"
     source.write_text("no video")
     with pytest.raises(InputError, match=r"Expected a video.*text\.mp4"):

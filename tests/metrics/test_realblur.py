@@ -150,9 +150,7 @@ def test_images_that_cannot_be_aligned_are_named_failures(sharp, kind):
     assert score.failure
 
 
-def test_an_error_of_opencv_that_is_no_alignment_failure_is_not_swallowed(
-    sharp, monkeypatch
-):
+def test_other_opencv_errors_are_not_taken_for_alignment_failures(sharp, monkeypatch):
     def broken(*_):
         cv2.cvtColor(np.zeros((4, 4), np.uint8), cv2.COLOR_RGB2GRAY)
 

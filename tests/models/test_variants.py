@@ -100,7 +100,9 @@ def test_same_seed_gives_the_same_weights():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [{}, {"stack_patches": False, "recompute": True}])
-def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_precision):
+def test_variant_has_float32_outputs_under_mixed_precision(
+    layout, network, image, mixed_precision
+):
     mixed = build("egnet_testing", **layout)
     for stage in mixed(image).values():
         # Images pass unrounded: a new network still returns its input exactly.
@@ -117,7 +119,7 @@ def test_mixed_precision_has_float32_outputs(layout, network, image, mixed_preci
     assert all(np.isfinite(g).all() and g.dtype == tf.float32 for g in gradients)
 
 
-def test_egn_sees_an_unrounded_image_under_mixed_precision(
+def test_egn_receives_an_unrounded_image_under_mixed_precision(
     network, image, mixed_precision
 ):
     mixed = build("egnet_testing")

@@ -79,7 +79,7 @@ def test_published_rows_are_labelled_and_measured_rows_name_their_protocol():
     assert sum(row["protocol"] == "published" for row in table) == len(TABLE_1)
 
 
-def test_the_blurry_images_come_before_the_methods(tmp_path):
+def test_blurry_images_come_before_the_methods(tmp_path):
     about = {"method": "ours", "dataset": "samples test"}
     rows = [Row("a", Score(30.0, 0.9), Score(25.0, 0.7))]
     written = EvaluationFolder(tmp_path / "a", about)
@@ -89,7 +89,7 @@ def test_the_blurry_images_come_before_the_methods(tmp_path):
     assert table[0]["samples PSNR"] == "25.00"
 
 
-def test_only_results_of_the_same_images_share_a_column():
+def test_results_share_a_column_only_for_the_same_images():
     ours = result("samples")._replace(data="names x of seed 1")
     with pytest.raises(InputError, match=r"same images of samples.*seed 2"):
         comparison_table([ours, ours._replace(data="names x of seed 2")], {})
@@ -117,7 +117,7 @@ def test_ablation_table_has_published_columns_beside_the_measured():
     ]
 
 
-def test_notes_stand_below_the_table(tmp_path):
+def test_table_notes_stand_below_the_table(tmp_path):
     table = comparison_table([result("gopro", 31.0)], {"a": {"x": Published(1, 0.5)}})
     write_table(tmp_path / "new" / "table", table, ["a note"])
     assert (tmp_path / "new" / "table.md").read_text().endswith("|\n\na note\n")

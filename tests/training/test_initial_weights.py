@@ -88,7 +88,7 @@ def test_initial_weights_of_other_backbones_and_non_runs_are_refused(run, tmp_pa
         recipe(tmp_path / "none", egn_steps=1).phase_steps()
 
 
-def test_an_imported_run_is_not_trained_over(run):
+def test_imported_run_is_not_overwritten_by_training(run):
     folder, _ = run
     with pytest.raises(InputError, match=f"--init_weights={folder} "):
         RunFolder(folder, recipe("", backbone_steps=1))

@@ -79,7 +79,7 @@ def test_update_equals_that_of_the_whole_batch(make_phase, one_device, options):
     assert (values["finite"], values["stop"]) == (1, 0)
 
 
-def test_clipping_bounds_the_norm_of_the_whole_gradient(make_phase, one_device):
+def test_clip_norm_bounds_the_norm_of_the_whole_gradient(make_phase, one_device):
     phase, data = make_phase(), batch()
     gradient, _ = gradient_of(phase, data, Recipe(loss="mprnet"))
     limit = np.linalg.norm(gradient) / 3

@@ -29,7 +29,7 @@ def kernel_and_bias():
     return [tf.Variable([[2.0, -3.0]]), tf.Variable([1.0])]
 
 
-def test_the_learning_rate_warms_up_and_falls_by_half_a_cosine():
+def test_learning_rate_warms_up_and_falls_by_half_a_cosine():
     schedule = cosine_schedule(110, 1e-3, 1e-5, warmup_steps=10)
     for step, part in ((0, 0), (60, 0.5), (110, 1)):
         expected = 1e-5 + (1e-3 - 1e-5) * (1 + math.cos(math.pi * part)) / 2

@@ -25,7 +25,7 @@ def test_best_validation_has_the_highest_psnr(tmp_path):
     assert run.is_best("backbone", 0, 20.0)
 
 
-def test_a_run_of_an_earlier_version_resumes(tmp_path):
+def test_run_of_an_earlier_version_resumes(tmp_path):
     """Its recipe and its table lack the flags and columns that came later."""
     path = tmp_path / "run"
     path.mkdir()

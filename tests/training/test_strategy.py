@@ -26,7 +26,7 @@ def test_worker_without_a_task_is_told_what_to_set(monkeypatch, place):
 
 
 @pytest.mark.parametrize("name", ["one_device", "mirrored"])
-def test_one_process_is_its_own_chief(name):
+def test_single_process_is_its_own_chief(name):
     strategy = device_strategy(name)
     assert (num_workers(strategy), worker_index(strategy)) == (1, 0)
     assert all_workers_agree(strategy, 5)

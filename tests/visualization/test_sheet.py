@@ -5,7 +5,7 @@ from egnet_tf.visualization import comparison_sheet, visible_gradient_map
 from egnet_tf.visualization.sheet import labelled_row
 
 
-def test_a_sheet_has_a_column_for_each_image():
+def test_sheet_has_a_column_for_each_image():
     photo = skimage.data.chelsea()
     three = comparison_sheet({"a": photo, "b": photo // 2, "c": photo})
     two = comparison_sheet({"a": photo, "a longer caption": photo // 2})
@@ -28,7 +28,7 @@ def test_captions_share_the_largest_size_that_fits():
     assert row.shape[0] < alone.shape[0]  # A smaller size for both.
 
 
-def test_the_visible_gradient_map_shows_edges_and_is_grey():
+def test_visible_gradient_map_shows_edges_in_grey():
     image = np.full((40, 40, 3), 100, np.uint8)
     image[:, 19:21] = 150
     image[:, 21:] = 200

@@ -55,7 +55,7 @@ def test_zooms_do_not_overlap_and_are_as_many_as_fit():
     assert len(lefts) == 3 and min(np.diff(lefts)) >= 8
 
 
-def test_a_zoom_larger_than_the_image_is_clipped():
+def test_zoom_larger_than_the_image_is_clipped():
     tiny = np.zeros((4, 6, 3), np.uint8)
     assert largest_differences([tiny, tiny + 1], (50, 50)) == [Zoom(0, 0, 4, 6)]
 

@@ -34,7 +34,7 @@ def test_two_folders_are_matched_by_name(tmp_path, write_all, assert_pairs):
     assert_pairs(open_folder(root), {"x": (1, 4), "sub/y": (2, 3)})
 
 
-def test_a_split_has_its_own_folder(tmp_path, write_all, assert_pairs):
+def test_split_has_its_own_folder(tmp_path, write_all, assert_pairs):
     files = {"train/input/a.png": 1, "train/target/a.png": 2}
     files |= {"test/input/b.png": 3, "test/target/b.png": 4}
     root = str(write_all(tmp_path, files))

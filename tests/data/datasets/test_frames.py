@@ -53,7 +53,7 @@ def test_gamma_average_is_taken_in_linear_light(image):
     assert average(frames, "gamma").mean() > average(frames, "linear").mean() + 5
 
 
-def test_a_still_scene_is_not_blurred(image):
+def test_still_scene_is_not_blurred(image):
     for blur in ("linear", "gamma"):
         np.testing.assert_array_equal(average([image(1)] * 13, blur), image(1))
 
@@ -91,14 +91,14 @@ def test_sequences_are_split_whole_and_reproducibly(tmp_path, write_all):
     assert not splits[0] & splits[1]
 
 
-def test_the_users_own_split_is_kept(tmp_path, write_all):
+def test_split_made_by_the_user_is_kept(tmp_path, write_all):
     files = sequence("train/a", range(3)) | sequence("test/b", range(3))
     root = write_all(tmp_path, files)
     assert open_frames(root, windows=(3,)).names == ("a/000001_3",)
     assert open_frames(root, "test", windows=(3,)).names == ("b/000001_3",)
 
 
-def test_one_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
+def test_single_sequence_needs_no_folder_of_its_own(tmp_path, write_all):
     root = write_all(tmp_path / "walk", sequence(".", range(3)))
     assert open_frames(root, windows=(3,)).names == ("walk/000001_3",)
     with pytest.raises(InputError, match=r"at least two sequences.*Received: 1"):
