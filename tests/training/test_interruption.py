@@ -17,7 +17,10 @@ def test_first_stop_signal_only_requests_a_stop(number):
 
 
 def test_second_ctrl_c_stops_at_once():
+    # A shell starts what it puts into the background with Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt), stop_signals() as stopped:
         os.kill(os.getpid(), signal.SIGINT)
         assert stopped()
         os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
