@@ -7,6 +7,7 @@ among them, see `egnet_tf.models.layout`.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
@@ -90,7 +91,7 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
-class BackboneConfig(Config):
+class BackboneConfig(Config, abc.ABC):
     """What the configs of all backbones have in common.
 
     Attributes:
@@ -118,8 +119,8 @@ class BackboneConfig(Config):
         return 4 * self.stride
 
     @property
-    def fewest_parameters(self) -> int:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def fewest_parameters(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)
