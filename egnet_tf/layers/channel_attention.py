@@ -54,15 +54,15 @@ class ResidualChannelAttention(keras.layers.Layer):
         options = {"use_bias": use_bias, "dtype": self.dtype_policy}
         self.conv1 = conv(filters, 3, padding="same", name="conv1", **options)
         self.conv2 = conv(filters, 3, padding="same", name="conv2", **options)
-        self.squeeze = conv(squeezed, 1, name="squeeze", **options)
-        self.excite = conv(filters, 1, name="excite", **options)
+        self.conv3 = conv(squeezed, 1, name="conv3", **options)
+        self.conv4 = conv(filters, 1, name="conv4", **options)
         self.pool = GlobalPool(name="pool", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         features = (None, None, None, self.filters)
-        for layer in (self.conv1, self.conv2, self.squeeze):
+        for layer in (self.conv1, self.conv2, self.conv3):
             layer.build(features)
-        self.excite.build((None, None, None, self.squeeze.filters))
+        self.conv4.build((None, None, None, self.conv3.filters))
         self.built = True
 
     def call(self, inputs: Any) -> tf.Tensor:
@@ -72,7 +72,7 @@ class ResidualChannelAttention(keras.layers.Layer):
     def _block(self, inputs: Any) -> tf.Tensor:
         x, slope = split_slope(inputs)
         y = self.conv2(parametric_relu(self.conv1(x), slope))
-        weights = self.excite(tf.nn.relu(self.squeeze(self.pool(y))))
+        weights = self.conv4(tf.nn.relu(self.conv3(self.pool(y))))
         return x + y * GATES[self.gate](weights)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:

@@ -34,12 +34,12 @@ class ResidualSpatialAttention(keras.layers.Layer):
         options = {"padding": "same", "use_bias": False, "dtype": self.dtype_policy}
         self.conv1 = conv(filters, 3, name="conv1", **options)
         self.conv2 = conv(filters, 3, name="conv2", **options)
-        self.weigh = conv(1, kernel_size, name="weigh", **options)
+        self.conv3 = conv(1, kernel_size, name="conv3", **options)
 
     def build(self, input_shape: Any) -> None:
         self.conv1.build((None, None, None, self.filters))
         self.conv2.build((None, None, None, self.filters))
-        self.weigh.build((None, None, None, 2))
+        self.conv3.build((None, None, None, 2))
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
@@ -50,7 +50,7 @@ class ResidualSpatialAttention(keras.layers.Layer):
         y = self.conv2(tf.nn.relu(self.conv1(x)))
         mean = tf.reduce_mean(y, axis=-1, keepdims=True)
         maximum = tf.reduce_max(y, axis=-1, keepdims=True)
-        return x + y * tf.nn.sigmoid(self.weigh(tf.concat([mean, maximum], axis=-1)))
+        return x + y * tf.nn.sigmoid(self.conv3(tf.concat([mean, maximum], axis=-1)))
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
