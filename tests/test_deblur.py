@@ -59,6 +59,7 @@ def test_photo_is_restored_by_a_tflite_file(tmp_path, photo, tflite, capfd):
     np.testing.assert_array_equal(pixels(output), np.rint(pixels(photo) * 0.8))
 
 
+@pytest.mark.slow
 def test_photo_is_restored_by_a_training_run(photo, run_folder):
     done = deblur(
         f"--model={run_folder}", f"--input={photo}", "--branches=whole,rotate180"
@@ -73,6 +74,7 @@ def test_photo_is_restored_by_a_training_run(photo, run_folder):
     assert np.abs(egnet_tf.load(run_folder)(pixels(photo)) - expected).max() > 1
 
 
+@pytest.mark.slow
 def test_photo_is_restored_by_the_shipped_weights(photo):
     done = deblur(str(photo))
     assert done.returncode == 0, done.stderr

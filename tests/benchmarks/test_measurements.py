@@ -57,6 +57,7 @@ def test_model_measurement_has_a_row_per_precision(in_this_process):
     assert rows[0].time_ratio == 1
 
 
+@pytest.mark.slow
 def test_recompute_measurement_compares_steps_with_and_without(monkeypatch):
     asked = []
 

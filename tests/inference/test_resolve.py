@@ -23,6 +23,7 @@ def image():
     return random_image((32, 48, 3), seed=1, dtype=np.float32)
 
 
+@pytest.mark.slow
 def test_run_restores_with_its_ensemble(run, testing_model, image):
     def network(batch):
         return testing_model.network(batch)["stage3"]
@@ -39,6 +40,7 @@ def test_run_restores_with_its_ensemble(run, testing_model, image):
     assert np.abs(expected - whole).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_local_pooling_windows_are_one_and_a_half_crops(run, testing_model, image):
     with local_pooling(24, image[None]):
         expected = testing_model.network(image[None])["stage3"]
@@ -46,6 +48,7 @@ def test_local_pooling_windows_are_one_and_a_half_crops(run, testing_model, imag
     np.testing.assert_allclose(restored, np.clip(expected[0], 0, 1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_run_without_ensemble_restores_the_plain_image(testing_model, tmp_path):
     models.save(tmp_path / "weights", testing_model._replace(ensemble=None))
     assert load(tmp_path).runner.size_multiple == testing_model.size_multiple

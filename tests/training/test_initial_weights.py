@@ -66,6 +66,7 @@ def test_backbone_starts_from_its_initial_weights(run):
     )
 
 
+@pytest.mark.slow
 def test_egn_weights_initialise_only_the_same_egn(tmp_path):
     network = save(tmp_path / "run", TESTING)
     same = begin("egn", recipe(tmp_path / "run", egn_steps=1))

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.process
 TILE = 64
 
 
+@pytest.mark.slow
 def test_export_beyond_its_tolerance_is_not_written(source, tmp_path):
     darker = frozen(lambda image: 0.9 * image, tf.TensorSpec((1, TILE, TILE, 3)))
     content = TileConverter(darker).convert("float32")

@@ -16,6 +16,7 @@ def fused(source):
     return dataclasses.replace(source, branches=PAPER_BRANCHES)
 
 
+@pytest.mark.slow
 def test_tile_fuses_the_branches_inside_the_graph(fused, blurry):
     restore = tile_graph(fused, 64)
     loaded = fused.loaded
