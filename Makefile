@@ -77,7 +77,7 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 lint: $(VENV)/installed_dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The marker files skip the installation until pyproject.toml changes.
 $(VENV)/installed: pyproject.toml
