@@ -10,7 +10,7 @@ _EXTRAS = {
     "serving": "serving|tensorflow_serving|grpc|requests|kserve|REST server",
     "torch": "torch",
 }
-_SYSTEMS = "Windows|SIGKILL|tells no peak|no small disk"
+_SYSTEMS = "Windows|SIGKILL|no bash|tells no peak|no small disk"
 """Patterns of the reasons for which a test may be skipped; others are failures.
 
 What an extra brings is missing where it is not installed. A lane that installs one for
