@@ -114,7 +114,10 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("paper.ablations none.flags --output=x", "none.flags"),
         ("paper.report none", "Received: none"),
         ("export.tflite --model=none --output=x", "Received: none"),
-        ("export.all --model=egnet_mobile --output=x --dataset=coco", "Received: coco"),
+        (
+            "export.tflite --model=egnet_mobile --output=x --dataset=coco",
+            "Received: coco",
+        ),
     ],
 )
 def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
