@@ -34,7 +34,7 @@ class Options:
     strategy: str = option(
         "mirrored",
         "The devices: one_device is the first GPU or the CPU, mirrored all GPUs, "
-        "multi_worker several machines that TF_CONFIG names (docs/training.md).",
+        "multi_worker several machines that TF_CONFIG names (docs/train.md).",
         choices=("one_device", "mirrored", "multi_worker"),
     )
 

@@ -35,7 +35,7 @@ class EvaluationOptions:
 
     protocol: str = option(
         "plain",
-        "The protocol by which images are scored (docs/evaluation.md).",
+        "The protocol by which images are scored (docs/evaluate.md).",
         choices=tuple(PROTOCOLS),
     )
     output: str = option(

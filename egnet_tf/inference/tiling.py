@@ -26,7 +26,7 @@ _WIDEST_OVERLAP = 64
 
 
 def default_overlap(tile: int) -> int:
-    """Returns a quarter of the tile, at most 64 pixels (seams: docs/inference.md)."""
+    """Returns a quarter of the tile, at most 64 pixels (seams: docs/deblur.md)."""
     return min(_WIDEST_OVERLAP, tile // 4)
 
 

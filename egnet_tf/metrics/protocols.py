@@ -1,4 +1,4 @@
-"""The named ways of scoring a restored image; docs/evaluation.md explains them."""
+"""The named ways of scoring a restored image; docs/evaluate.md explains them."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Options:
     output: str = option("", "The folder of the runs and of the table.")
     protocol: str = option(
         "gopro",
-        "The protocol by which images are scored (docs/evaluation.md).",
+        "The protocol by which images are scored (docs/evaluate.md).",
         choices=tuple(PROTOCOLS),
     )
     test: tuple[str, ...] = option(

@@ -35,7 +35,7 @@ TABLE_1: Mapping[str, Scores] = {
     "MPRNet": _table_1((32.66, 0.959), (26.51, 0.865), (33.91, 0.949)),
     "EGNet": _table_1((33.00, 0.961), (26.96, 0.877), (34.30, 0.952)),
 }
-"""Trained on GoPro; how RealBlur was measured is not said, see docs/evaluation.md."""
+"""Trained on GoPro; how RealBlur was measured is not said, see docs/evaluate.md."""
 
 ABLATIONS: Mapping[str, Scores] = {
     "table3_add_0.02_attention": {"gopro": Published(32.9088, 0.9609)},
