@@ -16,7 +16,8 @@ enhance = Enhancer(EGNConfig(filters=16, num_modules=1, key_filters=8), image_st
 image = keras.Input((64, 64, 3))
 fine = conv(16, 3)(image)
 coarse = conv(32, 4, strides=4)(fine)  # The encoder: features at 1/4 of the size.
-coarse = enhance(1, coarse, image)  # EGN: they and the image's gradient map.
+gradient = enhance.gradient_map(image)
+coarse = enhance(1, coarse, gradient)  # EGN: the features and the gradient map.
 coarse = keras.layers.UpSampling2D(4)(conv(32, 3)(coarse))  # The decoder.
 merged = conv(16, 3)(keras.layers.Concatenate()([fine, coarse]))
 residual = keras.layers.Conv2D(3, 3, padding="same")(merged)

@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,3 +117,20 @@ def weights(run: Path) -> dict[str, np.ndarray]:
             file.visititems(functools.partial(add, path.name))
     assert len(arrays) > 20
     return arrays
+
+
+class FunctionEnhancer:
+    """A function of (stage, features, gradient) as the `enhance` of a backbone.
+
+    In place of the gradient map it sees the image.
+    """
+
+    def __init__(self, function: Callable, apart: bool = False) -> None:
+        self.function = function
+        self.apart = apart
+
+    def gradient_map(self, image: Any) -> Any:
+        return image
+
+    def __call__(self, stage: int, features: Any, gradient: Any) -> Any:
+        return self.function(stage, features, gradient)

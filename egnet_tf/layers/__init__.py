@@ -5,6 +5,7 @@ import keras
 from egnet_tf.layers.activations import SharedSlope, parametric_relu
 from egnet_tf.layers.channel_attention import ResidualChannelAttention
 from egnet_tf.layers.gradient_map import (
+    NORMALISERS,
     GradientMap,
     gradient_map,
     laplacian,
@@ -32,6 +33,7 @@ from egnet_tf.layers.supervised_attention import (
 from egnet_tf.layers.whitening import whitening_convolution
 
 __all__ = [
+    "NORMALISERS",
     "GlobalPool",
     "GradientMap",
     "HalvePatches",

@@ -8,7 +8,8 @@ LiteRT's default delegate fails on int8 graphs that split along the batch axis).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -142,8 +143,14 @@ class Patches:
             halves = tuple(take(t) for t in self.tensors for take in takes)
         return Patches(halves, self.stacked, (*self.cuts, axis))
 
+    def cut(self, axes: Sequence[str]) -> Patches:
+        """Cuts every patch in two along each of `axes` in turn."""
+        return functools.reduce(Patches.halve, axes, self)
+
     def join(self) -> Patches:
-        """Joins neighbouring patches: undoes the last `halve`."""
+        """Joins neighbouring patches: undoes the last `halve`, if there was one."""
+        if not self.cuts:
+            return self
         *cuts, axis = self.cuts
         dtype = self.tensors[0].dtype
         if self.stacked:

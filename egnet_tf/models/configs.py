@@ -16,6 +16,8 @@ from egnet_tf.errors import InputError
 
 INPUTS = ("gradient", "implicit_add", "implicit_mul")
 GATES = ("linear", "sigmoid")
+PATCHES = ("apart", "joined")
+NORMALISERS = ("max", "minmax", "deviation", "fixed")
 ACTIVATIONS = ("prelu", "relu")
 
 _Config = TypeVar("_Config", bound="Config")
@@ -228,6 +230,9 @@ class EGNConfig(Config):
         num_modules: EGMs in a row ("several" in the paper).
         input: "gradient", "implicit_add" or "implicit_mul" (Table 3).
         implicit_stddev: standard deviation of the implicit input's initial values.
+        gradient_normalise: G of Eq. 15, see `egnet_tf.layers.NORMALISERS`.
+        patches: enhance the encoder's patches "apart", before neighbours are joined
+            for the decoder, or "joined".
         attention: False replaces the attention modules by their plain convolutions
             (column "w/o A" of Table 3).
         key_filters: channels of queries and keys.
@@ -244,6 +249,8 @@ class EGNConfig(Config):
     num_modules: int = number(1, 32)
     input: str = _choice(INPUTS, "gradient")
     implicit_stddev: float = number(0.0, 100.0, 0.02)
+    gradient_normalise: str = _choice(NORMALISERS, "max")
+    patches: str = _choice(PATCHES, "apart")
     attention: bool = True
     key_filters: int = number(1, 1024, 32)
     gate: str = _choice(GATES, "linear")

@@ -24,7 +24,7 @@ from egnet_tf.layers import (
     halving_convolution,
 )
 from egnet_tf.models.configs import DMPHNConfig
-from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.egn import Enhancer, enhance_patches
 from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
 # How the image is cut into halves, quarters and eighths.
@@ -35,15 +35,17 @@ _BLOCKS = 2
 def dmphn(
     config: DMPHNConfig,
     layout: Layout = DEFAULT_LAYOUT,
-    enhance: Callable | None = None,
+    enhance: Enhancer | None = None,
     name: str = "dmphn",
 ) -> keras.Model:
     """Builds the four-stage network; with the default config, 7,232,524 parameters.
 
-    `enhance(stage, features, image) -> features` is called between the joined features
-    of each stage and its decoder. `features` are at 1/4 of the resolution of `image`:
-    quarters of the blurry image in stage 1, its halves in stage 2, all of it in stages
-    3 and 4. The next stage takes the features as they were before.
+    `enhance(stage, features, gradient) -> features` is called between the encoder and
+    the decoder of each stage. `features` are at 1/4 of the resolution of `gradient`,
+    the gradient map: of the eighths in stage 1, then quarters, halves and the whole
+    image with `enhance.apart`; otherwise of the quarters in stage 1, the halves in
+    stage 2 and the whole image in stages 3 and 4. The next stage takes the features
+    as they were before.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage4": float32
@@ -61,6 +63,7 @@ def dmphn(
         levels.append(levels[-1].halve(axis))
     centre = keras.layers.Rescaling(1.0, offset=-0.5, dtype="float32", name="centre")
 
+    gradient = enhance and enhance.gradient_map(image)
     features = residual = None
     for stage, level in enumerate((3, 2, 1, 0), start=1):
         # === Encode the patches of one level, corrected by the stage before ===
@@ -73,10 +76,11 @@ def dmphn(
             encoded = encoded.map(_add(f"stage{stage}_features"), features)
 
         # === Decode the patches of the next level: their residual ===
-        features = encoded.join() if level else encoded
+        features = encoded.join()
         decode = _decoder(filters, recompute, f"stage{stage}")
-        covered = levels[max(0, level - 1)]
-        enhanced = enhance_patches(enhance, stage, features, covered, egn_features)
+        enhanced = enhance_patches(
+            enhance, stage, encoded, features, gradient, egn_features
+        )
         residual = enhanced.map(decode)
 
     assert residual is not None  # Four stages have set it.

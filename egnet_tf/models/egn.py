@@ -1,6 +1,6 @@
 """The Enhanced Gradient Network (EGN), section 3.1 and Figure 2 of the paper.
 
-    image --> gradient map (Eq. 15) --> conv, to the features' resolution
+    gradient map (Eq. 15) of the image --> conv, to the features' resolution
                                          |
                                          v
     encoder --> features --+--> concatenate --> conv --> num_modules EGMs --> conv
@@ -18,7 +18,6 @@ What the paper leaves open and what we decided: docs/paper.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -74,12 +73,20 @@ class ImplicitInput(keras.layers.Layer):
 class Enhancer:
     """The `enhance` of a backbone: one EGN per stage, made when the stage first asks.
 
+        gradient = enhance.gradient_map(image)
+        features = enhance(1, features, gradient)
+
     Args:
         config: of every EGN.
         image_stride: pixels of the image per position of the features, along each
             side: 4 where the features have been halved twice.
         recompute: see `ResidualChannelAttention`.
         attention_block: see `PositionAttention`.
+
+    Attributes:
+        gradient_map: the layer of Eq. 15. A network has one map, that of its whole
+            image, so that all patches and stages see an edge at one brightness.
+        apart: whether the encoder's patches are enhanced before they are joined.
     """
 
     def __init__(
@@ -89,17 +96,20 @@ class Enhancer:
         recompute: bool = False,
         attention_block: int | None = 1024,
     ) -> None:
+        self.gradient_map = GradientMap(config.gradient_normalise, name="gradient_map")
+        self.apart = config.patches == "apart"
         self._config = config
         self._options = (image_stride, recompute, attention_block)
         self._networks: dict[int, keras.Model] = {}
 
-    def __call__(self, stage: int, features: Any, image: Any) -> Any:
+    def __call__(self, stage: int, features: Any, gradient: Any) -> Any:
         """Enhances the features between the encoder and the decoder of one stage.
 
         Args:
             stage: 1, 2, ...
             features: (B, h, w, C), as what is returned: equal to it in a new model.
-            image: (B, image_stride * h, image_stride * w, 3) in [0, 1].
+            gradient: the gradient map of the same part of the image,
+                (B, image_stride * h, image_stride * w, 3).
         """
         if stage not in self._networks:
             self._networks[stage] = egn(
@@ -108,33 +118,40 @@ class Enhancer:
                 *self._options,
                 name=f"egn_stage{stage}",
             )
-        return self._networks[stage]([features, image])
+        network = self._networks[stage]
+        uses_gradient = self._config.input == "gradient"
+        return network([features, gradient] if uses_gradient else features)
 
 
 def enhance_patches(
-    enhance: Callable | None,
+    enhance: Enhancer | None,
     stage: int,
-    features: Patches,
-    images: Patches,
+    encoded: Patches,
+    joined: Patches,
+    gradient: Any,
     outputs: dict | None = None,
 ) -> Patches:
-    """Calls a backbone's `enhance` on the features of every patch of a stage.
+    """Enhances the features of a stage's patches, before or after they are joined.
 
     Args:
-        enhance: None leaves the features as they are.
+        enhance: None returns `joined`.
         stage: 1, 2, ...
-        features: between encoder and decoder.
-        images: the patches of the blurry image at the same level.
+        encoded: the encoder's coarsest features.
+        joined: those of the decoder's patches, of which each is two of the encoder's,
+            or the same.
+        gradient: the gradient map of the whole image, which is cut like the features.
         outputs: where the features of the whole image before and after are put, as
             "egn_stage<n>_before" and "egn_stage<n>_after"; None for nowhere.
     """
     if enhance is None:
-        return features
-    enhanced = features.map(lambda f, image: enhance(stage, f, image), images)
+        return joined
+    features = encoded if enhance.apart else joined
+    maps = Patches.whole(gradient, stacked=features.stacked).cut(features.cuts)
+    enhanced = features.map(lambda x, part: enhance(stage, x, part), maps)
     if outputs is not None:
         outputs[f"egn_stage{stage}_before"] = features.join_all()
         outputs[f"egn_stage{stage}_after"] = enhanced.join_all()
-    return enhanced
+    return enhanced.join() if enhanced.count > joined.count else enhanced
 
 
 def egn(
@@ -154,17 +171,20 @@ def egn(
     those of `Enhancer`.
 
     Returns:
-        A functional model [features (B, h, w, num_features), image (B, H, W, 3)]
-        -> (B, h, w, num_features).
+        A functional model [features (B, h, w, num_features), gradient map
+        (B, H, W, 3)] -> (B, h, w, num_features); of the features alone with an
+        implicit input.
     """
     features = keras.Input((None, None, num_features), name="features")
-    image = keras.Input((None, None, 3), name="image")
     if config.input == "gradient":
-        gradient = _conv(
+        gradient = keras.Input((None, None, 3), name="gradient")
+        inputs = [features, gradient]
+        embedded = _conv(
             config.filters, image_stride, name="embed", strides=image_stride
-        )(GradientMap(name="gradient_map")(image))
-        x = keras.layers.Concatenate(name="join")([features, gradient])
+        )(gradient)
+        x = keras.layers.Concatenate(name="join")([features, embedded])
     else:
+        inputs = features
         mode = config.input.removeprefix("implicit_")
         x = ImplicitInput(mode, config.implicit_stddev, name="implicit")(features)
     x = _conv(config.filters, 3, name="enter")(x)
@@ -176,7 +196,7 @@ def egn(
             x = _convolutions(x, config.filters, prefix)
     x = _conv(num_features, 3, name="leave", kernel_initializer="zeros")(x)
     enhanced = keras.layers.Add(name="enhanced")([features, x])
-    return keras.Model([features, image], enhanced, name=name)
+    return keras.Model(inputs, enhanced, name=name)
 
 
 def _attentions(

@@ -13,7 +13,6 @@ features during training; this one does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,22 +26,22 @@ from egnet_tf.layers import (
     image_convolution,
 )
 from egnet_tf.models.configs import MIMOUNetConfig
-from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.egn import Enhancer, enhance_patches
 from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
 
 def mimo_unet(
     config: MIMOUNetConfig,
     layout: Layout = DEFAULT_LAYOUT,
-    enhance: Callable | None = None,
+    enhance: Enhancer | None = None,
     name: str = "mimo_unet",
 ) -> keras.Model:
     """Builds the three-scale network; with the default config, 6,807,171 parameters.
 
-    `enhance(1, features, image) -> features` is called once, on the encoder's coarsest
-    features, at 1/4 of the resolution of `image`, the blurry image. All that the
-    decoders see of that scale, directly and through the fusion, is enhanced. There are
-    no patches for the layout to stack.
+    `enhance(1, features, gradient) -> features` is called once, on the encoder's
+    coarsest features, at 1/4 of the resolution of `gradient`, the gradient map. All
+    that the decoders see of that scale, directly and through the fusion, is enhanced.
+    There are no patches for the layout to stack.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": (B, H, W, 3),
@@ -76,8 +75,11 @@ def mimo_unet(
     middle = blocks(x, "encoder2")
     x = halving_convolution(widths[2], "down23", "relu")(middle)
     x = _merge(x, _shallow(quarter, widths[2], "scm3"), "fam3")
-    encoded, whole = Patches.whole(blocks(x, "encoder3")), Patches.whole(image)
-    coarse = enhance_patches(enhance, 1, encoded, whole, egn_features).tensor
+    encoded = Patches.whole(blocks(x, "encoder3"))
+    gradient = enhance and enhance.gradient_map(image)
+    coarse = enhance_patches(
+        enhance, 1, encoded, encoded, gradient, egn_features
+    ).tensor
 
     # === Fusion of all scales, at each of the two finer ones ===
     double = Upsample("nearest", name="double")

@@ -13,10 +13,10 @@
     whole ---> + --> attention blocks at full resolution -----------------> stage 3
 
 The features of neighbouring quarters are joined before they are decoded as halves, and
-those of the halves as the whole. EGN (`egnet_tf.models.egn`) also sees the gradient
-map of these patches. A supervised attention module (SAM) ends each of the first two
-stages; cross-stage feature fusion (CSFF) hands all levels of encoder and decoder on.
-Every stage adds a residual to the blurry image.
+those of the halves as the whole; EGN (`egnet_tf.models.egn`) stands before or after
+that, and sees the same patch of the gradient map of the image. A supervised attention
+module (SAM) ends each of the first two stages; cross-stage feature fusion (CSFF) hands
+all levels of encoder and decoder on. Every stage adds a residual to the blurry image.
 
 From Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021. Two things
 differ from the publication without changing a number: patches lie on the batch axis,
@@ -43,22 +43,23 @@ from egnet_tf.layers import (
     whitening_convolution,
 )
 from egnet_tf.models.configs import MPRNetConfig
-from egnet_tf.models.egn import enhance_patches
+from egnet_tf.models.egn import Enhancer, enhance_patches
 from egnet_tf.models.layout import DEFAULT_LAYOUT, Layout
 
 
 def mprnet(
     config: MPRNetConfig,
     layout: Layout = DEFAULT_LAYOUT,
-    enhance: Callable | None = None,
+    enhance: Enhancer | None = None,
     name: str = "mprnet",
 ) -> keras.Model:
     """Builds the three-stage network; with the default config, 20,127,073 parameters.
 
-    `enhance(stage, features, image) -> features` is called between the encoder and the
-    decoder of stages 1 and 2. `features` is the encoder's coarsest level, at
-    1/egn_stride of the resolution of `image`: the halves of the blurry image in stage
-    1, all of it in stage 2.
+    `enhance(stage, features, gradient) -> features` is called between the encoder and
+    the decoder of stages 1 and 2. `features` is the encoder's coarsest level, at
+    1/egn_stride of the resolution of `gradient`, the gradient map: of the quarters in
+    stage 1 and of the halves in stage 2 with `enhance.apart`; otherwise of the halves
+    and of the whole image.
 
     Returns:
         A functional model: float32 (B, H, W, 3) in [0, 1] -> {"stage3": finest,
@@ -82,11 +83,15 @@ def mprnet(
     halves = whole.halve("height")
     quarters = halves.halve("width")
 
+    gradient = enhance and enhance.gradient_map(image)
+
     # === Stage 1: encode quarters, decode halves ===
     extract, encode = blocks.shallow("stage1"), blocks.encoder("stage1_encoder")
     encoded = quarters.map(lambda patch: encode(extract(patch))).unzip()
     encoded1 = [level.join() for level in encoded]
-    coarsest = enhance_patches(enhance, 1, encoded1[2], halves, egn_features)
+    coarsest = enhance_patches(
+        enhance, 1, encoded[2], encoded1[2], gradient, egn_features
+    )
     decode = blocks.decoder("stage1_decoder")
     decoded1 = encoded1[0].map(decode, encoded1[1], coarsest).unzip()
     sam12 = SupervisedAttention(*supervised, name="sam12")
@@ -100,7 +105,9 @@ def mprnet(
     merged = halves.map(lambda patch, x: concat12(_concat(extract(patch), x)), gated)
     encoded = merged.map(encode, *encoded1, *decoded1).unzip()
     encoded2 = [level.join() for level in encoded]
-    coarsest = enhance_patches(enhance, 2, encoded2[2], whole, egn_features)
+    coarsest = enhance_patches(
+        enhance, 2, encoded[2], encoded2[2], gradient, egn_features
+    )
     decode = blocks.decoder("stage2_decoder")
     decoded2 = encoded2[0].map(decode, encoded2[1], coarsest).unzip()
     sam23 = SupervisedAttention(*supervised, name="sam23")

@@ -139,6 +139,7 @@ VARIANTS = {
             position_residual=True,
             position_scaled=True,
             key_pool=2,
+            patches="joined",
         ),
         ensemble_features=16,
     ),

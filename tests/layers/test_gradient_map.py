@@ -5,7 +5,9 @@ import tensorflow as tf
 from scipy import ndimage
 from skimage import data
 
+from egnet_tf import layers
 from egnet_tf.layers import GradientMap, gradient_map, laplacian, mean_filter
+from egnet_tf.models import configs
 
 
 @pytest.fixture(scope="module")
@@ -14,24 +16,48 @@ def photographs():
     return np.stack(crops).astype(np.float32) / 255
 
 
-def equation_15(image):
+NORMALISERS = {
+    "max": lambda x: np.abs(x) / (np.abs(x).max() + 1e-3),
+    "minmax": lambda x: (x - x.min()) / (np.ptp(x) + 1e-3),
+    "deviation": lambda x: x / np.sqrt(x.var() + 1e-6),
+    "fixed": lambda x: np.abs(x) / (np.abs(x) + 0.05),
+}
+
+
+def equation_15(image, normalise="max"):
     """One image (H, W, C), by SciPy's filters."""
     image = image.astype(np.float64)
 
     def normalised_laplacian(x):
         planes = [ndimage.laplace(p, mode="nearest") for p in np.moveaxis(x, -1, 0)]
-        magnitude = np.abs(np.stack(planes, axis=-1))
-        return magnitude / (magnitude.max() + 1e-3)
+        return NORMALISERS[normalise](np.stack(planes, axis=-1))
 
     mean = ndimage.uniform_filter(image, size=(3, 3, 1), mode="nearest")
     return normalised_laplacian(mean) * normalised_laplacian(image)
 
 
-def test_gradient_map_is_equation_15(photographs):
-    expected = np.stack([equation_15(image) for image in photographs])
+@pytest.mark.parametrize("normalise", NORMALISERS)
+def test_gradient_map_is_equation_15(normalise, photographs):
+    expected = np.stack([equation_15(image, normalise) for image in photographs])
     assert expected.max() > 0.3
-    np.testing.assert_allclose(gradient_map(photographs), expected, atol=1e-5)
-    np.testing.assert_allclose(GradientMap()(photographs), expected, atol=1e-5)
+    values = gradient_map(photographs, normalise)
+    tolerance = 1e-5 * max(1, expected.max())
+    np.testing.assert_allclose(values, expected, atol=tolerance)
+    np.testing.assert_array_equal(GradientMap(normalise)(photographs), values)
+
+
+def test_gradient_normalisers_are_those_that_the_network_knows():
+    assert tuple(layers.NORMALISERS) == configs.NORMALISERS
+
+
+def test_gradient_map_of_a_tile_is_the_tile_of_the_map_with_a_fixed_scale(photographs):
+    tile = np.s_[:, 8:24, 12:36]
+    whole, alone = (gradient_map(x, "fixed") for x in (photographs, photographs[tile]))
+    inside = np.s_[:, 2:-2, 2:-2]  # Borders are repeated, at a tile's border too.
+    np.testing.assert_allclose(alone[inside], whole[tile][inside], atol=1e-6)
+    # Not so where the scale is that of the image.
+    scaled, other = (gradient_map(x) for x in (photographs, photographs[tile]))
+    assert np.abs(other[inside] - scaled[tile][inside]).max() > 0.1
 
 
 def test_gradient_map_filters_are_scipys(photographs):
@@ -79,20 +105,24 @@ HARD = {
 }
 
 
+@pytest.mark.parametrize("normalise", NORMALISERS)
 @pytest.mark.parametrize("name", HARD)
-def test_gradient_map_values_and_gradients_are_finite(name):
+def test_gradient_map_values_and_gradients_are_finite(name, normalise):
     image = tf.constant(HARD[name])
     with tf.GradientTape() as tape:
         tape.watch(image)
-        values = gradient_map(image)
+        values = gradient_map(image, normalise)
     assert np.isfinite(tape.gradient(values, image)).all()
-    np.testing.assert_allclose(values[0], equation_15(HARD[name][0]), atol=1e-5)
-    assert np.all((values >= 0) & (values < 1))
+    expected = equation_15(HARD[name][0], normalise)
+    np.testing.assert_allclose(values[0], expected, atol=1e-5 * max(1, expected.max()))
+    if normalise != "deviation":
+        assert np.all((values >= 0) & (values < 1))
 
 
+@pytest.mark.parametrize("normalise", NORMALISERS)
 @pytest.mark.parametrize("name", ["constant", "black", "white", "1x1"])
-def test_gradient_map_of_flat_images_is_zero(name):
-    np.testing.assert_allclose(gradient_map(HARD[name]), 0, atol=1e-6)
+def test_gradient_map_of_flat_images_is_zero(name, normalise):
+    np.testing.assert_allclose(gradient_map(HARD[name], normalise), 0, atol=1e-6)
 
 
 def test_gradient_map_marks_both_sides_of_an_edge():

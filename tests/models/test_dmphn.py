@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from egnet_tf.models import DMPHNConfig, Layout, build, finest, transfer_weights
 from egnet_tf.models.dmphn import dmphn
+from helpers import FunctionEnhancer
 
 NARROW = DMPHNConfig(num_features=2)
 
@@ -46,8 +47,9 @@ def test_dmphn_restores_images_of_a_batch_independently(network, image):
         np.testing.assert_allclose(together[i], alone[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("layout", [{}, {"stack_patches": False, "recompute": True}])
-def test_dmphn_enhance_receives_the_joined_patches_of_each_stage(layout, image):
+def test_dmphn_enhance_receives_the_patches_of_each_stage(layout, apart, image):
     seen = {}
 
     def enhance(stage, features, seen_image):
@@ -55,13 +57,16 @@ def test_dmphn_enhance_receives_the_joined_patches_of_each_stage(layout, image):
         # New Keras tensors, so that they can be a model's outputs.
         return keras.layers.Rescaling(1.0)(features)
 
-    model = dmphn(NARROW, Layout(**layout), enhance)
+    model = dmphn(NARROW, Layout(**layout), FunctionEnhancer(enhance, apart))
     probe = keras.Model(model.input, [seen[stage] for stage in (1, 2, 3, 4)])
     top, left = np.s_[:, :16], np.s_[:, :, :24]
     bottom, right = np.s_[:, 16:], np.s_[:, :, 24:]
     halves = [image[top], image[bottom]]
     quarters = [half[side] for half in halves for side in (left, right)]
+    eighths = [part for q in quarters for part in (q[:, :8], q[:, 8:])]
     expected = [quarters, halves, [image], [image]]
+    if apart:
+        expected = [eighths, quarters, halves, [image]]
     for patches, calls in zip(expected, probe(image), strict=True):
         features, shown = (np.concatenate(x) for x in zip(*calls, strict=True))
         np.testing.assert_array_equal(shown, np.concatenate(patches))
@@ -73,7 +78,9 @@ def test_dmphn_decodes_what_enhance_returns(network, image):
     for stage in (1, 4):
         enhanced = dmphn(
             NARROW,
-            enhance=lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0),
+            enhance=FunctionEnhancer(
+                lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0)
+            ),
         )
         transfer_weights(network, enhanced)
         change = enhanced(image)["stage4"] - network(image)["stage4"]

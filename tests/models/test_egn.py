@@ -11,15 +11,23 @@ from egnet_tf.layers import (
     gradient_map,
 )
 from egnet_tf.models import EGNConfig, Enhancer
+from egnet_tf.models.configs import MPRNetConfig
 from egnet_tf.models.egn import ImplicitInput, egn
+from egnet_tf.models.layout import Layout
+from egnet_tf.models.mprnet import mprnet
 
 CONFIG = EGNConfig(filters=6, num_modules=2, key_filters=3)
 
 
 @pytest.fixture
 def inputs(images):
-    """Features and the image they came from, four times as large."""
-    return [images(2, 3, 5, 4) - 0.5, images(2, 12, 20, 3)]
+    """Features and the gradient map of the image they came from."""
+    return [images(2, 3, 5, 4) - 0.5, gradient_map(images(2, 12, 20, 3)).numpy()]
+
+
+def of_input(model, inputs):
+    """The inputs that the model takes: without the map if it has an implicit input."""
+    return inputs if len(model.inputs) == 2 else inputs[0]
 
 
 def same_convolution(x, kernel):
@@ -41,7 +49,7 @@ def same_convolution(x, kernel):
 )
 def test_egn_starts_as_the_identity(options, inputs):
     model = egn(4, dataclasses.replace(CONFIG, **options), image_stride=4)
-    np.testing.assert_array_equal(model(inputs), inputs[0])
+    np.testing.assert_array_equal(model(of_input(model, inputs)), inputs[0])
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -50,13 +58,13 @@ def test_egn_is_figure_2(residual, inputs, randomise):
         CONFIG, gate="sigmoid" if residual else "linear", position_residual=residual
     )
     model = randomise(egn(4, config, image_stride=4), stddev=0.25)
-    features, image = inputs
+    features, gradient = inputs
 
     def kernel(name):
         return model.get_layer(name).get_weights()[0].astype(np.float64)
 
     # The gradient map, brought to the features by one convolution of 4 x 4 pixels.
-    gradient = gradient_map(image).numpy().reshape(2, 3, 4, 5, 4, 3)
+    gradient = gradient.reshape(2, 3, 4, 5, 4, 3)
     gradient = np.einsum("bihjwc,hwcf->bijf", gradient, kernel("embed"))
     x = same_convolution(np.concatenate([features, gradient], axis=-1), kernel("enter"))
     # Two modules, in each the three attentions in a row. Their equations have tests
@@ -90,19 +98,51 @@ def test_egn_without_attention_consists_of_plain_convolutions(inputs, randomise)
     assert np.abs(model(inputs) - inputs[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize("egn_input", ["gradient", "implicit_add", "implicit_mul"])
-def test_egn_uses_the_image_through_the_gradient_map_only(egn_input, inputs, randomise):
-    model = randomise(egn(4, dataclasses.replace(CONFIG, input=egn_input), 4))
-    features, image = inputs
-    moved = np.abs(model([features, image[::-1]]) - model([features, image])).max()
-    assert (moved > 1e-4) == (egn_input == "gradient")
-
-
-def test_egn_has_one_gradient_map_of_the_whole_image(inputs, randomise):
-    # One bright spot, far away, changes the normalisation and so the features.
+def test_egn_sees_the_gradient_map(inputs, randomise):
     model = randomise(egn(4, CONFIG, image_stride=4))
-    probe = keras.Model(model.inputs, model.get_layer("gradient_map").output)
-    np.testing.assert_allclose(probe(inputs), gradient_map(inputs[1]), atol=1e-6)
+    features, gradient = inputs
+    other = model([features, gradient[::-1]])
+    assert np.abs(other - model(inputs)).max() > 1e-4
+
+
+@pytest.mark.parametrize("egn_input", ["implicit_add", "implicit_mul"])
+def test_egn_with_an_implicit_input_has_no_other(egn_input):
+    model = egn(4, dataclasses.replace(CONFIG, input=egn_input), image_stride=4)
+    assert [x.name for x in model.inputs] == ["features"]
+
+
+@pytest.mark.parametrize("patches", ["apart", "joined"])
+@pytest.mark.parametrize("normalise", ["max", "minmax", "deviation", "fixed"])
+@pytest.mark.parametrize("stacked", [True, False])
+def test_egn_sees_one_gradient_map_of_the_whole_image(
+    stacked, normalise, patches, images
+):
+    # A spot in the last quarter changes the scale of the whole map, if that has one.
+    image = images(2, 16, 32, 3) / 4
+    image[:, 12, 28] = 1
+    config = dataclasses.replace(CONFIG, gradient_normalise=normalise, patches=patches)
+    seen = {1: [], 2: []}
+
+    class Recorder(Enhancer):
+        def __call__(self, stage, features, gradient):
+            seen[stage].append(gradient)
+            return super().__call__(stage, features, gradient)
+
+    backbone = MPRNetConfig(
+        num_features=4, unet_features=2, orsnet_features=2, num_cabs=1, num_level_cabs=1
+    )
+    model = mprnet(backbone, Layout(stack_patches=stacked), Recorder(config))
+    shown = keras.Model(model.input, seen)(image)
+    whole = gradient_map(image, normalise).numpy()
+    halves = [whole[:, :8], whole[:, 8:]]
+    quarters = [
+        half[:, :, side] for half in halves for side in (np.s_[:16], np.s_[16:])
+    ]
+    expected = [quarters, halves] if patches == "apart" else [halves, [whole]]
+    for stage in (1, 2):
+        np.testing.assert_allclose(
+            np.concatenate(shown[stage]), np.concatenate(expected[stage - 1]), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize(
@@ -125,9 +165,9 @@ def test_egn_implicit_input_is_drawn_as_in_table_3(mode, mean, stddev):
 
 def test_enhancer_makes_one_egn_per_stage(inputs):
     enhance = Enhancer(CONFIG, image_stride=4)
-    features, image = keras.Input((3, 5, 4)), keras.Input((12, 20, 3))
-    outputs = [enhance(stage, features, image) for stage in (1, 1, 2)]
-    model = keras.Model([features, image], outputs)
+    features, gradient = keras.Input((3, 5, 4)), keras.Input((12, 20, 3))
+    outputs = [enhance(stage, features, gradient) for stage in (1, 1, 2)]
+    model = keras.Model([features, gradient], outputs)
     names = [layer.name for layer in model.layers if layer.name.startswith("egn_")]
     assert sorted(names) == ["egn_stage1", "egn_stage2"]
     assert model.count_params() == 2 * egn(4, CONFIG, 4).count_params()

@@ -7,6 +7,7 @@ from egnet_tf.loss_weights import LOSSES
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import Layout, MIMOUNetConfig, build, finest, transfer_weights
 from egnet_tf.models.mimo_unet import mimo_unet
+from helpers import FunctionEnhancer
 
 NARROW = MIMOUNetConfig(num_features=4, num_blocks=1)
 
@@ -45,7 +46,7 @@ def test_mimo_unet_decoders_receive_what_enhance_returns(network, image):
         return keras.layers.Rescaling(0.0)(features)
 
     layout = Layout(image_size=(16, 24), batch_size=2)
-    enhanced = mimo_unet(NARROW, layout, enhance)
+    enhanced = mimo_unet(NARROW, layout, FunctionEnhancer(enhance))
     assert calls == [(1, (2, 4, 6, 16), (2, 16, 24, 3))]
     transfer_weights(network, enhanced)
     before, after = network(image), enhanced(image)

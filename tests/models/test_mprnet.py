@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from egnet_tf.models import Layout, MPRNetConfig, transfer_weights
 from egnet_tf.models.mprnet import mprnet
+from helpers import FunctionEnhancer
 
 NARROW = MPRNetConfig(
     num_features=4, unet_features=2, orsnet_features=2, num_cabs=1, num_level_cabs=1
@@ -61,7 +62,8 @@ def test_mprnet_stage_1_sees_halves_and_the_others_the_whole(network, images):
     assert moved["stage3"][:16].any()
 
 
-def test_mprnet_encodes_quarters_and_halves(images):
+@pytest.mark.parametrize("apart", [False, True])
+def test_mprnet_encodes_quarters_and_halves(apart, images):
     calls = []
 
     def enhance(stage, features, image):
@@ -69,10 +71,20 @@ def test_mprnet_encodes_quarters_and_halves(images):
         return features
 
     layout = Layout(image_size=(16, 32), batch_size=1, stack_patches=False)
-    mprnet(NARROW, layout, enhance)
-    # Stage 1: each half, at a quarter of its resolution; stage 2: the whole.
-    half = (1, (1, 2, 8, 8), (1, 8, 32, 3))
-    assert calls == [half, half, (2, (1, 4, 8, 8), (1, 16, 32, 3))]
+    mprnet(NARROW, layout, FunctionEnhancer(enhance, apart))
+    # At a quarter of the resolution, of what the encoder has seen or the decoder will.
+    if apart:
+        quarter, half = (
+            (1, (1, 2, 4, 8), (1, 8, 16, 3)),
+            (2, (1, 2, 8, 8), (1, 8, 32, 3)),
+        )
+        assert calls == 4 * [quarter] + 2 * [half]
+    else:
+        half, whole = (
+            (1, (1, 2, 8, 8), (1, 8, 32, 3)),
+            (2, (1, 4, 8, 8), (1, 16, 32, 3)),
+        )
+        assert calls == [half, half, whole]
 
 
 def test_mprnet_enhance_receives_stacked_patches_behind_a_strided_stem(images):
@@ -82,7 +94,7 @@ def test_mprnet_enhance_receives_stacked_patches_behind_a_strided_stem(images):
         calls[stage] = (features, image)
         return keras.layers.Rescaling(1.0, offset=1.0)(features)
 
-    model = mprnet(STRIDED, enhance=enhance)
+    model = mprnet(STRIDED, enhance=FunctionEnhancer(enhance))
     probe = keras.Model(model.input, calls)
     seen = probe(images(3, 16, 32, 3))
     assert [tuple(x.shape) for x in seen[1]] == [(6, 1, 4, 8), (6, 8, 32, 3)]
@@ -96,7 +108,9 @@ def test_mprnet_decodes_what_enhance_returns(randomise, image):
     for stage in (1, 2):
         enhanced = mprnet(
             NARROW,
-            enhance=lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0),
+            enhance=FunctionEnhancer(
+                lambda s, x, _, stage=stage: x * (0.0 if s == stage else 1.0)
+            ),
         )
         transfer_weights(plain, enhanced)
         before, after = plain(image), enhanced(image)
