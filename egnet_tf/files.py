@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from egnet_tf.errors import InputError
+
+_UNFINISHED = ".unfinished-"
 
 
 @contextlib.contextmanager
@@ -30,13 +32,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     # Short: the name of `path` may be as long as the file system allows.
-    token = f".{os.urandom(4).hex()}"
-    unfinished = path.with_name(token + path.suffix[-16:])
+    token = os.urandom(4).hex()
+    unfinished = path.with_name(f"{_UNFINISHED}{token}{path.suffix[-16:]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         if unfinished.is_dir() and path.is_dir():
-            _swap_folders(unfinished, path, path.with_name(f"{token}.former"))
+            _swap_folders(unfinished, path, path.with_name(f".former-{token}"))
         else:
             os.replace(unfinished, path)
     except OSError as error:
@@ -58,6 +60,34 @@ def _swap_folders(new: Path, path: Path, former: Path) -> None:
         os.replace(former, path)
         raise
     shutil.rmtree(former)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Deletes what `replacing` left in a folder where its process was killed.
+
+    Only for a folder in which no other process writes; see `egnet_tf.locks`.
+    """
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def path_below(folder: Path, name: str) -> Path:
+    """The path `folder/name` for a name that was read from a file.
+
+    Raises:
+        InputError: it is not below the folder (an absolute name, or one with ".."),
+            or can be no path.
+    """
+    path = PurePath(name)
+    leaves = path.anchor or ".." in path.parts
+    if leaves or not path.parts or "\0" in name:
+        raise InputError(
+            f"Expected the name of a file below {folder}. Received: {name!r}"
+        )
+    return folder / path
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -14,6 +14,7 @@ join the outer ones under their own names, those of a mapping under its keys, so
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -168,8 +169,28 @@ def check(options: object) -> None:
 
 
 def to_text(options: object) -> str:
-    """A flag file with every option, one a line."""
-    return "".join(f"--{one.name}={one.text}\n" for one in flatten(options))
+    """A flag file with every option, one a line; for quotes see `unquoted`."""
+    return "".join(f"--{one.name}={_quoted(one.text)}\n" for one in flatten(options))
+
+
+def unquoted(value: str) -> str:
+    r"""The value that stands after `--name=` in a flag file.
+
+    Quotes are those of a JSON string, and needed only where a line of text cannot
+    hold the value otherwise: a path with a line break, a blank at its end, quotes at
+    its beginning, or bytes that are no UTF-8 (`"fot\udce4"`).
+    """
+    if len(value) < 2 or not value[0] == value[-1] == '"':
+        return value
+    try:
+        return json.loads(value, strict=False)
+    except ValueError:
+        return value
+
+
+def _quoted(value: str) -> str:
+    plain = value.isprintable() and value == value.strip() and value[:1] != '"'
+    return value if plain else json.dumps(value)
 
 
 def from_text(options: _Options, text: str) -> _Options:
@@ -180,11 +201,11 @@ def from_text(options: _Options, text: str) -> _Options:
     """
     known = {one.name: one for one in flatten(options)}
     values = {}
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n") if text else ():
         name, equals, value = line.removeprefix("--").partition("=")
         if not equals or name not in known:
             raise InputError(f"Expected a line --option=value. Received: {line}")
-        values[name] = known[name].parse(value)
+        values[name] = known[name].parse(unquoted(value))
     return unflatten(options, values)
 
 

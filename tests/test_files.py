@@ -3,7 +3,14 @@ import os
 import pytest
 
 from egnet_tf.errors import InputError
-from egnet_tf.files import read_json, replacing, write_json
+from egnet_tf.files import (
+    path_below,
+    read_json,
+    remove_unfinished,
+    replacing,
+    write_json,
+)
+from helpers import python
 
 
 def test_replaced_file_is_the_old_one_until_the_new_one_is_complete(tmp_path):
@@ -85,3 +92,32 @@ def test_files_that_hold_no_json_object_are_refused_in_one_line(tmp_path):
         with pytest.raises(InputError, match=f"Received: .*{name}") as raised:
             read_json(tmp_path / name)
         assert "\n" not in str(raised.value)
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / "kept.txt").touch()
+    (tmp_path / ".hidden").touch()
+    code = (
+        "import os, sys; from egnet_tf.files import replacing\n"
+        "with replacing(sys.argv[1]) as unfinished:\n"
+        "    unfinished.mkdir() if sys.argv[2] == 'folder' else unfinished.touch()\n"
+        "    os._exit(9)"
+    )
+    for kind in ("folder", "file"):
+        assert python("-c", code, tmp_path / "new.png", kind).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 4
+    remove_unfinished(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", "kept.txt"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../../x", "/etc/x", "..", "", ".", "a\0b", "a/..", "//x"]
+)
+def test_names_from_files_do_not_lead_outside(tmp_path, name):
+    with pytest.raises(InputError, match=r"below .* Received: '"):
+        path_below(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["a", "a/b.png", "..a", "a..", "a/...", "写 ,*"])
+def test_names_from_files_become_paths_below_the_folder(tmp_path, name):
+    assert path_below(tmp_path, name) == tmp_path / name

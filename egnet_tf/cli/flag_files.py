@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from egnet_tf.errors import InputError
+from egnet_tf.options import unquoted
 
 
 def expanded(words: Iterable[str], *including: Path) -> Iterator[str]:
@@ -39,7 +40,12 @@ def expanded(words: Iterable[str], *including: Path) -> Iterator[str]:
             )
         lines = (line.strip() for line in _text(path).splitlines())
         kept = (line for line in lines if line and not line.startswith(("#", "//")))
-        yield from expanded(kept, path, *including)
+        yield from expanded(map(_without_quotes, kept), path, *including)
+
+
+def _without_quotes(line: str) -> str:
+    flag, equals, value = line.partition("=")
+    return f"{flag}{equals}{unquoted(value)}"
 
 
 def _text(path: Path) -> str:

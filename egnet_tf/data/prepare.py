@@ -20,7 +20,7 @@ import numpy as np
 from egnet_tf.data.datasets.shards import FORMAT, JOB, MANIFEST, shard_file
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.files import read_json, replacing, write_json
+from egnet_tf.files import path_below, read_json, replacing, write_json
 from egnet_tf.images.write import write_image
 
 
@@ -169,7 +169,8 @@ def write_images(
     """
 
     def write(index: int) -> None:
-        files = [folder / k / f"{pairs.names[index]}.png" for k in ("blurry", "sharp")]
+        name = f"{pairs.names[index]}.png"
+        files = [path_below(folder / kind, name) for kind in ("blurry", "sharp")]
         if not all(file.is_file() for file in files):
             for file, image in zip(files, pairs.read(index), strict=True):
                 write_image(file, image)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
@@ -123,12 +124,22 @@ class Source(NamedTuple):
     weight: float
 
 
+_ENTRY = re.compile(
+    r"""\s* (?P<name> [^:*,"]*?) \s*
+    (?: : (?: (?P<quoted> "(?: [^"\\] | \\. )*") | (?P<folder> (?: [^,] | ,, )+? )))?
+    (?: \* (?P<weight> [\d.]+))?
+    \s* (?: ,(?!,) | (?P<end> \Z))""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
 def parse_dataset(text: str) -> list[Source]:
     r"""Reads `name[:folder][*weight],...`, such as "gopro:/data/GOPRO*3,samples".
 
     Only the first colon of an entry counts, so that `gopro:C:\data` is a folder on
     drive C. A comma in a folder's name is written twice, and a name that ends like a
-    weight is followed by one: `folder:red,,green` and `folder:set*2*1`.
+    weight is followed by one: `folder:red,,green` and `folder:set*2*1`. In quotes,
+    those of a JSON string, any path can be said: `folder:"red, green*2 "*3`.
 
     Returns:
         The entries in order; the weight is 1 where none is given.
@@ -136,23 +147,50 @@ def parse_dataset(text: str) -> list[Source]:
     Raises:
         InputError: an entry is not of that form or names no dataset.
     """
-    sources = []
-    for entry in re.split("(?<!,),(?!,)", text):
-        entry = entry.strip().replace(",,", ",")
-        match = re.fullmatch(r"([^:*]+)(?::(.+?))?(?:\*([\d.]+))?", entry)
-        if not match or match[1] not in datasets():
+    sources, position = [], 0
+    while True:
+        match = _ENTRY.match(text, position)
+        if not match or match["name"] not in datasets():
             raise InputError(
                 f"Expected a dataset of {', '.join(datasets())}, each as "
-                f"name[:folder][*weight]. Received: {entry or 'nothing'}"
+                "name[:folder][*weight]. "
+                f"Received: {text[position:].strip() or 'nothing'}"
             )
+        folder = match["folder"] and match["folder"].replace(",,", ",")
         try:
-            weight = float(match[3] or 1)
+            weight = float(match["weight"] or 1)
         except ValueError:
             raise InputError(
-                f"Expected a number as weight. Received: {entry}"
+                f"Expected a number as weight. Received: {match[0].strip()}"
             ) from None
-        sources.append(Source(match[1], match[2], weight))
-    return sources
+        if match["quoted"]:
+            folder = _unquoted_folder(match["quoted"])
+        sources.append(Source(match["name"], folder, weight))
+        if match["end"] is not None:
+            return sources
+        position = match.end()
+
+
+def dataset_entry(name: str, folder: str) -> str:
+    """What `parse_dataset` reads as this dataset in this folder, with weight 1."""
+    entry = f"{name}:{folder}"
+    try:
+        simple = folder.isprintable() and parse_dataset(entry) == [
+            Source(name, folder, 1)
+        ]
+    except InputError:
+        simple = False
+    return entry if simple else f"{name}:{json.dumps(folder)}"
+
+
+def _unquoted_folder(quoted: str) -> str:
+    try:
+        return json.loads(quoted, strict=False)
+    except ValueError:
+        raise InputError(
+            r"Expected quotes as in JSON, with \\ for a backslash and \" for quotes. "
+            f"Received: {quoted}"
+        ) from None
 
 
 def open_pairs(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.files import read_json, write_json, write_text
+from egnet_tf.files import path_below, read_json, write_json, write_text
 from egnet_tf.metrics.protocols import Score
 
 _HEADER = (
@@ -138,8 +138,12 @@ class EvaluationFolder:
         return rows
 
     def image(self, kind: str, name: str) -> Path:
-        """Where an image of that kind ("blurry", ...) and name is saved."""
-        return self.path / "images" / kind / f"{name}.png"
+        """Where an image of that kind ("blurry", ...) and name is saved.
+
+        Raises:
+            InputError: the name leads out of the folder.
+        """
+        return path_below(self.path / "images" / kind, f"{name}.png")
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, JSON values."""

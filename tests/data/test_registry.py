@@ -1,4 +1,6 @@
 import collections
+import json
+import os
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.camera_shake import CameraShakeOptions
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.registry import Request, parse_dataset
+from egnet_tf.data.registry import Request, dataset_entry, parse_dataset
 from egnet_tf.data.splits import split_names
 from egnet_tf.errors import InputError
 
@@ -50,9 +52,37 @@ def test_folder_names_may_contain_commas_and_numbers():
         ("folder", "my,photos", 2),
         ("folder", "set*2", 1),
     ]
+    assert parse_dataset("folder:a,,,samples") == [
+        ("folder", "a,", 1),
+        ("samples", None, 1),
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3"])
+PATHS = [
+    *("a, b", "a,", ",", "x*2", "*", "*3*", " x ", '"', '"x"', "a\\b", "a:b", "~", "#"),
+    *("line\nbreak", "tab\t", "-", "--", "[1]", "{a,b}", "ü", "写", "\u2028"),
+    os.fsdecode(b"fot\xe4"),
+]
+
+
+@pytest.mark.parametrize("folder", PATHS, ids=ascii)
+def test_every_path_can_be_said_in_a_dataset(folder):
+    quoted = json.dumps(folder)
+    assert parse_dataset(f"folder:{quoted}*2, samples,folder:{quoted}") == [
+        ("folder", folder, 2),
+        ("samples", None, 1),
+        ("folder", folder, 1),
+    ]
+    assert parse_dataset(dataset_entry("folder", folder)) == [("folder", folder, 1)]
+
+
+def test_entry_of_an_ordinary_folder_has_no_quotes():
+    assert dataset_entry("shards", "data/my shards") == "shards:data/my shards"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "samples,", "gopr:/data", "*2", "samples*1.2.3", r'folder:"\d"']
+)
 def test_malformed_dataset_entries_are_refused(text):
     with pytest.raises(InputError, match="Received: "):
         parse_dataset(text)

@@ -108,3 +108,10 @@ def test_summary_round_trips_and_leaves_no_other_file(tmp_path):
         "scores.csv",
         "summary.json",
     }
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "a/../../../x"])
+def test_image_of_a_name_that_leads_outside_is_refused(tmp_path, name):
+    folder = EvaluationFolder(tmp_path / "evaluation", IDENTITY)
+    with pytest.raises(InputError, match="Received: "):
+        folder.image("restored", name)

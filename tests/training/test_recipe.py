@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from egnet_tf.data.augment import Augment
 from egnet_tf.data.datasets.frames import FramesOptions
 from egnet_tf.data.datasets.gopro import GoProOptions
 from egnet_tf.errors import InputError
+from egnet_tf.files import write_text
 from egnet_tf.options import to_text
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
@@ -40,6 +42,23 @@ def test_recipe_round_trips_through_its_flag_file(tmp_path):
     assert "--frames_windows=3,5\n" in to_text(recipe)
     changed = recipes.differences(Recipe(), recipe)
     assert "--gopro_blur: linear -> gamma" in changed and len(changed) == 8
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(" a ", '"', '"a"', "a\nb", "a\r\n", "\x85", "#", "--x=y", "ü, *写", "\u2028"),
+        *("\\", '\\"', "C:\\data", os.fsdecode(b"fot\xe4 ")),
+    ],
+    ids=ascii,
+)
+def test_recipe_of_any_path_round_trips_through_its_flag_file(tmp_path, path):
+    recipe = Recipe(data_dir=path, validation=f"folder:{path}", joint_steps=1)
+    file = tmp_path / "recipe.flags"
+    write_text(file, to_text(recipe))
+    assert recipes.read(file) == recipe
+    file.write_text(f"--run=x\n{file.read_text('utf-8')}", "utf-8")
+    assert parsed(file) == ("x", recipe)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.flags")), ids=lambda p: p.stem)
