@@ -49,8 +49,10 @@ test: $(VENV)/installed_dev
 
 # Reading PyTorch checkpoints: the only tests that need PyTorch, which is a large download.
 torch-test: $(VENV)/installed_dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	EGNET_TF_REQUIRED=torch $(BIN)/python -m pytest tests/models/test_import_torch.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  torch==2.13.0 safetensors==0.8.0
+	EGNET_TF_REQUIRED=torch $(BIN)/python -m pytest \
+	  tests/models/test_import_torch.py tests/models/test_torch_checkpoint.py
 
 # Builds the web page with the shipped model, or with MODEL=path, and serves it on
 # http://localhost:8080.

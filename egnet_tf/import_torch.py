@@ -2,8 +2,9 @@
 
 python -m egnet_tf.import_torch --backbone=mprnet --checkpoint=mprnet.pth --run=runs/it
 
-Takes checkpoints of the reference implementations, of any width: MPRNet (one file),
-MIMO-UNet and MIMO-UNet+ (one file) and DMPHN 1-2-4-8 (the folder of its eight files).
+Takes checkpoints of the reference implementations, of any width: MPRNet, MIMO-UNet and
+MIMO-UNet+ (one file), DMPHN 1-2-4-8 (one file, or the folder of its eight files). The
+weights may lie under any keys ("state_dict", "params_ema", ...) and prefix ("module.").
 Every command accepts the run. To train EGN alone in it:
 
 python -m egnet_tf.train --variant=egnet --init_weights=runs/it --egn_steps=40000
@@ -23,7 +24,10 @@ from absl.flags import FlagValues
 from egnet_tf.cli import app, flags
 from egnet_tf.errors import InputError
 from egnet_tf.models.configs import BACKBONES
+from egnet_tf.models.torch_checkpoint import ANCHORS, DMPHN_FILES, read_state_dict
 from egnet_tf.options import option
+
+_SUFFIXES = (".pkl", ".pth", ".pt", ".safetensors")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Options:
         choices=tuple(BACKBONES),
     )
     checkpoint: str = option(
-        "", "The checkpoint file; for dmphn the folder of its eight files."
+        "",
+        "The checkpoint, a file of torch.save or .safetensors; for dmphn it may be "
+        "the folder of its eight files.",
     )
     run: str = option("", "Folder of the new run.")
     crop: int = option(
@@ -55,12 +61,24 @@ def main(values: FlagValues) -> None:
     options = flags.read(Options, values)
     if not options.checkpoint or not options.run:
         raise InputError("Expected --checkpoint and --run. Received: not both")
-    run, source = Path(options.run), Path(options.checkpoint)
+    run = Path(options.run).expanduser()
+    source = Path(options.checkpoint).expanduser()
     if run.exists():
         raise InputError(f"Expected a --run that is not there yet. Received: {run}")
     if not source.exists():
         raise InputError(f"Expected a checkpoint. Received: {source}, which is missing")
-    state = _read_dmphn(source) if options.backbone == "dmphn" else _read(source)
+    if options.backbone == "dmphn" and source.is_dir():
+        state, left_out = _read_folder(source)
+    elif source.is_dir():
+        raise InputError(f"Expected a checkpoint file. Received: the folder {source}")
+    else:
+        state, where, left_out = read_state_dict(source, ANCHORS[options.backbone])
+        if where:
+            print(f"read: the weights under {app.shown(where)}")
+    if left_out:
+        some = app.shown(", ".join(left_out[:3]))
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        print(f"left out, not of the network: {some}{more}")
 
     # Imported here, so that whatever is wrong with the above is said at once.
     from egnet_tf import models
@@ -79,52 +97,31 @@ def main(values: FlagValues) -> None:
     )
 
 
-def _read_dmphn(folder: Path) -> dict[str, np.ndarray]:
-    """Names of the eight files before the names inside: encoder_lv1.layer1.weight."""
-    from egnet_tf.models.torch_weights import DMPHN_FILES
+def _read_folder(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """DMPHN's eight files, their names before those inside: encoder_lv1.layer1.weight.
 
-    missing = [x for x in DMPHN_FILES if not (folder / f"{x}.pkl").is_file()]
+    Returns:
+        The arrays, and what was left out.
+    """
+    files = {
+        part: next(
+            (x for x in sorted(folder.glob(f"{part}.*")) if x.suffix in _SUFFIXES), None
+        )
+        for part in DMPHN_FILES
+    }
+    missing = [part for part, file in files.items() if file is None]
     if missing:
         raise InputError(
             f"Expected encoder_lv1.pkl to decoder_lv4.pkl in {folder}. "
             f"Received: no {', '.join(missing)}"
         )
-    return {
-        f"{part}.{name}": array
-        for part in DMPHN_FILES
-        for name, array in _read(folder / f"{part}.pkl").items()
-    }
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        import torch  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise InputError(
-            "Expected PyTorch, which reads checkpoints: pip install 'egnet-tf[torch]'. "
-            f"Received: {error}"
-        ) from error
-    with path.open("rb") as file:
-        try:
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # Damaged files raise whatever they meet first.
-            raise InputError(
-                "Expected a checkpoint of weights, not damaged "
-                f"({type(error).__name__}). Received: {path}"
-            ) from error
-    from egnet_tf.models.torch_weights import state_dict_in
-
-    try:
-        # float() also takes bfloat16, which NumPy does not know.
-        return {
-            name: tensor.detach().float().numpy()
-            for name, tensor in state_dict_in(checkpoint).items()
-        }
-    except AttributeError as error:
-        raise InputError(
-            "Expected a state dict, bare or under state_dict or model. "
-            f"Received: {path}, of other things"
-        ) from error
+    arrays, left_out = {}, []
+    for part, file in files.items():
+        anchor = "layer1.weight" if part.startswith("encoder") else "layer24.weight"
+        found = read_state_dict(file, anchor)
+        arrays.update({f"{part}.{name}": x for name, x in found.arrays.items()})
+        left_out += [f"{part}.{name}" for name in found.left_out]
+    return arrays, left_out
 
 
 if __name__ == "__main__":

@@ -80,7 +80,6 @@ _DMPHN = {
     for level in (1, 2, 3, 4)
     for ours, number in _DMPHN_LAYERS.items()
 }
-DMPHN_FILES = tuple(f"{x}_lv{i}" for x in ("encoder", "decoder") for i in (1, 2, 3, 4))
 
 _MIMO_UNET = {
     r"enter": "feat_extract.0.main.0",
@@ -139,6 +138,12 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
         raise InputError(
             f"Expected a checkpoint of {backbone} with {error}. Received: {some}, ..."
         ) from error
+    given = sum(array.size for array in state.values())
+    if given < variant.fewest_parameters:  # Before it is built: it may be huge.
+        raise InputError(
+            f"Expected at least {variant.fewest_parameters:,} weights for a {backbone} "
+            f"of these shapes. Received: {given:,}"
+        )
     network = build(variant)
     arrays = {name: _as_ours(array) for name, array in state.items()}
     names = {
@@ -168,17 +173,6 @@ def network_from_torch(backbone: str, state: State) -> tuple[Variant, keras.Mode
     for layer in names:
         layer.set_weights([arrays[name] for name in names[layer]])
     return variant, network
-
-
-def state_dict_in(checkpoint: Mapping) -> dict:
-    """The state dict in what `torch.load` gives: bare, under "state_dict" or "model".
-
-    The prefix "module." that training on several GPUs adds is removed.
-    """
-    for key in ("state_dict", "model"):
-        if isinstance(checkpoint.get(key), Mapping):
-            checkpoint = checkpoint[key]
-    return {name.removeprefix("module."): value for name, value in checkpoint.items()}
 
 
 def _names(
@@ -232,15 +226,26 @@ def _count(state: State, pattern: str) -> int:
     return sum(re.fullmatch(pattern, name) is not None for name in state)
 
 
+def _filters(state: State, name: str) -> int:
+    """The output channels of a convolution."""
+    shape = state[name].shape
+    if len(shape) != 4 or 0 in shape:
+        raise InputError(
+            f"Expected {name} of a convolution, (out, in, height, width). "
+            f"Received: {shape}"
+        )
+    return shape[0]
+
+
 def _mprnet_config(state: State) -> MPRNetConfig:
-    features = len(state["shallow_feat1.0.weight"])
-    squeezed = len(state["shallow_feat1.1.CA.conv_du.0.weight"])
-    second = len(state["stage1_encoder.encoder_level2.0.body.0.weight"])
+    features = _filters(state, "shallow_feat1.0.weight")
+    squeezed = _filters(state, "shallow_feat1.1.CA.conv_du.0.weight")
+    second = _filters(state, "stage1_encoder.encoder_level2.0.body.0.weight")
     cab = r"\.\d+\.body\.0\.weight"
     return MPRNetConfig(
         num_features=features,
         unet_features=second - features,
-        orsnet_features=len(state["concat23.weight"]) - features,
+        orsnet_features=_filters(state, "concat23.weight") - features,
         num_cabs=_count(state, r"stage3_orsnet\.orb1\.body" + cab),
         num_level_cabs=_count(state, r"stage1_encoder\.encoder_level1" + cab),
         reduction=features // squeezed,
@@ -248,13 +253,13 @@ def _mprnet_config(state: State) -> MPRNetConfig:
 
 
 def _dmphn_config(state: State) -> DMPHNConfig:
-    return DMPHNConfig(num_features=len(state["encoder_lv1.layer1.weight"]))
+    return DMPHNConfig(num_features=_filters(state, "encoder_lv1.layer1.weight"))
 
 
 def _mimo_unet_config(state: State) -> MIMOUNetConfig:
     block = r"Encoder\.0\.layers\.\d+\.main\.0\.main\.0\.weight"
     return MIMOUNetConfig(
-        num_features=len(state["feat_extract.0.main.0.weight"]),
+        num_features=_filters(state, "feat_extract.0.main.0.weight"),
         num_blocks=_count(state, block),
     )
 

@@ -107,7 +107,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("train --run=x --init_weights=no --egn_steps=1", "Received: no"),
         ("train --run=run --backbone_steps=3", "--backbone_steps: 0 -> 3"),
         ("import_torch --checkpoint=none --run=x", "Received: none"),
-        ("import_torch --checkpoint=broken.jpg --run=x", "egnet-tf[torch]"),
+        ("import_torch --checkpoint=broken.jpg --run=x", "an empty file"),
         ("benchmarks photo --model=none", "Received: none"),
         ("paper.table5 --model=egnet_mobile --dataset=coco", "Received: coco"),
         ("paper.figures --kind=x", "for --kind. Received: x"),

@@ -5,7 +5,7 @@ import pytest
 
 import egnet_tf
 from egnet_tf import models
-from egnet_tf.models.torch_weights import DMPHN_FILES
+from egnet_tf.models.torch_checkpoint import DMPHN_FILES
 from helpers import command
 
 pytestmark = pytest.mark.process
@@ -71,10 +71,13 @@ def assert_refused(done, message):
 
 
 def test_import_torch_names_a_damaged_file(checkpoint, tmp_path):
-    (checkpoint / "encoder_lv3.pkl").write_bytes(b"damaged")
+    file = checkpoint / "encoder_lv3.pkl"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
     done = import_torch("dmphn", checkpoint, tmp_path / "run")
-    assert_refused(done, r"Expected a checkpoint of weights, not damaged \(.*\)\.")
-    assert done.stderr.endswith("encoder_lv3.pkl\n")
+    assert_refused(done, r"Expected a whole checkpoint\.")
+    assert "encoder_lv3.pkl, which is damaged" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -85,7 +88,8 @@ def test_import_torch_does_not_overwrite_a_run(tmp_path):
 
 def test_import_torch_without_torch_names_what_to_install(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
-    checkpoint = tmp_path / "torch.py"
+    checkpoint = tmp_path / "old.pth"
+    checkpoint.write_bytes(b"\x80\x02")
     done = import_torch(
         "mprnet", checkpoint, tmp_path / "run", PYTHONPATH=str(tmp_path)
     )

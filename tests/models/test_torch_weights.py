@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from egnet_tf.errors import InputError
 from egnet_tf.models import DMPHNConfig, MIMOUNetConfig, MPRNetConfig, Variant
-from egnet_tf.models.torch_weights import network_from_torch, state_dict_in
+from egnet_tf.models.torch_weights import network_from_torch
 
 
 class Weights(dict):
@@ -380,11 +380,15 @@ def test_torch_checkpoint_with_different_slopes_is_refused(image):
         network_from_torch("mprnet", weights)
 
 
-@pytest.mark.parametrize("wrap", [None, "state_dict", "model"])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_state_dict_is_found_in_the_checkpoint(wrap, prefix):
-    state = {"tail.weight": 1, "Encoder.module.0": 2}
-    checkpoint = {prefix + name: value for name, value in state.items()}
-    if wrap:
-        checkpoint = {"epoch": 3, wrap: checkpoint, "optimizer": {"state": {}}}
-    assert state_dict_in(checkpoint) == state
+def test_torch_weights_of_odd_shapes_are_refused_before_building(monkeypatch):
+    monkeypatch.setattr("egnet_tf.models.torch_weights.build", None)
+    name = "encoder_lv1.layer1.weight"
+    for shape, word in (
+        ((), "of a convolution"),
+        ((4,), "of a convolution"),
+        ((4, 0, 3, 3), "of a convolution"),
+        ((512, 1, 1, 1), "at least"),
+        ((9999, 1, 1, 1), "num_features"),
+    ):
+        with pytest.raises(InputError, match=f"{word}.* Received: "):
+            network_from_torch("dmphn", {name: np.zeros(shape, np.float32)})
