@@ -85,7 +85,7 @@ lint: $(VENV)/installed_dev
 $(VENV)/installed: pyproject.toml
 	@echo "Installing into $(VENV) (once; most of it is the download of TensorFlow)."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
 	@touch $@
 
 $(VENV)/installed_dev: $(VENV)/installed

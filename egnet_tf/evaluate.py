@@ -16,7 +16,7 @@ from pathlib import Path
 from absl.flags import DEFINE_string, FlagValues
 
 from egnet_tf.cli import app, dataset_flags, flags, restorer_flags
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.evaluation.evaluate import (
     EvaluationOptions,
     evaluate_folder,
@@ -44,6 +44,7 @@ def main(values: FlagValues) -> int:
 
     A mean over a part of the images must not pass for one over all.
     """
+    require("tensorflow")
     options = flags.read(EvaluationOptions, values)
     if bool(values.model) == bool(values.restored):
         received = "both" if values.model else "neither"

@@ -22,7 +22,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app, flags
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.models.configs import BACKBONES
 from egnet_tf.models.torch_checkpoint import ANCHORS, DMPHN_FILES, read_state_dict
 from egnet_tf.options import option
@@ -58,6 +58,7 @@ define_flags = functools.partial(flags.define, Options)
 
 def main(values: FlagValues) -> None:
     """Reads the checkpoint, builds the network it belongs to and writes the run."""
+    require("tensorflow")
     options = flags.read(Options, values)
     if not options.checkpoint or not options.run:
         raise InputError("Expected --checkpoint and --run. Received: not both")

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from egnet_tf.cli import app, dataset_flags, flags
 from egnet_tf.data.prepare import begin, write_images, write_shards
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.options import option
 
 
@@ -49,6 +49,7 @@ def define_flags(values: FlagValues) -> None:
 
 def main(values: FlagValues) -> None:
     """Opens the dataset, writes it with a progress bar, and says how to use it."""
+    require("tensorflow")
     options = flags.read(Options, values)
     crop, overlap = options.crop, options.overlap
     if not options.output:

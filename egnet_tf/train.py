@@ -16,7 +16,7 @@ from absl.flags import FlagValues
 from egnet_tf.cli import app, flags
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.options import option
@@ -47,6 +47,7 @@ def define_flags(values: FlagValues) -> None:
 
 def main(values: FlagValues) -> None:
     """Trains, then prints the table of the phases and draws the comparison."""
+    require("tensorflow")
     options, recipe = flags.read(Options, values), flags.read(Recipe, values)
     if not options.run:
         raise InputError("Expected --run, the folder of the run. Received: none")

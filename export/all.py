@@ -20,6 +20,7 @@ from pathlib import Path
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app, dataset_flags
+from egnet_tf.errors import require
 from export import command
 from export.checks.images import ODD_SIZE, calibration_crops, check_pairs
 from export.command import TileOptions
@@ -37,8 +38,8 @@ define_flags = partial(command.define, _DEFAULTS)
 def main(values: FlagValues) -> None:
     """Writes all files and the table, and names those that were refused."""
     options = command.read(_DEFAULTS, values)
-    command.require_extra("onnx", "onnx", "tf2onnx", "onnxruntime")
-    command.require_extra("serving", "tensorflow_serving")
+    require("onnx", "tf2onnx", "onnxruntime")
+    require("tensorflow_serving")
     tile, folder = options.tile, Path(options.output)
     pairs = dataset_flags.open_pairs(values)
     training = dataset_flags.open_pairs(values, split="train")

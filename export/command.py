@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,7 +10,7 @@ from absl.flags import FlagValues
 
 from egnet_tf import models
 from egnet_tf.cli import dataset_flags, flags
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.inference.branches import BRANCH_NAMES, checked_branches
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.options import option
@@ -73,8 +72,9 @@ def read(options: Callable[[], _Options], values: FlagValues) -> _Options:
     """The options that parsed flags describe.
 
     Raises:
-        InputError: there is no folder to write to.
+        InputError: there is no folder to write to, or TensorFlow is not installed.
     """
+    require("tensorflow")
     chosen = flags.read(options, values)
     if not chosen.output:
         raise InputError("Expected --output, the folder to write to. Received: nothing")
@@ -108,17 +108,3 @@ def open_source(
     loaded = models.load(weights)
     branches = checked_branches(branches or loaded.branches or ("whole",))
     return Source(options.model, loaded, branches, windows, dataset_flags.title(values))
-
-
-def require_extra(name: str, *modules: str) -> None:
-    """Checks that an extra is installed, without importing it.
-
-    Raises:
-        InputError: one of its modules is missing.
-    """
-    missing = [m for m in modules if importlib.util.find_spec(m) is None]
-    if missing:
-        raise InputError(
-            f"Expected the extra {name}: pip install '.[{name}]' in a checkout. "
-            f"Received: no module {', '.join(missing)}"
-        )

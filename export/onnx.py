@@ -14,6 +14,7 @@ from pathlib import Path
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app
+from egnet_tf.errors import require
 from egnet_tf.options import option
 from export import command
 from export.checks.images import ODD_SIZE
@@ -38,7 +39,7 @@ define_flags = partial(command.define, Options)
 def main(values: FlagValues) -> None:
     """Writes the file and prints how large and how exact it is."""
     options = command.read(Options, values)
-    command.require_extra("onnx", "onnx", "tf2onnx", "onnxruntime")
+    require("onnx", "tf2onnx", "onnxruntime")
     source = command.open_source(
         options,
         values,

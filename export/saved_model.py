@@ -15,6 +15,7 @@ from pathlib import Path
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app
+from egnet_tf.errors import require
 from egnet_tf.options import option
 from export import command
 from export.checks.images import ODD_SIZE
@@ -41,7 +42,7 @@ define_flags = partial(command.define, Options)
 def main(values: FlagValues) -> None:
     """Writes the next version and prints how large and how exact it is."""
     options = command.read(Options, values)
-    command.require_extra("serving", "tensorflow_serving")
+    require("tensorflow_serving")
     source = command.open_source(
         options, values, branches=options.branches, size=ODD_SIZE
     )

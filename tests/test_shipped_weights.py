@@ -10,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import egnet_tf
 from egnet_tf.data import open_pairs
+from egnet_tf.images.convert import to_float
 
 FOLDER = Path(egnet_tf.__file__).parent / "weights" / "egnet_mobile"
 FILES = sorted(FOLDER.glob("*.tflite"))
@@ -59,6 +60,18 @@ def test_shipped_weights_preserve_sharp_photographs(restorer, pairs):
     for pair in pairs[::2]:
         restored = restorer(pair.sharp)
         assert peak_signal_noise_ratio(pair.sharp, restored) >= 35
+
+
+@pytest.mark.parametrize("size", [(400, 300), (256, 256), (90, 130), (1, 5)])
+def test_shipped_float16_file_restores_in_the_tiles_of_the_network(
+    restorer, pairs, size
+):
+    """What a base install restores is what a full one restores."""
+    image = to_float(pairs[2].blurry[: size[0], : size[1]])
+    (path,) = (path for path in FILES if path.stem.endswith("_float16"))
+    from_file, from_network = egnet_tf.load(path)(image), restorer(image)
+    assert np.abs(from_file - from_network).max() < 1e-3
+    assert restorer.plan(*size) == egnet_tf.load(path).plan(*size)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

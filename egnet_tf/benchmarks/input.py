@@ -19,7 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs
@@ -146,6 +145,8 @@ class _UpscaledSamples(Pairs):
         self.names = tuple(map(str, range(4 * len(self._photos))))
 
     def read(self, index: int) -> Pair:
+        import cv2  # Of the extra `train`.
+
         from egnet_tf.data.synthesis import camera_shake
 
         way, photo = divmod(index, len(self._photos))

@@ -21,7 +21,7 @@ from absl import flags
 from egnet_tf.cli import quiet_tensorflow
 from egnet_tf.cli.flag_files import expanded
 from egnet_tf.cli.flags import OptionParser
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, explained
 
 DefineFlags = Callable[[flags.FlagValues], None]
 Main = Callable[[flags.FlagValues], "int | None"]
@@ -64,8 +64,9 @@ def call(
 ) -> int:
     """Runs a command on the words of a command line; for the arguments, see `run`.
 
-    A mistake in the flags, an `InputError` and an error of the operating system
-    (missing file, full disk, no permission) become one line on stderr. Any other
+    A mistake in the flags, an `InputError`, an extra that is not installed and an error
+    of the operating system (missing file, full disk, no permission) become one line on
+    stderr. Any other
     exception is a bug of ours and keeps its traceback.
 
     Returns:
@@ -90,6 +91,11 @@ def call(
         return _fail(f"{said if isinstance(said, InputError) else error} (try --help)")
     except InputError as error:
         return _fail(str(error))
+    except ModuleNotFoundError as error:
+        said = explained(error)
+        if said is error:
+            raise
+        return _fail(str(said))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}")

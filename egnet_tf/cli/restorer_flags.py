@@ -10,7 +10,7 @@ from absl import flags
 from egnet_tf.cli import flags as option_flags
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from egnet_tf.inference.options import RestorerOptions
-from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.resolve import installed_form, resolve
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -32,7 +32,7 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
     options = option_flags.read(RestorerOptions, values)
     limit = options.memory_limit
     # LiteRT announces its delegate for the CPU, and has no setting that stops it.
-    litert = resolve(model).kind == "tflite"
+    litert = installed_form(resolve(model)).kind == "tflite"
     with muted_stderr() if litert else contextlib.nullcontext():
         return egnet_tf.load(
             model,

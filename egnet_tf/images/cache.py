@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cachetools
 import numpy as np
 
 from egnet_tf.images.read import read_image
@@ -22,6 +21,8 @@ def cached_reader(limit: int = DEFAULT_LIMIT) -> Callable[[Path], np.ndarray]:
     Its arrays are shared and read-only. An image of more than `limit` bytes is read
     anew each time. Threads decode side by side: the lock is not held meanwhile.
     """
+    import cachetools  # Of the extra `train`.
+
     images: cachetools.LRUCache[Any, np.ndarray] = cachetools.LRUCache(
         limit, getsizeof=lambda image: image.nbytes
     )

@@ -21,8 +21,9 @@ class RestorerOptions:
     tile: int | None = option(
         None,
         "Side of the tiles in pixels; 0 is for whole images, whatever memory they "
-        "take. By default an image is restored whole within the memory limit, else "
-        "in the largest tiles.",
+        "take. By default the model's own, which are 256 for egnet_mobile; with a "
+        "model that has none, an image is restored whole within the memory limit, "
+        "else in the largest tiles.",
         lower=0,
     )
     overlap: int | None = option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
@@ -48,10 +48,11 @@ class Restorer:
         restorer = egnet_tf.load("runs/quickstart")
         restored = restorer(photo)
 
-    An image is restored whole if that fits the memory limit, else in square tiles
-    that overlap under a smooth window (`egnet_tf.inference.tiling`). Sizes that the
-    network does not take are padded at the right and the bottom by reflection
-    (`images.convert.reflect_pad`), and the padding is cropped off.
+    An image is restored in the tiles of the model, or if it has none, whole within the
+    memory limit, else in the largest tiles. Tiles are square and overlap under a
+    smooth window (`egnet_tf.inference.tiling`). Sizes that the network does not take
+    are padded at the right and the bottom by reflection (`images.convert.reflect_pad`),
+    and the padding is cropped off.
 
     Args:
         runner: the network.
@@ -60,7 +61,12 @@ class Restorer:
         branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
             paper's three with an ensemble, else the image as it is.
         tile: side of the tiles in pixels; 0 restores whole images whatever memory they
-            take. By default whole within the memory limit, else the largest that fits.
+            take. By default `model_tile`; without one, whole within the memory limit,
+            else the largest that fits.
+        model_tile: side of the tiles in which the model restores by default
+            (`Variant.tile`), 0 for none. An image smaller than such a tile is padded
+            to one, as it is for an exported file of that tile: both give the same
+            result. Smaller tiles are taken only to keep a memory limit that is given.
         overlap: pixels that neighbouring tiles share, at most half a tile; by default
             see `default_overlap`.
         memory_limit: bytes that an image, the row of tiles being blended and a
@@ -79,11 +85,13 @@ class Restorer:
         ensemble: keras.Model | None = None,
         branches: Sequence[str] | None = None,
         tile: int | None = None,
+        model_tile: int = 0,
         overlap: int | None = None,
         memory_limit: int | None = None,
     ):
         if ensemble is not None or branches is not None:
             # Imported here, because only the branches need TensorFlow.
+            require("tensorflow")
             from egnet_tf.inference.runners.ensemble import EnsembleRunner
 
             runner = EnsembleRunner(runner, branches, ensemble)
@@ -91,11 +99,17 @@ class Restorer:
             raise InputError(
                 f"Expected the model's fixed tile of {runner.tile}. Received: {tile}"
             )
-        if tile and (tile < 0 or tile % runner.size_multiple):
+        if runner.tile is None and tile in (None, model_tile):
+            self._model_tile = model_tile
+        else:
+            self._model_tile = 0
+        side = self._model_tile or tile
+        if side and (side < 0 or side % runner.size_multiple):
             raise InputError(
                 f"Expected a tile that is a multiple of {runner.size_multiple}. "
-                f"Received: {tile}"
+                f"Received: {side}"
             )
+        self._limited = memory_limit is not None
         if memory_limit is None:
             memory_limit = default_memory_limit()
         if memory_limit <= 0:
@@ -186,12 +200,18 @@ class Restorer:
         else:
             whole = _round_up(height, multiple), _round_up(width, multiple)
             batch = 1
-            if self._tile is None:
-                left = self._memory_limit - 3 * sample_bytes * height * width
+            left = self._memory_limit - 3 * sample_bytes * height * width
+            if self._model_tile:
+                side = self._model_tile
+                if self._limited:
+                    side = min(side, self._largest_tile(left, width))
+            elif self._tile is None:
                 batch = int(left / self._bytes_per_pixel / math.prod(whole))
                 side = max(whole) if batch > 0 else self._largest_tile(left, width)
             else:
                 side = self._tile or max(whole)
+            if side == self._model_tile:
+                whole = side, side
             tile = min(whole[0], side), min(whole[1], side)
         overlap = self._overlap
         if overlap is None:

@@ -22,9 +22,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from egnet_tf.images.convert import to_float
 from egnet_tf.metrics.psnr import require_comparable, require_window
@@ -60,6 +58,8 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
         AlignmentError: the alignment does not converge (an image without structure,
             or two images that do not show the same scene).
     """
+    import cv2  # Of the extra `train`.
+
     require_comparable(restored, sharp)
     require_window(sharp, 2 * _CROP + 1)
     x, z = to_float(sharp), to_float(restored)
@@ -91,6 +91,8 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
 
 
 def _find_homography(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    import cv2  # Of the extra `train`.
+
     # With a precision of 0 all iterations are run.
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 0)
     try:
@@ -123,6 +125,8 @@ def aligned_psnr(aligned: Aligned) -> float:
 
 def aligned_ssim(aligned: Aligned) -> float:
     """Step 5: the masked SSIM, at most 1."""
+    from skimage.metrics import structural_similarity  # Of the extra `train`.
+
     # float64: scikit-image computes in the type it is given, the benchmark's version
     # always computed in double precision.
     _, similarity = structural_similarity(  # pyright: ignore[reportAssignmentType]

@@ -8,7 +8,6 @@ SSIM.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from egnet_tf.metrics.psnr import require_comparable
@@ -46,6 +45,8 @@ def channel_mix(channels: int = 3) -> np.ndarray:
 
 def gaussian_volume(volume: np.ndarray) -> np.ndarray:
     """Filters float64 (H, W, 3) with the 11 x 11 x 11 Gaussian, border replicated."""
+    import cv2  # Of the extra `train`.
+
     taps = gaussian_taps()
     filtered = cv2.sepFilter2D(
         volume, cv2.CV_64F, taps, taps, borderType=cv2.BORDER_REPLICATE

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 
 ANCHORS = {
     "mprnet": "shallow_feat1.0.weight",
@@ -108,13 +108,9 @@ def _read(path: Path) -> Any:
     is_zip = head.startswith(_ZIP)
     if is_zip:
         _check_archive(path)
-    try:
-        import torch  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise InputError(
-            "Expected PyTorch, which reads checkpoints: pip install 'egnet-tf[torch]'. "
-            f"Received: {error}"
-        ) from error
+    require("torch")
+    import torch  # pyright: ignore[reportMissingImports]
+
     if not is_zip and not head.startswith(_PICKLE):
         return _read_safetensors(path)
     try:
@@ -212,13 +208,9 @@ def _reason(error: Exception) -> str:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    try:
-        from safetensors import safe_open  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise InputError(
-            "Expected safetensors for this file: pip install 'egnet-tf[torch]'. "
-            f"Received: {error}"
-        ) from error
+    require("safetensors")
+    from safetensors import safe_open  # pyright: ignore[reportMissingImports]
+
     try:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,7 +1,7 @@
 """The named variants of the networks.
 
-A variant is all that a network's weights depend on: pure data, importable without
-TensorFlow. `egnet_tf.models.build` makes the network.
+A variant is all that a network's weights depend on, and the tiles that it restores in:
+pure data, importable without TensorFlow. `egnet_tf.models.build` makes the network.
 """
 
 from __future__ import annotations
@@ -24,18 +24,22 @@ from egnet_tf.models.configs import (
 
 @dataclasses.dataclass(frozen=True)
 class Variant(Config):
-    """All that the weights of a network depend on.
+    """All that the weights of a network depend on, and how it restores by default.
 
     Attributes:
         backbone: the hyper-parameters of the backbone; their class says which.
         egn: those of the EGN between encoders and decoders; None for the plain
             backbone.
         ensemble_features: channels of the self-ensemble network.
+        tile: side of the tiles in pixels in which networks restore unless they are
+            told otherwise, smaller images too, padded; 0 is for whole images. The
+            weights do not depend on it.
     """
 
     backbone: BackboneConfig
     egn: EGNConfig | None = None
     ensemble_features: int = number(1, 1024, 64)
+    tile: int = number(0, 8192, 0)
 
     @property
     def size_multiple(self) -> int:
@@ -142,6 +146,9 @@ VARIANTS = {
             patches="joined",
         ),
         ensemble_features=16,
+        # Those of the .tflite files. Trained on crops of 128, it gains more in tiles
+        # than on whole photos, and does not stipple plain areas (docs/inference.md).
+        tile=256,
     ),
     # The smallest network with every part in it, for tests.
     "egnet_testing": Variant(

@@ -29,7 +29,7 @@ from egnet_tf.cli import app
 from egnet_tf.cli import flags as option_flags
 from egnet_tf.cli.flag_files import expanded
 from egnet_tf.data.registry import default_options
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.metrics.protocols import PROTOCOLS
 from egnet_tf.options import changes, flatten, option
 
@@ -86,6 +86,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues) -> int:
     """Trains and scores row by row; 1 if one failed."""
+    require("tensorflow")
     options = option_flags.read(Options, values)
     files = [Path(name) for name in options.rows]
     if not files or len({file.stem for file in files}) < len(files):

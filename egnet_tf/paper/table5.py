@@ -18,7 +18,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app, dataset_flags, flags
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.options import option
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def main(values: FlagValues) -> None:
     from egnet_tf.cli.table import aligned, write_csv
     from egnet_tf.inference.resolve import resolve
 
+    require("tensorflow")
     options = flags.read(Options, values)
     if not options.model or options.patch % 2 == 0:
         raise InputError(

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 
 Optimizer = Any
 """A keras.optimizers.Optimizer, or a legacy one: tensorflow-addons' are."""
@@ -88,14 +88,9 @@ def adopt_final_weights(optimizer: Optimizer, variables: Sequence[Any]) -> None:
 
 
 def _addons_optimizer(name: str, schedule: Schedule, steps: int) -> Optimizer:
-    try:
-        import tensorflow_addons.optimizers as addons  # pyright: ignore
-    except ImportError:
-        raise InputError(
-            f"Expected the extra `addons` for --optimizer={name}: in Python 3.10 or "
-            "3.11, pip install 'egnet-tf[addons]' (TensorFlow 2.15.1). "
-            f"Received: TensorFlow {tf.__version__} without tensorflow-addons"
-        ) from None
+    require("tensorflow_addons")
+    import tensorflow_addons.optimizers as addons  # pyright: ignore
+
     if name == "lamb":
         return addons.LAMB(schedule)
     if name == "radam":

@@ -31,7 +31,10 @@ class Validator:
     def __init__(self, phase: Phase, pairs: Pairs, count: int = 0):
         runner = KerasRunner(phase.network, phase.variant.size_multiple)
         self.restorer = Restorer(
-            runner, ensemble=phase.ensemble, branches=phase.branches or None
+            runner,
+            ensemble=phase.ensemble,
+            branches=phase.branches or None,
+            model_tile=phase.variant.tile,
         )
         self.pairs = pairs
         self._count = min(count or len(pairs), len(pairs))

@@ -11,26 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
 from egnet_tf.visualization.gradient import visible_gradient_map, visible_laplacian
 from egnet_tf.visualization.zooms import Zoom
-
-try:
-    import matplotlib
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-    from matplotlib.patches import Rectangle
-    from matplotlib.textpath import TextPath
-    from matplotlib.ticker import MaxNLocator
-except ImportError:
-    raise InputError(
-        "Expected the extra `paper` for figures and curves: "
-        "pip install 'egnet-tf[paper]'. Received: an installation without matplotlib"
-    ) from None
 
 _DPI = 300
 _GAP, _SCENE_GAP = 0.035, 0.1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 
@@ -46,6 +45,8 @@ def largest_differences(
     Returns:
         The windows, the one with the largest sum first.
     """
+    import cv2  # Of the extra `train`.
+
     rows, columns = images[0].shape[:2]
     height, width = max(1, min(size[0], rows)), max(1, min(size[1], columns))
     highest, lowest = images[0], images[0]

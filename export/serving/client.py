@@ -17,11 +17,10 @@ from absl.flags import FlagValues
 from PIL import ExifTags, Image
 
 from egnet_tf.cli import app, flags
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.files import replacing
 from egnet_tf.images.read import read_image
 from egnet_tf.options import option
-from export.command import require_extra
 
 POSITIONAL = "input"
 
@@ -89,12 +88,12 @@ def _deblur(image: bytes, options: Options) -> bytes:
     scheme, _, host = options.server.partition("://")
     request = (options.model, options.label, options.timeout, options.retries)
     if scheme in ("http", "https"):
-        require_extra("serving", "requests")
+        require("requests")
         from export.serving import rest_client
 
         return rest_client.deblur(image, options.server, *request)
     if scheme == "grpc":
-        require_extra("serving", "grpc", "tensorflow_serving")
+        require("grpc", "tensorflow_serving")
         from export.serving import grpc_client
 
         return grpc_client.deblur(image, host, *request)

@@ -232,6 +232,7 @@ def test_images_that_are_not_rgb_are_refused(image):
     [
         {"tile": 30},
         {"tile": -8},
+        {"model_tile": 30},
         {"overlap": -1},
         {"tile": 32, "overlap": 17},
         {"memory_limit": 0},
@@ -241,6 +242,37 @@ def test_images_that_are_not_rgb_are_refused(image):
 def test_impossible_restorer_options_are_refused(options):
     with pytest.raises(InputError, match="Received: "):
         Restorer(FakeRunner(), **options)(random_image((64, 64, 3)))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (100, 64), (150, 203)])
+@pytest.mark.parametrize("tile", [None, 64])
+def test_tile_of_the_model_restores_as_a_fixed_tile_does(size, tile):
+    """By a function of the whole tile, so that padding would show as well."""
+
+    def exposed(batch):
+        return batch * batch.mean((1, 2, 3), keepdims=True)
+
+    image = random_image((*size, 3), dtype=np.float32)
+    own, fixed = FakeRunner(exposed), FakeRunner(exposed, tile=64)
+    restored = Restorer(own, tile=tile, model_tile=64)(image)
+    np.testing.assert_array_equal(restored, Restorer(fixed)(image))
+    assert own.shapes == fixed.shapes
+
+
+def test_tile_of_the_model_gives_way_to_another_and_to_whole_images():
+    image = random_image((100, 200, 3))
+
+    def shapes(**options):
+        runner = FakeRunner()
+        Restorer(runner, model_tile=64, **options)(image)
+        return {shape[1:3] for shape in runner.shapes}
+
+    assert shapes() == {(64, 64)}
+    assert shapes(tile=0) == {(104, 200)}
+    assert shapes(tile=48) == {(48, 48)}
+    assert shapes(memory_limit=10**9) == {(64, 64)}
+    # The image, a row of tiles in float32 and a forward pass of 32 x 32.
+    assert shapes(memory_limit=60_000 + 12 * 200 * 32 + 100 * 32**2) == {(32, 32)}
 
 
 def test_runner_of_a_fixed_tile_refuses_another_tile():

@@ -6,14 +6,14 @@ import pytest
 import egnet_tf
 from egnet_tf import models
 from egnet_tf.models.torch_checkpoint import DMPHN_FILES
-from helpers import command
+from helpers import ROOT, command, python
 
 pytestmark = pytest.mark.process
 
 
-def import_torch(backbone, checkpoint, run, **environment):
+def import_torch(backbone, checkpoint, run):
     flags = (f"--backbone={backbone}", f"--checkpoint={checkpoint}", f"--run={run}")
-    return command("egnet_tf.import_torch", *flags, **environment)
+    return command("egnet_tf.import_torch", *flags)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +87,12 @@ def test_import_torch_does_not_overwrite_a_run(tmp_path):
 
 
 def test_import_torch_without_torch_names_what_to_install(tmp_path):
-    (tmp_path / "torch.py").write_text("raise ImportError('there is no torch')")
     checkpoint = tmp_path / "old.pth"
     checkpoint.write_bytes(b"\x80\x02")
-    done = import_torch(
-        "mprnet", checkpoint, tmp_path / "run", PYTHONPATH=str(tmp_path)
+    script = (
+        "import runpy, sys; sys.modules['torch'] = None; "
+        "runpy.run_module('egnet_tf.import_torch', run_name='__main__')"
     )
-    assert_refused(done, r"Expected PyTorch, .* pip install 'egnet-tf\[torch\]'\.")
+    words = (f"--checkpoint={checkpoint}", f"--run={tmp_path / 'run'}")
+    done = python("-c", script, *words, cwd=ROOT)
+    assert_refused(done, r"Expected the extra torch: pip install '\.\[torch\]'\.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from egnet_tf.data.datasets.camera_shake import CameraShakeOptions, CameraShakePairs
 from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.synthesis.camera_shake import MAX_EXTENT
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.options import option
 
 _SKIMAGE = ("skimage", "data")
@@ -63,14 +63,14 @@ def sample_photos(split: str) -> dict[str, Path]:
     photos = {}
     for name, (package, folder, file) in _PHOTOS[split].items():
         # Found without importing the package, which would cost a second.
+        require(package)
         spec = importlib.util.find_spec(package)
         where = (spec and spec.submodule_search_locations) or [""]
         path = Path(where[0], folder, file)
         if not path.is_file():
             raise InputError(
-                "Expected scikit-image and scikit-learn with their sample images "
-                f"(pip install scikit-image scikit-learn). Received: no {package} "
-                f"with {folder}/{file}"
+                "Expected scikit-image and scikit-learn with their sample images, as "
+                f"their wheels have them. Received: no {package}/{folder}/{file}"
             )
         photos[name] = path
     return photos

@@ -30,7 +30,6 @@ The model, for one exposure:
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from egnet_tf.images.convert import to_uint8
@@ -166,6 +165,8 @@ def shake(
     Returns:
         uint8 (H, W, 3) sRGB, rounded.
     """
+    import cv2  # Of the extra `train`.
+
     light = _LINEAR_OF_BYTE[sharp]
     # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
     light = cv2.filter2D(

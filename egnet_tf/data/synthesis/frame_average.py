@@ -29,7 +29,6 @@ Measurements with photographs of real cameras: docs/experiments/mobile_network.m
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from egnet_tf.data.datasets.frames import WINDOWS
@@ -71,6 +70,8 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
     Returns:
         float32 (side, side, 1) in [0, 1].
     """
+    import cv2  # Of the extra `train`.
+
     coarse = rng.standard_normal((_MASK_CELLS, _MASK_CELLS)).astype(np.float32)
     field = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
     inside = (field > rng.uniform(-0.3, 0.8)).astype(np.float32)
@@ -79,6 +80,8 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
 
 def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """K * image on stored values (step 4), float32 (H, W, C); borders are mirrored."""
+    import cv2  # Of the extra `train`.
+
     # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
     result = cv2.filter2D(
         image, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101

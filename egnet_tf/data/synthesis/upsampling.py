@@ -9,7 +9,6 @@ before they are blurred.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from egnet_tf.data.pairs import random_corner, window
@@ -34,6 +33,8 @@ def enlarged_window(
     Returns:
         uint8 (side, side, 3).
     """
+    import cv2  # Of the extra `train`.
+
     source = max(1, round(side / factor))
     height, width = photo.shape[:2]
     top, left = random_corner(height, width, source, rng)

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
 """Key in the file's metadata: memory of a forward pass in bytes for each pixel."""
@@ -22,13 +22,9 @@ class OnnxRunner:
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise InputError(
-                "Expected onnxruntime for .onnx files: pip install 'egnet-tf[onnx]'. "
-                f"Received: {error}"
-            ) from error
+        require("onnxruntime")
+        import onnxruntime
+
         try:
             self._session = onnxruntime.InferenceSession(
                 os.fspath(path), providers=["CPUExecutionProvider"]
