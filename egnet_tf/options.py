@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from egnet_tf.errors import InputError
@@ -33,12 +33,14 @@ def option(
     choices: Sequence[str] | None = None,
     lower: float | None = None,
     upper: float | None = None,
+    validate: Callable[[Any], object] | None = None,
 ) -> Any:
     """A field of a dataclass of options, see `Option`.
 
     The help is whole sentences that are understood without their surroundings.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    metadata["validate"] = validate
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -54,6 +56,8 @@ class Option(NamedTuple):
         choices: the strings that are allowed.
         lower: the smallest number that is allowed.
         upper: the largest number that is allowed.
+        validate: raises an `InputError` for a value that is not allowed; None or an
+            empty one always is.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Option(NamedTuple):
     choices: Sequence[str] | None
     lower: float | None
     upper: float | None
+    validate: Callable[[Any], object] | None
 
     def parse(self, text: str) -> Any:
         """The value that a text stands for.
@@ -104,6 +109,8 @@ class Option(NamedTuple):
             raise InputError(
                 f"Expected {expected} for --{self.name}. Received: {value}"
             )
+        if self.validate is not None and self.value:
+            self.validate(self.value)
 
     @property
     def text(self) -> str:

@@ -11,8 +11,14 @@ from absl.flags import FlagValues
 from egnet_tf import models
 from egnet_tf.cli import dataset_flags, flags
 from egnet_tf.errors import InputError, require
-from egnet_tf.inference.branches import BRANCH_NAMES, checked_branches
+from egnet_tf.inference.branches import (
+    BRANCHES_HELP,
+    FUSIONS,
+    checked_branches,
+    chosen_fusion,
+)
 from egnet_tf.inference.resolve import resolve
+from egnet_tf.models.weights import read_branches
 from egnet_tf.options import option
 from export.checks.images import check_pairs
 from export.checks.source import Source
@@ -39,10 +45,16 @@ class BranchOptions(ExportOptions):
 
     branches: tuple[str, ...] = option(
         (),
-        "The branches of the self-ensemble, fused inside the file; an empty list is "
-        "for those that it was trained for. half,whole,quarters takes 2.25 times as "
-        "long as whole.",
-        choices=BRANCH_NAMES,
+        "The branches of the self-ensemble, a set, fused inside the file; an empty "
+        "list is for those that it was trained for. half,whole,quarters takes 2.25 "
+        f"times as long as whole. Among {BRANCHES_HELP}",
+        validate=checked_branches,
+    )
+    fuse: str | None = option(
+        None,
+        "How branches are fused: by the model's trained self-ensemble network, or as "
+        "their mean. By default by the network if it was trained for these branches.",
+        choices=FUSIONS,
     )
 
 
@@ -86,6 +98,7 @@ def open_source(
     values: FlagValues,
     *,
     branches: Sequence[str] = (),
+    fuse: str | None = None,
     size: tuple[int, int],
     limit: int | None = None,
 ) -> Source:
@@ -96,6 +109,7 @@ def open_source(
         values: flags that name the dataset.
         branches: of the self-ensemble; empty for those that the model's ensemble was
             trained for, or the whole image if it has none.
+        fuse: how branches are fused, see `chosen_fusion`.
         size: height and width of the windows in pixels.
         limit: the largest number of windows, in place of --checked.
 
@@ -103,8 +117,10 @@ def open_source(
         InputError: there is no such model, branch or dataset.
     """
     weights = resolve(options.model).weights()
+    fusion = chosen_fusion(branches, read_branches(weights), fuse)
+    chosen = fusion.branches or ("whole",)
     pairs = dataset_flags.open_pairs(values)
     windows = check_pairs(pairs, size, limit or options.checked)
     loaded = models.load(weights)
-    branches = checked_branches(branches or loaded.branches or ("whole",))
-    return Source(options.model, loaded, branches, windows, dataset_flags.title(values))
+    title = dataset_flags.title(values)
+    return Source(options.model, loaded, chosen, windows, title, fuse)

@@ -44,6 +44,7 @@ def main(values: FlagValues) -> None:
         options,
         values,
         branches=options.branches,
+        fuse=options.fuse,
         size=(options.tile, options.tile) if options.tile else ODD_SIZE,
     )
 

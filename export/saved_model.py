@@ -44,7 +44,7 @@ def main(values: FlagValues) -> None:
     options = command.read(Options, values)
     require("tensorflow_serving")
     source = command.open_source(
-        options, values, branches=options.branches, size=ODD_SIZE
+        options, values, branches=options.branches, fuse=options.fuse, size=ODD_SIZE
     )
 
     from export.checks.table import write_all

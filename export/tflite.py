@@ -59,7 +59,11 @@ def main(values: flags.FlagValues) -> None:
     training = dataset_flags.open_pairs(values, split="train") if calibrated else None
     tile = options.tile
     source = command.open_source(
-        options, values, branches=options.branches, size=(tile, tile)
+        options,
+        values,
+        branches=options.branches,
+        fuse=options.fuse,
+        size=(tile, tile),
     )
     crops = calibration_crops(training, tile, options.calibration) if training else []
 

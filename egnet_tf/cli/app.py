@@ -152,7 +152,8 @@ def help_text(flag: flags.Flag) -> str:
     """The sentences that --help prints for a flag: its help, then what it allows."""
     parser, sentences = flag.parser, flag.help
     if isinstance(parser, OptionParser):
-        choices, lower, upper = parser.option[-3:]
+        option = parser.option
+        choices, lower, upper = option.choices, option.lower, option.upper
     else:
         choices, lower, upper = getattr(parser, "enum_values", None), None, None
         if choices:  # absl writes them before the help.

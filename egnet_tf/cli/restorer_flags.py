@@ -37,6 +37,7 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
         return egnet_tf.load(
             model,
             branches=options.branches or None,
+            fuse=options.fuse,
             tile=options.tile,
             overlap=options.overlap,
             memory_limit=None if limit is None else int(limit * 2**30),

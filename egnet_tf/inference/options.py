@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from egnet_tf.inference.branches import BRANCH_NAMES
+from egnet_tf.inference.branches import BRANCHES_HELP, FUSIONS, checked_branches
 from egnet_tf.options import option
 
 
@@ -14,9 +14,15 @@ class RestorerOptions:
 
     branches: tuple[str, ...] = option(
         (),
-        "Branches of the self-ensemble; flips are flip_horizontal, flip_vertical and "
-        "rotate180. By default those that the model's trained ensemble fuses.",
-        choices=BRANCH_NAMES,
+        "Branches of the self-ensemble, a set; by default those that the model's "
+        f"trained ensemble fuses. Among {BRANCHES_HELP}",
+        validate=checked_branches,
+    )
+    fuse: str | None = option(
+        None,
+        "How branches are fused: by the model's trained self-ensemble network, or as "
+        "their mean. By default by the network if it was trained for these branches.",
+        choices=FUSIONS,
     )
     tile: int | None = option(
         None,
@@ -42,3 +48,8 @@ class RestorerOptions:
         False,
         "Pool over windows of 1.5 times the training crop instead of the image.",
     )
+
+    def __post_init__(self):
+        """Checks the branches and puts them in order."""
+        if self.branches:
+            object.__setattr__(self, "branches", checked_branches(self.branches))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
-from egnet_tf.inference.branches import checked_branches
+from egnet_tf.inference.branches import chosen_fusion
 from egnet_tf.models import read_variant
+from egnet_tf.models.weights import read_branches
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -126,6 +127,7 @@ def load(
     model: str | os.PathLike[str],
     *,
     branches: Sequence[str] | None = None,
+    fuse: str | None = None,
     tile: int | None = None,
     overlap: int | None = None,
     memory_limit: int | None = None,
@@ -140,9 +142,10 @@ def load(
         model: see `resolve`. Of a variant that comes with the package, the Keras
             weights are taken where TensorFlow is installed, else its float16 .tflite
             file. Both restore in the same tiles; numbers in [0, 1] agree within 1e-3.
-        branches: of the self-ensemble (names from `inference.branches.BRANCHES`). By
-            default all that the model's trained ensemble fuses, if it has one. Other
-            branches are averaged.
+        branches: of the self-ensemble, a set of names (`inference.branches`). By
+            default those that the model's trained ensemble fuses, if it has one.
+        fuse: "trained" fuses them by the model's trained ensemble, "mean" averages
+            them. By default the ensemble does if it was trained for these branches.
         tile: see `Restorer`; by default the tile of the model's variant.
         overlap: see `Restorer`.
         memory_limit: see `Restorer`.
@@ -155,10 +158,10 @@ def load(
             extra of the package is not installed.
     """
     source = resolve(model)
-    if not branches and not local_pooling and tile in (None, _own_tile(source)):
+    if not (branches or fuse or local_pooling) and tile in (None, _own_tile(source)):
         source = installed_form(source)
-    if branches:
-        branches = checked_branches(branches)
+    trained = () if source.exported else read_branches(source.path)
+    fusion = chosen_fusion(branches, trained, fuse)
     if source.exported and local_pooling:
         raise InputError(
             "Expected a run or a variant with local pooling: an exported model's "
@@ -179,13 +182,11 @@ def load(
         window = round(_POOLING_WINDOW * loaded.crop) if local_pooling else None
         runner = KerasRunner(loaded.network, loaded.size_multiple, window)
         model_tile = loaded.variant.tile
-        branches = tuple(branches or loaded.branches) or None
-        if branches == loaded.branches:
-            ensemble = loaded.ensemble
+        ensemble = loaded.ensemble if fusion.trained else None
     return Restorer(
         runner,
         ensemble=ensemble,
-        branches=branches,
+        branches=fusion.branches or None,
         tile=tile,
         model_tile=model_tile,
         overlap=overlap,

@@ -58,8 +58,9 @@ class Restorer:
         runner: the network.
         ensemble: a keras.Model, list of one (B, H, W, 3) for each branch -> restored
             (B, H, W, 3). Without it, the branches are averaged.
-        branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
-            paper's three with an ensemble, else the image as it is.
+        branches: names of `egnet_tf.inference.branches`, in the order in which the
+            ensemble takes them; by default the paper's three with an ensemble, else
+            the image as it is.
         tile: side of the tiles in pixels; 0 restores whole images whatever memory they
             take. By default `model_tile`; without one, whole within the memory limit,
             else the largest that fits.

@@ -149,6 +149,17 @@ def read_variant(folder: Path) -> Variant:
     return _Description.read(folder).variant
 
 
+def read_branches(folder: Path) -> tuple[str, ...]:
+    """What the trained self-ensemble of a folder of weights fuses, in its order.
+
+    Empty if it has no self-ensemble; no network is built.
+
+    Raises:
+        InputError: the folder has no sound description.
+    """
+    return _Description.read(folder).branches
+
+
 def transfer_weights(source: keras.Model, target: keras.Model) -> None:
     """Copies weights between layers of equal names.
 

@@ -65,6 +65,7 @@ def draw_ensemble(
         lambda image: finest(loaded.network(image, training=False)),
         tf.constant(to_float(blurry)[None]),
         loaded.branches,
+        size_multiple=loaded.size_multiple,
     )
     weights = np.asarray(ensemble_weights(loaded.ensemble)(restored)[0])
     images = [to_uint8(np.asarray(x)[0]) for x in restored]

@@ -51,7 +51,7 @@ class Phase:
         variant: what `network` was built from.
         network: see `egnet_tf.models.build`.
         ensemble: None before the ensemble phase.
-        branches: what the ensemble fuses, names of `inference.branches.BRANCHES`.
+        branches: what the ensemble fuses, names of `inference.branches`, in order.
     """
 
     name: str
@@ -143,6 +143,7 @@ class Phase:
             lambda image: finest(self.network(image, training=False)),
             blurry,
             self.branches,
+            size_multiple=self.variant.size_multiple,
         )
         return {"restored": self.ensemble([tf.stop_gradient(i) for i in images])}
 

@@ -14,7 +14,11 @@ from typing import Any
 from egnet_tf.data.augment import Augment
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError
-from egnet_tf.inference.branches import BRANCH_NAMES, PAPER_BRANCHES
+from egnet_tf.inference.branches import (
+    BRANCHES_HELP,
+    PAPER_BRANCHES,
+    checked_branches,
+)
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.models.configs import INPUTS
@@ -91,8 +95,8 @@ class Recipe:
     )
     branches: tuple[str, ...] = option(
         PAPER_BRANCHES,
-        "Branches that the self-ensemble fuses.",
-        choices=BRANCH_NAMES,
+        f"Branches that the self-ensemble fuses, a set. Among {BRANCHES_HELP}",
+        validate=checked_branches,
     )
 
     # === Loss and optimizer ===
@@ -158,7 +162,8 @@ class Recipe:
     )
 
     def __post_init__(self):
-        """Completes `data` with the defaults of the datasets it does not name."""
+        """Orders the branches; completes `data` with the defaults of its datasets."""
+        object.__setattr__(self, "branches", checked_branches(self.branches))
         object.__setattr__(self, "data", {**default_options(), **self.data})
 
     def network_variant(self) -> Variant:

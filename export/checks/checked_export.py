@@ -108,6 +108,7 @@ def write_checked(
                 "source": {
                     "model": source.model,
                     "branches": list(source.branches),
+                    "fused": "trained" if source.ensemble is not None else "mean",
                     "variant": source.loaded.variant.to_json(),
                 },
                 **description,

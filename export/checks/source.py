@@ -13,6 +13,7 @@ from egnet_tf import models
 from egnet_tf.data import Pair
 from egnet_tf.images.convert import to_float
 from egnet_tf.inference import Restorer
+from egnet_tf.inference.branches import chosen_fusion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Source:
             the image once.
         pairs: windows of images, uint8.
         dataset: what the windows are cut from, such as "samples test".
+        fuse: "mean" averages the branches although there is an ensemble for them.
     """
 
     model: str
@@ -33,6 +35,7 @@ class Source:
     branches: tuple[str, ...]
     pairs: Sequence[Pair]
     dataset: str
+    fuse: str | None = None
 
     @property
     def name(self) -> str:
@@ -42,8 +45,8 @@ class Source:
     @property
     def ensemble(self):
         """The trained ensemble of these branches; None if they are averaged."""
-        trained = self.branches == self.loaded.branches
-        return self.loaded.ensemble if trained else None
+        fusion = chosen_fusion(self.branches, self.loaded.branches, self.fuse)
+        return self.loaded.ensemble if fusion.trained else None
 
     @functools.cached_property
     def restored_by_keras(self) -> list[np.ndarray]:

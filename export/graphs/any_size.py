@@ -32,7 +32,12 @@ def any_size_graph(source: Source) -> Any:
     def restore(image: tf.Tensor) -> tf.Tensor:
         height, width = tf.unstack(tf.shape(image)[1:3])
         padded = _padded(_padded(image, 1, height, multiple), 2, width, multiple)
-        images = branch_images(restore_branch, padded, source.branches)
+        images = branch_images(
+            restore_branch,
+            padded,
+            source.branches,
+            size_multiple=source.loaded.size_multiple,
+        )
         fused = ensemble(images) if ensemble else tf.add_n(images) / len(images)
         return tf.clip_by_value(fused[:, :height, :width], 0.0, 1.0)
 

@@ -42,7 +42,7 @@ def tile_graph(source: Source, tile: int) -> Any:
     )
     models.transfer_weights(loaded.network, network)
     image = keras.Input((tile, tile, 3), batch_size=1, name="image")
-    restored = _RestoreTile(network, source.ensemble, branches, name="restored")(image)
+    restored = _RestoreTile(network, source, name="restored")(image)
     model = keras.Model(image, {"restored": restored}, name="tile")
     return frozen(
         lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
@@ -50,12 +50,19 @@ def tile_graph(source: Source, tile: int) -> Any:
 
 
 class _RestoreTile(keras.layers.Layer):
-    def __init__(self, network, ensemble, branches, **kwargs):
+    def __init__(self, network, source, **kwargs):
         super().__init__(**kwargs)
-        self.network, self.ensemble, self.branches = network, ensemble, branches
+        self.network, self.ensemble = network, source.ensemble
+        self.branches = source.branches
+        self.size_multiple = source.loaded.size_multiple
 
     def call(self, image):
-        images = branch_images(self._restore_each, image, self.branches)
+        images = branch_images(
+            self._restore_each,
+            image,
+            self.branches,
+            size_multiple=self.size_multiple,
+        )
         if self.ensemble is None:
             restored = tf.add_n(images) / len(images)
         else:

@@ -95,7 +95,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("deblur --model=none broken.jpg", "Received: none"),
         ("deblur --model=broken.tflite broken.jpg", "Received: broken.tflite"),
         ("deblur --tile=-1 broken.jpg", "at least 0 for --tile"),
-        ("deblur --branches=half,third broken.jpg", "--branches. Received: third"),
+        ("deblur --branches=half,third broken.jpg", "a branch of half, whole,"),
         ("evaluate --model=none", "Received: none"),
         ("evaluate --model=egnet_mobile --dataset=coco", "Received: coco"),
         ("evaluate --model=egnet_mobile --dataset=gopro", "--data_dir=FOLDER"),

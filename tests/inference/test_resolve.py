@@ -28,7 +28,7 @@ def test_run_restores_with_its_ensemble(run, testing_model, image):
     def network(batch):
         return testing_model.network(batch)["stage3"]
 
-    branches = branch_images(network, tf.constant(image[None]))
+    branches = branch_images(network, tf.constant(image[None]), size_multiple=8)
     expected = np.clip(testing_model.ensemble(branches)[0], 0, 1)
     np.testing.assert_allclose(load(run)(image), expected, atol=1e-5)
     whole = np.clip(branches[1][0], 0, 1)
@@ -37,6 +37,11 @@ def test_run_restores_with_its_ensemble(run, testing_model, image):
     mean = np.clip((branches[1] + branches[0])[0] / 2, 0, 1)
     two = load(run, branches=["half", "whole"])
     np.testing.assert_allclose(two(image), mean, atol=1e-5)
+    mean = np.clip(np.mean(branches, axis=0)[0], 0, 1)
+    np.testing.assert_allclose(load(run, fuse="mean")(image), mean, atol=1e-5)
+    for names in (("whole", "half", "quarters"), ("quarters", "whole", "half")):
+        fused = load(run, branches=names)(image)
+        np.testing.assert_array_equal(fused, load(run)(image))
     assert np.abs(expected - whole).max() > 1e-3
 
 

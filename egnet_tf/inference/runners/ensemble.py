@@ -14,6 +14,7 @@ from egnet_tf.inference.branches import (
     PAPER_BRANCHES,
     branch_images,
     checked_branches,
+    find_branch,
     shrinkage,
 )
 from egnet_tf.inference.runners.base import Runner
@@ -24,8 +25,8 @@ class EnsembleRunner:
 
     Args:
         runner: restores one branch.
-        branches: names from `egnet_tf.inference.branches.BRANCHES`; by default the
-            paper's three.
+        branches: names of `egnet_tf.inference.branches`; by default the paper's
+            three. An ensemble gets them in this order; to their mean it is nothing.
         ensemble: list of one (B, H, W, 3) for each branch -> (B, H, W, 3); None for
             their mean.
 
@@ -40,13 +41,16 @@ class EnsembleRunner:
         branches: Sequence[str] | None = None,
         ensemble: keras.Model | None = None,
     ):
-        self._branches = checked_branches(branches or PAPER_BRANCHES)
+        names = tuple(branches or PAPER_BRANCHES)
+        self._branches = names if ensemble is not None else checked_branches(names)
         self._runner = runner
         shrink = shrinkage(self._branches)
-        if runner.tile is not None and shrink > 1:
+        found = [find_branch(name) for name in self._branches]
+        self._pixels = max(branch.pixels for branch in found)
+        if runner.tile is not None and not all(x.keeps_square for x in found):
             raise InputError(
                 f"Expected branches that keep the model's fixed tile ({runner.tile}): "
-                f"whole, flips, rotate180. Received: {', '.join(self._branches)}"
+                f"whole, flips, eight_views. Received: {', '.join(self._branches)}"
             )
         if ensemble is not None and len(ensemble.inputs) != len(self._branches):
             raise InputError(
@@ -69,6 +73,7 @@ class EnsembleRunner:
             lambda image: tf.convert_to_tensor(self._runner(image.numpy())),
             tf.convert_to_tensor(batch),
             self._branches,
+            size_multiple=self._runner.size_multiple,
         )
         return self._fuse(images).numpy()
 
@@ -77,4 +82,4 @@ class EnsembleRunner:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         fusing = memory_estimate.bytes_per_pixel(self._fuse.get_concrete_function())
         kept = 3 * 4 * (len(self._branches) + 1)
-        return max(self._runner.bytes_per_pixel, fusing) + kept
+        return max(self._pixels * self._runner.bytes_per_pixel, fusing) + kept

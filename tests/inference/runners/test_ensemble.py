@@ -26,7 +26,7 @@ def image():
 
 def test_ensemble_runner_without_a_network_averages_the_branches(image):
     names = ["half", "quarters", "rotate180"]
-    expected = np.mean(branch_images(tf.square, image, names), axis=0)
+    expected = np.mean(branch_images(tf.square, image, names, size_multiple=8), axis=0)
     runner = EnsembleRunner(SquareRunner(), names)
     assert runner.size_multiple == 16
     np.testing.assert_allclose(runner(image), expected, atol=1e-6)
@@ -39,7 +39,7 @@ def test_ensemble_runner_fuses_the_papers_branches_in_order(image):
         for w, x in zip((0.5, 0.3, 0.2), inputs, strict=True)
     ]
     ensemble = keras.Model(inputs, keras.layers.Add()(weighed))
-    branches = branch_images(tf.square, image, ["half", "whole", "quarters"])
+    branches = branch_images(tf.square, image, size_multiple=8)
     expected = sum(w * b for w, b in zip((0.5, 0.3, 0.2), branches, strict=True))
     restored = Restorer(SquareRunner(), ensemble=ensemble)(image)
     np.testing.assert_allclose(restored, expected, atol=1e-6)
@@ -57,6 +57,16 @@ def test_ensemble_runner_pads_odd_sizes():
 def test_ensemble_runner_counts_memory_of_one_branch_plus_all_outputs():
     runner = EnsembleRunner(SquareRunner(), ["whole", "rotate180"])
     assert runner.bytes_per_pixel >= 100 + 2 * 12
+    larger = EnsembleRunner(SquareRunner(), ["whole", "scale1.5"])
+    assert larger.bytes_per_pixel >= 225 + 2 * 12
+
+
+def test_order_of_averaged_branches_is_nothing_to_their_mean(image):
+    names = ["scale0.75", "rotate90", "half", "transpose", "whole"]
+    one, other = (
+        EnsembleRunner(SquareRunner(), x)(image) for x in (names, names[::-1])
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 def test_ensemble_runner_flips_but_does_not_cut_a_fixed_tile():
@@ -66,5 +76,8 @@ def test_ensemble_runner_flips_but_does_not_cut_a_fixed_tile():
     image = random_image((20, 20, 3), dtype=np.float64)
     restored = Restorer(Fixed(), branches=["whole", "flip_vertical"])(image)
     np.testing.assert_allclose(restored, image**2, atol=1e-6)
-    with pytest.raises(InputError, match="Received: half"):
-        EnsembleRunner(Fixed(), ["half"])
+    views = Restorer(Fixed(), branches=["eight_views"])(image)
+    np.testing.assert_allclose(views, image**2, atol=1e-6)
+    for name in ("half", "scale0.75"):
+        with pytest.raises(InputError, match=f"Received: {name}"):
+            EnsembleRunner(Fixed(), [name])
