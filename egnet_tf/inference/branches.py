@@ -233,13 +233,13 @@ def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
     chosen = {n for name in names for n in _GROUPS.get(name, (name,))}
     for name in chosen:
         find_branch(name)
-    scales = {_factor(name): name for name in chosen if name not in BRANCHES}
+    scales = {_factor(name) or 0.0: name for name in chosen if name not in BRANCHES}
     if len(scales) < len(chosen - set(BRANCHES)):
         raise InputError(
             f"Expected different scales. Received: {', '.join(sorted(chosen))}"
         )
     ordered = [name for name in BRANCHES if name in chosen]
-    return (*ordered, *(scales[factor] for factor in sorted(scales, key=float)))
+    return (*ordered, *(scales[factor] for factor in sorted(scales)))
 
 
 def _factor(name: str) -> float | None:
@@ -323,12 +323,14 @@ def branch_images(
         One (B, H, W, 3) for each branch, in the order of the names: the inputs of the
         self-ensemble network.
     """
+    import tensorflow as tf
+
     results = sorted(name for name in branches if name.startswith(RESULT))
+    given = tf.split(image, len(results), axis=-1) if results else []
     images = []
     for name in branches:
         if name in results:
-            first = 3 * results.index(name)
-            images.append(image[..., first : first + 3])
+            images.append(given[results.index(name)])
         else:
             images.append(find_branch(name).restore(network, image, size_multiple))
     return images
