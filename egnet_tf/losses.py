@@ -7,6 +7,7 @@ global batch size, whatever the number of devices.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from egnet_tf.errors import InputError
 from egnet_tf.layers import gradient_map
-from egnet_tf.loss_weights import LOSSES
+from egnet_tf.loss_weights import LOSSES, Loss
 
 # Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality
 # assessment", 2003, section 3.2: the weights of the five scales, finest first.
@@ -33,17 +34,26 @@ def content_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     return _mean(tf.square(sharp - restored))
 
 
-def gradient_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
-    """Eq. 14-15: the mean squared difference of the gradient maps."""
-    return _mean(tf.square(gradient_map(sharp) - gradient_map(restored)))
+def gradient_loss(
+    restored: tf.Tensor, sharp: tf.Tensor, normalise: str = "max"
+) -> tf.Tensor:
+    """Eq. 14-15: the mean squared difference of the gradient maps.
+
+    `normalise` is G of Eq. 15, see `egnet_tf.layers.NORMALISERS`.
+    """
+    maps = gradient_map(sharp, normalise), gradient_map(restored, normalise)
+    return _mean(tf.square(maps[0] - maps[1]))
 
 
-def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+def ms_ssim_loss(
+    restored: tf.Tensor, sharp: tf.Tensor, luminance: str = "wang"
+) -> tf.Tensor:
     """Eq. 16: 1 - MS-SSIM.
 
-    The exponents are those of Wang et al. 2003 (luminance at the coarsest scale
-    only). A scale too small for the 11 x 11 window is dropped and the exponents of
-    the others are scaled to their old sum.
+    The exponents are those of Wang et al. 2003, who compare luminance at the coarsest
+    scale only; Eq. 16 as printed does so at every scale, with `luminance`
+    "all_scales". A scale too small for the 11 x 11 window is dropped and the exponents
+    of the others are scaled to their old sum.
 
     Raises:
         InputError: the images themselves are smaller than the window.
@@ -56,9 +66,9 @@ def ms_ssim_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     for scale, weight in enumerate(weights):
         if scale:
             restored, sharp = _halved(restored), _halved(sharp)
-        luminance, structure = _similarity(restored, sharp)
-        if scale == scales - 1:
-            structure *= luminance
+        bright, structure = _similarity(restored, sharp)
+        if scale == scales - 1 or luminance == "all_scales":
+            structure *= bright
         mean = tf.reduce_mean(structure, axis=[1, 2])
         # A negative structure has no real power; at 0 the gradient is infinite.
         similarity *= tf.pow(tf.maximum(mean, 1e-4), weight)
@@ -115,7 +125,7 @@ TERMS: Mapping[str, Term] = {
 
 
 def stage_losses(
-    stages: Mapping[str, tf.Tensor], sharp: tf.Tensor, weights: Mapping[str, float]
+    stages: Mapping[str, tf.Tensor], sharp: tf.Tensor, loss: Loss
 ) -> dict[str, tf.Tensor]:
     """Eq. 17: each term summed over the stages, and their weighted sum.
 
@@ -125,17 +135,22 @@ def stage_losses(
     Args:
         stages: restored images by stage.
         sharp: (B, H, W, 3), what each stage is compared with.
-        weights: of the terms, by their names in `TERMS`; e.g. one of `LOSSES`.
+        loss: one of `LOSSES`, or another.
 
     Returns:
         The unweighted terms by name and "loss", each (B,).
     """
+    terms = {
+        **TERMS,
+        "gradient": functools.partial(gradient_loss, normalise=loss.gradient_normalise),
+        "ms_ssim": functools.partial(ms_ssim_loss, luminance=loss.ms_ssim),
+    }
     compared = [(x, _resized(sharp, x.shape[1:3])) for x in stages.values()]
     values = {
-        name: tf.add_n([TERMS[name](restored, target) for restored, target in compared])
-        for name in weights
+        name: tf.add_n([terms[name](restored, target) for restored, target in compared])
+        for name in loss.weights
     }
-    weighted = [weight * values[name] for name, weight in weights.items()]
+    weighted = [weight * values[name] for name, weight in loss.weights.items()]
     return {"loss": tf.add_n(weighted), **values}
 
 
@@ -151,7 +166,7 @@ class EGNetLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        weights: Mapping[str, float] = LOSSES["egnet"],
+        weights: Mapping[str, float] = LOSSES["egnet"].weights,
         reduction: str = "sum_over_batch_size",
         name: str = "egnet_loss",
         **kwargs: Any,
@@ -166,7 +181,7 @@ class EGNetLoss(keras.losses.Loss):
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Eq. 17, one value per image: (B,)."""
-        return stage_losses({"restored": y_pred}, y_true, self.weights)["loss"]
+        return stage_losses({"restored": y_pred}, y_true, Loss(self.weights))["loss"]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, for Keras' own files."""

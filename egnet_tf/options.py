@@ -176,8 +176,9 @@ def check(options: object) -> None:
 
 
 def to_text(options: object) -> str:
-    """A flag file with every option, one a line; for quotes see `unquoted`."""
-    return "".join(f"--{one.name}={_quoted(one.text)}\n" for one in flatten(options))
+    """A flag file: each option that has a value; for quotes see `unquoted`."""
+    given = (one for one in flatten(options) if one.value is not None)
+    return "".join(f"--{one.name}={_quoted(one.text)}\n" for one in given)
 
 
 def unquoted(value: str) -> str:

@@ -6,10 +6,11 @@ from scipy import ndimage
 from scipy.signal import convolve2d
 from scipy.signal.windows import gaussian
 from skimage import data
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from egnet_tf import losses
-from egnet_tf.loss_weights import LOSSES
+from egnet_tf.layers import gradient_map
+from egnet_tf.loss_weights import LOSSES, Loss
 from egnet_tf.losses import (
     MS_SSIM_WEIGHTS,
     EGNetLoss,
@@ -211,6 +212,48 @@ def test_loss_of_an_image_does_not_depend_on_its_batch(name):
     together = TERMS[name](restored, sharp)
     alone = [TERMS[name](restored[i : i + 1], sharp[i : i + 1])[0] for i in range(2)]
     np.testing.assert_allclose(together, alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalise", ["max", "minmax", "deviation", "fixed"])
+def test_stage_losses_take_the_normaliser_of_the_loss(normalise):
+    restored, sharp = photographs(24)
+    loss = Loss({"gradient": 1.0}, gradient_normalise=normalise)
+    values = stage_losses({"restored": restored}, tf.constant(sharp), loss)
+    maps = gradient_map(sharp, normalise) - gradient_map(restored, normalise)
+    expected = np.mean(np.square(maps), axis=(1, 2, 3))
+    np.testing.assert_allclose(values["loss"], expected, rtol=1e-5)
+
+
+def test_ms_ssim_at_all_scales_is_the_printed_equation_16():
+    restored, sharp = photographs(24)
+    loss = Loss({"ms_ssim": 1.0}, ms_ssim="all_scales")
+    values = stage_losses({"restored": restored}, tf.constant(sharp), loss)
+    weights = np.array([0.0448, 0.2856]) / (0.0448 + 0.2856)
+    weights *= 0.0448 + 0.2856 + 0.3001 + 0.2363 + 0.1333
+
+    def ms_ssim(r, s):
+        planes = []
+        for c in range(3):
+            x, y, product = r[..., c], s[..., c], 1.0
+            for weight in weights:
+                # Luminance and structure at every scale: SSIM itself, averaged.
+                _, full = structural_similarity(
+                    x,
+                    y,
+                    data_range=1,
+                    gaussian_weights=True,
+                    sigma=1.5,
+                    use_sample_covariance=False,
+                    full=True,
+                )
+                product *= full[5:-5, 5:-5].mean() ** weight
+                x, y = (z.reshape(len(z) // 2, 2, -1, 2).mean((1, 3)) for z in (x, y))
+            planes.append(product)
+        return 1 - np.mean(planes)
+
+    np.testing.assert_allclose(
+        values["loss"], each(ms_ssim, restored, sharp), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize(

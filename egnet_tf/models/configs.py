@@ -17,6 +17,7 @@ from egnet_tf.errors import InputError
 INPUTS = ("gradient", "implicit_add", "implicit_mul")
 GATES = ("linear", "sigmoid")
 PATCHES = ("apart", "joined")
+BLOCKS = ("separate", "shared")
 NORMALISERS = ("max", "minmax", "deviation", "fixed")
 ACTIVATIONS = ("prelu", "relu")
 
@@ -29,7 +30,8 @@ def number(lower: float, upper: float, default: Any = dataclasses.MISSING) -> An
     return dataclasses.field(default=default, metadata={"range": (lower, upper)})
 
 
-def _choice(choices: Sequence[str], default: str) -> Any:
+def choice(choices: Sequence[str], default: str) -> Any:
+    """A field of a `Config` whose value must be one of several strings."""
     return dataclasses.field(default=default, metadata={"choices": choices})
 
 
@@ -152,7 +154,7 @@ class MPRNetConfig(BackboneConfig):
     num_level_cabs: int = number(1, 32, 2)
     reduction: int = number(1, 1024, 4)
     stem_stride: int = number(1, 16, 1)
-    activation: str = _choice(ACTIVATIONS, "prelu")
+    activation: str = choice(ACTIVATIONS, "prelu")
 
     @property
     def widths(self) -> tuple[int, int, int]:
@@ -247,13 +249,13 @@ class EGNConfig(Config):
 
     filters: int = number(1, 1024)
     num_modules: int = number(1, 32)
-    input: str = _choice(INPUTS, "gradient")
+    input: str = choice(INPUTS, "gradient")
     implicit_stddev: float = number(0.0, 100.0, 0.02)
-    gradient_normalise: str = _choice(NORMALISERS, "max")
-    patches: str = _choice(PATCHES, "apart")
+    gradient_normalise: str = choice(NORMALISERS, "max")
+    patches: str = choice(PATCHES, "apart")
     attention: bool = True
     key_filters: int = number(1, 1024, 32)
-    gate: str = _choice(GATES, "linear")
+    gate: str = choice(GATES, "linear")
     position_residual: bool = False
     position_scaled: bool = False
     key_pool: int = number(1, 64, 1)

@@ -59,4 +59,6 @@ def build_ensemble(which: str | Variant, num_branches: int = 3) -> keras.Model:
     It fuses `num_branches` restorations, see `egnet_tf.models.self_ensemble`.
     """
     chosen = variant(which) if isinstance(which, str) else which
-    return self_ensemble(num_branches, chosen.ensemble_features)
+    return self_ensemble(
+        num_branches, chosen.ensemble_features, chosen.ensemble_blocks == "shared"
+    )

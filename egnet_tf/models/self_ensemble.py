@@ -13,6 +13,7 @@ branches of `egnet_tf.inference.branches`). What is built here begins with them.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import keras
@@ -41,14 +42,17 @@ class WeightedSum(keras.layers.Layer):
 
 
 def self_ensemble(
-    num_branches: int = 3, num_features: int = 64, name: str = "self_ensemble"
+    num_branches: int = 3,
+    num_features: int = 64,
+    shared_blocks: bool = False,
+    name: str = "self_ensemble",
 ) -> keras.Model:
     """Builds the network that fuses several restorations of one image, Eq. 10-12.
 
-    Each branch passes through a residual block of its own (Eq. 10); three convolutions
-    turn the sum into one logit per branch and pixel (Eq. 11), and their softmax weights
-    the branches (Eq. 12). The last convolution starts at zero: a new network returns
-    the mean of its branches.
+    Each branch passes through a residual block (Eq. 10), of its own or, with
+    `shared_blocks`, one for all; three convolutions turn the sum into one logit per
+    branch and pixel (Eq. 11), and their softmax weights the branches (Eq. 12). The last
+    convolution starts at zero: a new network returns the mean of its branches.
 
     Returns:
         A functional model: list of n float32 (B, H, W, 3) -> float32 (B, H, W, 3).
@@ -57,11 +61,17 @@ def self_ensemble(
     branches = [
         keras.Input((None, None, 3), name=f"branch{i + 1}") for i in range(num_branches)
     ]
+    convolutions = [
+        (
+            _conv(num_features, f"{prefix}_conv1", activation="relu"),
+            _conv(3, f"{prefix}_conv2"),
+        )
+        for prefix in (["shared"] if shared_blocks else [b.name for b in branches])
+    ]
     blocks = []
-    for i, branch in enumerate(branches):
-        y = _conv(num_features, f"branch{i + 1}_conv1", activation="relu")(branch)
-        y = _conv(3, f"branch{i + 1}_conv2")(y)
-        blocks.append(keras.layers.Add(name=f"branch{i + 1}_block")([branch, y]))
+    for branch, (first, second) in zip(branches, itertools.cycle(convolutions)):
+        add = keras.layers.Add(name=f"{branch.name}_block")
+        blocks.append(add([branch, second(first(branch))]))
     x = keras.layers.Add(name="sum")(blocks) if num_branches > 1 else blocks[0]
     x = _conv(num_features, "conv3", activation="relu")(x)
     x = _conv(num_features, "conv4", activation="relu")(x)

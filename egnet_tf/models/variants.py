@@ -12,12 +12,14 @@ from typing import Any
 from egnet_tf.errors import InputError
 from egnet_tf.models.configs import (
     BACKBONES,
+    BLOCKS,
     BackboneConfig,
     Config,
     DMPHNConfig,
     EGNConfig,
     MIMOUNetConfig,
     MPRNetConfig,
+    choice,
     number,
 )
 
@@ -31,6 +33,8 @@ class Variant(Config):
         egn: those of the EGN between encoders and decoders; None for the plain
             backbone.
         ensemble_features: channels of the self-ensemble network.
+        ensemble_blocks: the blocks of Eq. 10, one for each branch ("separate") or one
+            for all ("shared").
         tile: side of the tiles in pixels in which networks restore unless they are
             told otherwise, smaller images too, padded; 0 is for whole images. The
             weights do not depend on it.
@@ -39,6 +43,7 @@ class Variant(Config):
     backbone: BackboneConfig
     egn: EGNConfig | None = None
     ensemble_features: int = number(1, 1024, 64)
+    ensemble_blocks: str = choice(BLOCKS, "separate")
     tile: int = number(0, 8192, 0)
 
     @property

@@ -11,6 +11,7 @@ import tensorflow as tf
 from egnet_tf.data import Pairs
 from egnet_tf.data.pipeline import readable_errors
 from egnet_tf.inference import Restorer
+from egnet_tf.loss_weights import Loss
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import finest
 from egnet_tf.training.accumulation import Gradients, accumulated
@@ -36,7 +37,7 @@ _SUM = tf.distribute.ReduceOp.SUM
 
 def loss_and_gradients(
     phase: Phase,
-    loss_weights: Mapping[str, float],
+    loss: Loss,
     batch_size: int,
     blurry: tf.Tensor,
     sharp: tf.Tensor,
@@ -49,7 +50,7 @@ def loss_and_gradients(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(tensorflow_variables(phase.trained))
         stages = phase.restore(blurry)
-        values = stage_losses(stages, sharp, loss_weights)
+        values = stage_losses(stages, sharp, loss)
         restored = tf.clip_by_value(finest(stages), 0.0, 1.0)
         values["psnr"] = tf.image.psnr(restored, sharp, max_val=1.0)
         values = {k: tf.reduce_sum(v) / batch_size for k, v in values.items()}
@@ -73,16 +74,16 @@ def train_step(
         of the finest stage in dB; the "gradient_norm" before clipping; "finite", 1 or
         0: whether loss and gradient are; "stop", above 0 if any process wants to.
     """
-    phase, optimizer, loss_weights = state.phase, state.optimizer, recipe.loss_terms()
+    phase, optimizer, loss = state.phase, state.optimizer, recipe.training_loss()
 
     def gradients_of(blurry, sharp):
-        return loss_and_gradients(phase, loss_weights, recipe.batch, blurry, sharp)
+        return loss_and_gradients(phase, loss, recipe.batch, blurry, sharp)
 
     if recipe.jit_compile:
         gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
 
     def reduced_gradients(batch, stop):
-        names = ("loss", *loss_weights, "psnr")
+        names = ("loss", *loss.weights, "psnr")
         values, gradients = accumulated(
             gradients_of, batch, recipe.accumulate, names, phase.trained
         )
@@ -196,6 +197,7 @@ def train(
                     phase,
                     branches=recipe.branches,
                     recompute=recipe.recompute,
+                    pytorch_spread=recipe.initial_spread == "pytorch",
                 )
             phase.check_crop(recipe.crop)
             validator = Validator(phase, held_out, recipe.validation_pairs)

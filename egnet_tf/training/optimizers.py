@@ -45,6 +45,7 @@ def make_optimizer(
     *,
     steps: int,
     weight_decay: float = 0.0,
+    epsilon: float = 1e-8,
 ) -> Optimizer:
     """Makes an optimizer with its state; inside the strategy's scope.
 
@@ -56,13 +57,16 @@ def make_optimizer(
             do not decay.
         steps: how many steps the phase has.
         weight_decay: decoupled from the gradient; of "adamw" only.
+        epsilon: of "adam" and "adamw", added to the root of the second moment.
 
     Raises:
         InputError: one of tensorflow-addons' where that is not installed, or a weight
             decay for an optimizer without.
     """
     if name == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+        optimizer = keras.optimizers.AdamW(
+            schedule, weight_decay=weight_decay, epsilon=epsilon
+        )
         kept = [v for v in variables if len(v.shape) < 2]
         optimizer.exclude_from_weight_decay(kept)
     elif weight_decay:
@@ -71,7 +75,7 @@ def make_optimizer(
             f"Received: --optimizer={name} --weight_decay={weight_decay}"
         )
     elif name == "adam":
-        optimizer = keras.optimizers.Adam(schedule)
+        optimizer = keras.optimizers.Adam(schedule, epsilon=epsilon)
     else:
         optimizer = _addons_optimizer(name, schedule, steps)
         # A legacy optimizer of Keras: it has no build().

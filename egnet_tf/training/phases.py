@@ -33,6 +33,7 @@ from egnet_tf.models import (
     load,
     transfer_weights,
 )
+from egnet_tf.models.initial_spread import use_pytorch_spread
 
 TITLES = {
     "backbone": "backbone",
@@ -83,11 +84,13 @@ class Phase:
         *,
         branches: Sequence[str] = PAPER_BRANCHES,
         recompute: bool = False,
+        pytorch_spread: bool = False,
     ) -> Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         The backbone phase leaves out the variant's EGN; `branches` are what the
-        ensemble phase fuses. What comes before the first phase is `initial`.
+        ensemble phase fuses. What comes before the first phase is `initial`. New
+        weights are drawn as PyTorch does with `pytorch_spread`.
 
         Raises:
             InputError: the initial weights have an EGN that this phase does not have,
@@ -99,6 +102,8 @@ class Phase:
         if name == "ensemble":
             fused = checked_branches(branches)
             ensemble = build_ensemble(variant, len(fused))
+            if pytorch_spread:
+                use_pytorch_spread(ensemble)
         if earlier and earlier.variant == variant:
             return cls(name, variant, earlier.network, ensemble, fused)
         if earlier and earlier.variant.egn not in (None, variant.egn):
@@ -107,6 +112,8 @@ class Phase:
                 "phase. Received: weights with another EGN"
             )
         network = build(variant, recompute=recompute)
+        if pytorch_spread:
+            use_pytorch_spread(network)
         if earlier:
             transfer_weights(earlier.network, network)
         return cls(name, variant, network, ensemble, fused)

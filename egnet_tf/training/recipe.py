@@ -20,8 +20,15 @@ from egnet_tf.inference.branches import (
     checked_branches,
 )
 from egnet_tf.inference.resolve import resolve
-from egnet_tf.loss_weights import LOSSES
-from egnet_tf.models.configs import INPUTS
+from egnet_tf.loss_weights import LOSSES, MS_SSIM, Loss
+from egnet_tf.models.configs import (
+    BLOCKS,
+    GATES,
+    INPUTS,
+    NORMALISERS,
+    PATCHES,
+    EGNConfig,
+)
 from egnet_tf.models.variants import VARIANTS, Variant, variant
 from egnet_tf.models.weights import read_variant
 from egnet_tf.options import changes, from_text, option
@@ -49,6 +56,53 @@ class Recipe:
     )
     egn_attention: bool = option(
         True, "Attention in EGN, instead of plain convolutions (Table 3)."
+    )
+    egn_filters: int | None = option(
+        None, "Channels inside EGN. By default the variant's.", lower=1
+    )
+    egn_modules: int | None = option(
+        None, "EGMs in a row. By default the variant's.", lower=1
+    )
+    egn_patches: str | None = option(
+        None,
+        "Let EGN enhance the encoder's patches apart, or after they are joined. By "
+        "default the variant's choice.",
+        choices=PATCHES,
+    )
+    egn_gate: str | None = option(
+        None,
+        "Gate of EGN's channel attention, Eq. 3: linear as printed, or a sigmoid. By "
+        "default the variant's.",
+        choices=GATES,
+    )
+    egn_position_residual: bool | None = option(
+        None,
+        "Add the input of EGN's position attention to its output, which Eq. 9 as "
+        "printed does not. By default the variant's choice.",
+    )
+    egn_position_scaled: bool | None = option(
+        None,
+        "Divide the products of Eq. 8 by the root of their length, which the printed "
+        "one does not. By default the variant's choice.",
+    )
+    gradient_normalise: str | None = option(
+        None,
+        "G of Eq. 15, for EGN and the gradient loss: by the image's maximum, its "
+        "minimum and maximum, its standard deviation, or a fixed scale "
+        "(docs/paper.md). By default the variant's.",
+        choices=NORMALISERS,
+    )
+    ensemble_blocks: str | None = option(
+        None,
+        "Blocks of Eq. 10: a separate one for each branch, or one that all share. By "
+        "default the variant's choice.",
+        choices=BLOCKS,
+    )
+    initial_spread: str = option(
+        "keras",
+        "Spread of a new network's weights: Keras' (Glorot) or PyTorch's, whose "
+        "standard deviation is 1.7 times smaller.",
+        choices=("keras", "pytorch"),
     )
     init_weights: str = option(
         "",
@@ -108,6 +162,18 @@ class Recipe:
     gradient_loss: bool = option(
         True, "Keep the gradient term of the paper's loss (Table 6)."
     )
+    loss_weights: tuple[float, ...] = option(
+        (),
+        "Weights of the loss's terms; of the paper's: content, gradient, MS-SSIM. By "
+        "default 1,0.05,0.1 for these, as in Eq. 17.",
+        lower=0.0,
+    )
+    ms_ssim: str = option(
+        "wang",
+        "Luminance in the MS-SSIM of Eq. 16: at the coarsest scale (Wang et al.), or "
+        "at all scales, as printed.",
+        choices=MS_SSIM,
+    )
     optimizer: str = option(
         "adam",
         "The optimizer. The last four are from tensorflow-addons and need the extra "
@@ -116,6 +182,9 @@ class Recipe:
     )
     weight_decay: float = option(
         0.0, "Weight decay of adamw, decoupled from the gradient.", lower=0.0
+    )
+    adam_epsilon: float = option(
+        1e-8, "Epsilon of adam and adamw; MPRNet's is 1e-8.", lower=0.0
     )
     learning_rate: float = option(2e-4, "Learning rate after the warm-up.", lower=0.0)
     final_learning_rate: float = option(
@@ -175,6 +244,8 @@ class Recipe:
             InputError: the initial weights are of another kind of backbone.
         """
         chosen = variant(self.variant)
+        if self.ensemble_blocks:
+            chosen = dataclasses.replace(chosen, ensemble_blocks=self.ensemble_blocks)
         if self.init_weights:
             initial = read_variant(resolve(self.init_weights).weights()).backbone
             if initial.name != chosen.backbone.name:
@@ -186,11 +257,21 @@ class Recipe:
             chosen = dataclasses.replace(chosen, backbone=initial)
         if chosen.egn is None:
             return chosen
+        given = {
+            "filters": self.egn_filters,
+            "num_modules": self.egn_modules,
+            "patches": self.egn_patches,
+            "gate": self.egn_gate,
+            "position_residual": self.egn_position_residual,
+            "position_scaled": self.egn_position_scaled,
+            "gradient_normalise": self.gradient_normalise,
+        }
         egn = dataclasses.replace(
             chosen.egn,
             input=self.egn_input,
             implicit_stddev=self.egn_implicit_stddev,
             attention=self.egn_attention,
+            **{name: value for name, value in given.items() if value is not None},
         )
         return dataclasses.replace(chosen, egn=egn if self.egn else None)
 
@@ -219,12 +300,25 @@ class Recipe:
             )
         return phases
 
-    def loss_terms(self) -> dict[str, float]:
-        """The weights of the loss, see `egnet_tf.losses.stage_losses`."""
-        terms = dict(LOSSES[self.loss])
+    def training_loss(self) -> Loss:
+        """The loss, whose G is that of the network's EGN, or would be.
+
+        Raises:
+            InputError: --loss_weights are not as many as the loss has terms.
+        """
+        weights = dict(LOSSES[self.loss].weights)
+        if self.loss_weights:
+            if len(self.loss_weights) != len(weights):
+                raise InputError(
+                    f"Expected {len(weights)} numbers for --loss_weights: "
+                    f"{', '.join(weights)}. Received: {len(self.loss_weights)}"
+                )
+            weights = dict(zip(weights, self.loss_weights, strict=True))
         if not self.gradient_loss:
-            terms.pop("gradient", None)
-        return terms
+            weights.pop("gradient", None)
+        egn = variant(self.variant).egn or EGNConfig(filters=1, num_modules=1)
+        normalise = self.gradient_normalise or egn.gradient_normalise
+        return Loss(weights, normalise, self.ms_ssim)
 
 
 def read(path: Path) -> Recipe:

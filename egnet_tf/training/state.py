@@ -53,6 +53,7 @@ class TrainState:
                 phase.trained,
                 steps=steps,
                 weight_decay=recipe.weight_decay,
+                epsilon=recipe.adam_epsilon,
             )
             averages = WeightAverages(
                 tensorflow_variables(phase.trained), recipe.ema_decay, strategy

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from egnet_tf.loss_weights import LOSSES
+from egnet_tf.loss_weights import LOSSES, Loss
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import Layout, MIMOUNetConfig, build, finest, transfer_weights
 from egnet_tf.models.mimo_unet import mimo_unet
@@ -98,7 +98,7 @@ def test_loss_compares_each_mimo_unet_stage_at_its_size(network, image, images):
         np.mean((outputs[name] - target) ** 2, axis=(1, 2, 3))
         for name, target in targets.items()
     )
-    losses = stage_losses(outputs, sharp, {"content": 0.5})
+    losses = stage_losses(outputs, sharp, Loss({"content": 0.5}))
     np.testing.assert_allclose(losses["content"], expected, rtol=1e-5)
     np.testing.assert_allclose(losses["loss"], expected / 2, rtol=1e-5)
 

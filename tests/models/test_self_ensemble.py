@@ -16,8 +16,9 @@ def test_self_ensemble_starts_as_the_mean(branches):
     np.testing.assert_allclose(restored, np.mean(branches, axis=0), atol=1e-6)
 
 
-def test_self_ensemble_is_equations_10_to_12(branches, randomise):
-    model = randomise(self_ensemble(3, 4), stddev=0.4)
+@pytest.mark.parametrize("shared", [False, True])
+def test_self_ensemble_is_equations_10_to_12(shared, branches, randomise):
+    model = randomise(self_ensemble(3, 4, shared_blocks=shared), stddev=0.4)
 
     def convolve(x, name):
         kernel, bias = model.get_layer(name).get_weights()
@@ -28,8 +29,9 @@ def test_self_ensemble_is_equations_10_to_12(branches, randomise):
     relu = lambda x: np.maximum(x, 0)  # noqa: E731
     total = 0
     for i, branch in enumerate(branches, 1):
-        inner = relu(convolve(branch, f"branch{i}_conv1"))
-        total = total + branch + convolve(inner, f"branch{i}_conv2")  # Eq. 10
+        block = "shared" if shared else f"branch{i}"
+        inner = relu(convolve(branch, f"{block}_conv1"))
+        total = total + branch + convolve(inner, f"{block}_conv2")  # Eq. 10
     x = relu(convolve(relu(convolve(total, "conv3")), "conv4"))
     weights = softmax(convolve(x, "logits"), axis=-1)  # Eq. 11-12
     assert weights.std() > 0.01

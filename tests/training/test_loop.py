@@ -50,7 +50,7 @@ def gradient_of(phase, data, recipe):
     """The gradient of the mean loss, by the shortest way."""
     with tf.GradientTape() as tape:
         restored = phase.restore(data["blurry"])
-        loss = stage_losses(restored, data["sharp"], recipe.loss_terms())["loss"]
+        loss = stage_losses(restored, data["sharp"], recipe.training_loss())["loss"]
         loss = tf.reduce_mean(loss)
     return values_of(tape.gradient(loss, phase.trained)), float(loss)
 

@@ -12,7 +12,10 @@ from egnet_tf.data.datasets.frames import FramesOptions
 from egnet_tf.data.datasets.gopro import GoProOptions
 from egnet_tf.errors import InputError
 from egnet_tf.files import write_text
-from egnet_tf.options import to_text
+from egnet_tf.loss_weights import Loss
+from egnet_tf.models.configs import EGNConfig
+from egnet_tf.models.variants import VARIANTS
+from egnet_tf.options import from_text, to_text
 from egnet_tf.training import recipe as recipes
 from egnet_tf.training.recipe import Recipe
 
@@ -76,7 +79,7 @@ def test_defaults_are_the_papers_recipe():
     assert (recipe.variant, recipe.crop, recipe.batch) == ("egnet", 256, 1)
     assert (recipe.learning_rate, recipe.final_learning_rate) == (2e-4, 1e-6)
     assert recipe.phase_steps()["backbone"] == recipe.phase_steps()["egn"] == 6_000_000
-    weights = recipe.loss_terms()
+    weights = recipe.training_loss().weights
     assert weights == {"content": 1, "gradient": 0.05, "ms_ssim": 0.1}
 
 
@@ -102,7 +105,9 @@ def test_ablation_recipes_change_what_their_rows_say():
         0.02,
         False,
     )
-    assert "gradient" not in rows["table6_without_gradient_loss"].loss_terms()
+    assert (
+        "gradient" not in rows["table6_without_gradient_loss"].training_loss().weights
+    )
     assert rows["table4_without_egn"].network_variant().egn is None
 
 
@@ -111,3 +116,47 @@ def test_impossible_recipes_are_refused():
         Recipe().phase_steps()
     with pytest.raises(InputError, match="--egn_steps=0"):
         Recipe(egn=False, egn_steps=5).phase_steps()
+
+
+def test_recipe_changes_what_the_paper_leaves_open():
+    recipe = Recipe(
+        variant="egnet_testing",
+        egn_filters=6,
+        egn_modules=2,
+        egn_patches="joined",
+        egn_gate="sigmoid",
+        egn_position_residual=True,
+        egn_position_scaled=True,
+        gradient_normalise="minmax",
+        ensemble_blocks="shared",
+        loss_weights=(2.0, 0.5, 0.25),
+        ms_ssim="all_scales",
+    )
+    chosen = recipe.network_variant()
+    assert chosen.egn == EGNConfig(
+        filters=6,
+        num_modules=2,
+        key_filters=2,
+        patches="joined",
+        gate="sigmoid",
+        position_residual=True,
+        position_scaled=True,
+        gradient_normalise="minmax",
+    )
+    assert chosen.ensemble_blocks == "shared"
+    weights = {"content": 2.0, "gradient": 0.5, "ms_ssim": 0.25}
+    assert recipe.training_loss() == Loss(weights, "minmax", "all_scales")
+    assert from_text(Recipe(), to_text(recipe)) == recipe
+
+
+def test_recipe_without_egn_has_the_same_loss():
+    for egn in (True, False):
+        loss = Recipe(variant="egnet_mobile", egn=egn).training_loss()
+        assert (
+            loss.gradient_normalise == VARIANTS["egnet_mobile"].egn.gradient_normalise
+        )
+
+
+def test_recipe_refuses_another_number_of_loss_weights():
+    with pytest.raises(InputError, match=r"3 numbers .* content, .* Received: 2"):
+        Recipe(loss_weights=(1.0, 0.05)).training_loss()
