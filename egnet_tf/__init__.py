@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from egnet_tf.models.networks import build as build
     from egnet_tf.models.self_ensemble import self_ensemble as self_ensemble
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def _check_keras() -> None:
