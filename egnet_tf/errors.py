@@ -24,6 +24,7 @@ _EXTRAS = {
     "matplotlib": "paper",
     "onnx": "onnx",
     "onnxruntime": "onnx",
+    "pillow_heif": "heif",
     "requests": "serving",
     "safetensors": "torch",
     "skimage": "train",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -16,7 +17,9 @@ _UNFINISHED = ".unfinished-"
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(
+    path: str | os.PathLike[str], *, overwrite: bool = True
+) -> Iterator[Path]:
     """Yields a temporary path in the folder of `path`, renamed to `path` at the end.
 
     A file or a folder may be written there; the suffix is that of `path`, because
@@ -26,9 +29,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         path: the file or folder to write. Missing folders above it are made.
+        overwrite: whether what is there may be replaced, even if it came meanwhile.
 
     Raises:
-        OSError: it cannot be written. The error names `path`.
+        OSError: it cannot be written, or is there (`FileExistsError`). The error names
+            `path`.
     """
     path = Path(path)
     # Short: the name of `path` may be as long as the file system allows.
@@ -37,7 +42,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
-        if unfinished.is_dir() and path.is_dir():
+        if not overwrite:
+            _move_to_free_name(unfinished, path)
+        elif unfinished.is_dir() and path.is_dir():
             _swap_folders(unfinished, path, path.with_name(f".former-{token}"))
         else:
             os.replace(unfinished, path)
@@ -50,6 +57,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         if unfinished.is_dir():
             shutil.rmtree(unfinished)
         unfinished.unlink(missing_ok=True)
+
+
+def _move_to_free_name(new: Path, path: Path) -> None:
+    """Renames a file unless the name is taken."""
+    try:
+        os.link(new, path)  # Unlike a rename, it never replaces.
+        return
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, "File exists", str(path)) from None
+    except OSError:  # A folder, or a file system without links, such as FAT.
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "File exists", str(path)) from None
+    os.rename(new, path)
 
 
 def _swap_folders(new: Path, path: Path, former: Path) -> None:

@@ -1,49 +1,58 @@
-"""Reads image files: as 8-bit RGB, or as photos with all that goes back into a file."""
+"""Reads image files: as 8-bit RGB, or as photos with all that goes back into a file.
+
+Pixels come from libvips (JPEG, PNG, TIFF, WebP, GIF, AVIF), from Pillow (the formats
+that libvips does not have here) and from libheif (HEIC).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+import stat
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+import pyvips
+from PIL import Image
 
-from egnet_tf.errors import InputError
-from egnet_tf.images.convert import to_float, to_uint8
+from egnet_tf.errors import InputError, missing_extra
+from egnet_tf.images import containers, tiff
+from egnet_tf.images.containers import Content, Parts
+from egnet_tf.images.convert import PEAKS, to_float, to_uint8
+from egnet_tf.images.metadata import Metadata, read_exif, upright_xmp
+from egnet_tf.images.tags import Block
 
 DEFAULT_MAX_PIXELS = 89_478_485
-"""Pillow's limit against decompression bombs: 1/4 GiB of RGB."""
+"""A limit against decompression bombs, the one that Pillow has: 1/4 GiB of RGB."""
 
-# Of these, frames after the first are more images. Elsewhere they are previews,
-# depth maps (MPO) or layers (PSD), and the first is the photo.
-_SEQUENCES = {"AVIF", "GIF", "PNG", "TIFF", "WEBP"}
+_MOST_BYTES_PER_PIXEL = 16
+_MOST_BYTES_BESIDE = 64 * 2**20
+"""A file may have these bytes for each pixel that is allowed, and these beside."""
 
 _STRIP = 256
-"""Rows that are taken over from Pillow at once."""
+"""Rows that are converted at once."""
 
-# EXIF that describes the photo, not the file it was stored in.
-_CARRIED_TAGS = {
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Orientation,
-    ExifTags.Base.XResolution,
-    ExifTags.Base.YResolution,
-    ExifTags.Base.ResolutionUnit,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.HostComputer,
-    ExifTags.Base.Copyright,
-}
+# Operations are not kept, nor files by their name: a file may change.
+pyvips.cache_set_max(0)
+# Datasets read many images side by side; one decodes no faster by more threads.
+pyvips.concurrency_set(1)
+# What libvips warns of is in the error, or was no reason not to read the file.
+logging.getLogger("pyvips").setLevel(logging.ERROR)
 
-_OPENING = threading.Lock()
+# Read by Pillow, each known by how it begins. TGA has no such mark.
+_PILLOW_FORMATS = (
+    *("BMP", "JPEG2000", "DDS", "DIB", "PCX", "PPM", "PSD", "QOI", "SGI", "SUN"),
+    "TGA",
+)
+
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
 
 
 @dataclass(frozen=True)
@@ -54,18 +63,25 @@ class Photo:
         pixels: RGB (H, W, 3), uint8 or uint16. A grey photo has three equal channels.
         alpha: opacity (H, W), of the pixels' type, or None.
         grey: whether it is stored with one channel.
-        icc_profile: the profile of the pixels' colours, or None.
-        exif: the EXIF block with the orientation reset, or None.
+        metadata: what is carried into the file that is written.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
+    metadata: Metadata = Metadata()
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+class _Decoded(NamedTuple):
+    """Grey, grey + alpha, RGB or RGBA samples (H, W, 1 to 4), as stored."""
+
+    samples: np.ndarray
+    parts: Parts
+
+
+def read_image(
+    path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS
+) -> np.ndarray:
     """Reads the colours of an image: those of `read_photo`, as 8-bit RGB.
 
     16 bits are rounded to 8 and transparency is laid over white. A colour profile is
@@ -77,8 +93,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     Raises:
         InputError: see `read_photo`, except for sequences.
     """
-    with _opened(path, DEFAULT_MAX_PIXELS) as (image, content):
-        samples = _samples(image, content)
+    samples = _upright(*_decode_file(path, max_pixels))
     grey, has_alpha = _arrangement(samples)
     colours = samples[..., :1] if grey else samples[..., :3]
     if has_alpha:
@@ -92,92 +107,234 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 def read_photo(
     path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> Photo:
-    """Reads any image that Pillow opens, in its own depth.
+    """Reads an image as a viewer shows it, in its own depth.
 
-    The EXIF orientation is applied. 16-bit PNG and TIFF stay 16-bit. Palettes become
-    RGB; CMYK becomes sRGB, by its colour profile if it has one. A file of more than
-    `max_pixels` (width x height) is refused before it is decoded.
+    The orientation is applied. 16 bits stay 16, and 10 and 12 of AVIF and HEIC become
+    16. Palettes become RGB; CMYK becomes sRGB, by its colour profile if it has one.
+    Further channels that are not said to be opacity are left out, and colours that are
+    multiplied by their opacity are divided by it. A file of more than `max_pixels`
+    (width x height) is refused before it is decoded.
 
     Raises:
         InputError: the file is missing, unreadable, empty, damaged, not an image, too
-            large, a sequence, or of floating-point numbers.
+            large, a sequence, or stored in a way that is not read, such as floating
+            point.
     """
-    with _opened(path, max_pixels) as (image, content):
-        frames = getattr(image, "n_frames", 1)
-        if image.format in _SEQUENCES and frames > 1:
-            raise InputError(f"Expected a single image. Received: {frames} in {path}")
-        samples = _samples(image, content)
-        exif = _carried_exif(image.getexif(), samples.shape[1], samples.shape[0])
-        profile = image.info.get("icc_profile")
+    decoded = _decode_file(path, max_pixels)
+    if decoded.parts.frames > 1:
+        raise InputError(
+            f"Expected a single image. Received: {decoded.parts.frames} in {path}"
+        )
+    return _photo(decoded)
+
+
+def decode_photo(
+    content: bytes, name: str, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Photo:
+    """Reads the bytes of an image file as `read_photo` does.
+
+    `name` is what a message calls them.
+
+    Raises:
+        InputError: see `read_photo`.
+    """
+    with _one_line(name):
+        return _photo(_decode(bytearray(content), name, max_pixels))
+
+
+def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Reads the stored height and width of an image from its header, where it can.
+
+    Raises:
+        InputError: see `read_photo`.
+    """
+    with contextlib.suppress(OSError, pyvips.Error), open(path, "rb") as file:
+        loader = _loader(file.read(64))
+        if loader is not None and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.seek(0)
+            source = pyvips.Source.new_from_descriptor(file.fileno())
+            image = _opened(loader, source)
+            return image.height, image.width
+    height, width = read_image(path).shape[:2]
+    return height, width
+
+
+def _photo(decoded: _Decoded) -> Photo:
+    samples = _upright(*decoded)
+    metadata = decoded.parts.metadata
     grey, has_alpha = _arrangement(samples)
     colours = samples[..., : samples.shape[2] - has_alpha]
+    profile = metadata.icc_profile
     if profile and profile[16:20] != (b"GRAY" if grey else b"RGB "):
         profile = None  # It is that of the CMYK or Lab numbers before conversion.
+    if not profile and metadata.cicp == (12, 13) and not grey:
+        # The primaries of Display P3, for formats without a place for the numbers.
+        profile = pyvips.Image.profile_load("p3")
+    if metadata.exif:
+        exif = metadata.exif.upright(samples.shape[1], samples.shape[0])
+        metadata = replace(metadata, exif=exif)
     return Photo(
         pixels=np.repeat(colours, 3, axis=2) if grey else np.ascontiguousarray(colours),
         alpha=samples[..., -1] if has_alpha else None,
         grey=grey,
-        icc_profile=profile,
-        exif=exif,
+        metadata=replace(metadata, icc_profile=profile),
     )
 
 
-@contextlib.contextmanager
-def _opened(
-    path: str | os.PathLike[str], max_pixels: int
-) -> Iterator[tuple[Image.Image, bytes]]:
-    """Yields the image, not decoded yet, and its file's bytes.
+def _decode_file(path: str | os.PathLike[str], max_pixels: int) -> _Decoded:
+    with _one_line(path):
+        return _decode(_content(path, max_pixels), os.fspath(path), max_pixels)
 
-    Whatever goes wrong inside becomes an `InputError`: on damaged files the decoders
-    of Pillow raise nearly every kind of exception.
+
+@contextlib.contextmanager
+def _one_line(path: str | os.PathLike[str]) -> Any:
+    """Makes an `InputError` of whatever goes wrong inside.
+
+    On damaged files decoders raise nearly every kind of exception.
     """
     try:
-        content = Path(path).read_bytes()
-        if not content:
-            raise InputError(f"Expected an image. Received: an empty file, {path}")
-        with _open_without_limit(content) as image:
-            if image.width * image.height > max_pixels:
-                raise InputError(
-                    f"Expected at most {max_pixels} pixels. Received: "
-                    f"{image.width} x {image.height}, {path}"
-                )
-            if image.mode == "F":
-                raise InputError(
-                    f"Expected 8 or 16 bits a channel. Received: floating point, {path}"
-                )
-            yield image, content
+        yield
     except (InputError, MemoryError):
         raise
-    except UnidentifiedImageError:
-        raise InputError(
-            f"Expected an image in a format Pillow reads. Received: {path}"
-        ) from None
     except Exception as error:
-        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        reason = getattr(error, "strerror", None) or _last_line(error)
         raise InputError(
             f"Expected a readable image. Received: {path} ({reason})"
         ) from None
 
 
-def _open_without_limit(content: bytes) -> Image.Image:
-    # Pillow's limit is a global that warns at one size and fails at another. The lock
-    # keeps a thread from taking another's None for what is to be put back.
-    with _OPENING:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(io.BytesIO(content))
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _last_line(error: Exception) -> str:
+    """The reason an error gives; libvips hands out a list of them."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
-def _samples(image: Image.Image, content: bytes) -> np.ndarray:
-    """Decodes to grey, grey + alpha, RGB or RGBA, upright: (H, W, 1 to 4)."""
-    samples = _stored_samples(image, content)
-    # Asked after decoding: where Pillow has rotated a TIFF by then, the tag is gone.
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if isinstance(image, TiffImageFile) and _has_16_bits(image, content):
-        orientation = 1  # OpenCV has rotated it.
-    return _upright(samples, orientation)
+def _content(path: str | os.PathLike[str], max_pixels: int) -> bytearray:
+    """Reads a file that is one: a pipe would be waited for without end."""
+    most = _MOST_BYTES_PER_PIXEL * max_pixels + _MOST_BYTES_BESIDE
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb") as file:
+        about = os.fstat(file.fileno())
+        if stat.S_ISDIR(about.st_mode):
+            raise InputError(f"Expected an image. Received: {path} (Is a directory)")
+        if not stat.S_ISREG(about.st_mode):
+            raise InputError(
+                f"Expected an image file. Received: {path} (a pipe or a device)"
+            )
+        if about.st_size > most:
+            raise InputError(
+                f"Expected a file of at most {most} bytes. Received: "
+                f"{about.st_size}, {path}"
+            )
+        content = bytearray(about.st_size)
+        del content[file.readinto(content) :]
+    if not content:
+        raise InputError(f"Expected an image. Received: an empty file, {path}")
+    return content
+
+
+def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    if width * height > max_pixels:
+        raise InputError(
+            f"Expected at most {max_pixels} pixels. Received: "
+            f"{width} x {height}, {name}"
+        )
+
+
+def _loader(head: Content) -> str | None:
+    """The name of libvips' reader of a format, by the bytes that a file begins with."""
+    head = bytes(head[:64])
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpegload"
+    if head.startswith(containers.PNG_START):
+        return "pngload"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiffload"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webpload"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "gifload"
+    if head[4:8] == b"ftyp" and _brands(head) & _AVIF_BRANDS:
+        return "heifload"
+    return None
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The brands of an ISO file; the second number is its version."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return {head[8:12], *(head[i : i + 4] for i in range(16, size, 4))}
+
+
+def _decode(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+    loader = _loader(content)
+    if loader == "tiffload":
+        return _decode_tiff(content, name, max_pixels)
+    if loader is None:
+        if content[4:8] == b"ftyp" and _brands(bytes(content[:64])) & _HEIF_BRANDS:
+            return _decode_heif(content, name, max_pixels)
+        return _decode_by_pillow(content, name, max_pixels)
+    splits: dict[str, Callable[[Content], Parts]] = {
+        "jpegload": containers.split_jpeg,
+        "pngload": containers.split_png,
+        "webpload": containers.split_webp,
+    }
+    if loader == "pngload":  # Said before libvips misses what comes after the header.
+        width, height = struct.unpack(">II", bytes(content[16:24]).ljust(8, b"\0"))
+        _check_size(width, height, max_pixels, name)
+    fail_on = "error"
+    parts = splits[loader](content) if loader in splits else Parts(content)
+    if loader == "jpegload" and b"\xff\xd9" not in parts.pixels:
+        # Only the mark of the end may be missing: then nothing is to warn of.
+        parts = parts._replace(pixels=b"".join([parts.pixels, b"\xff\xd9"]))
+        fail_on = "warning"
+    image = _opened(
+        loader, pyvips.Source.new_from_memory(parts.pixels), fail_on=fail_on
+    )
+    _check_size(image.width, image.height, max_pixels, name)
+    if loader == "heifload":
+        fields = [_field(image, x) for x in ("exif-data", "xmp-data")]
+        profile = _field(image, "icc-profile-data")
+        parts = containers.split_isobmff(content, *fields, profile)
+        if bytes(content[8:12]) == b"avis":
+            place = content.find(b"stsz")
+            count = int.from_bytes(content[place + 12 : place + 16], "big")
+            parts = parts._replace(frames=max(count, 1) if place > 0 else 1)
+    elif loader == "gifload":
+        parts = parts._replace(frames=image.get_n_pages())
+    samples = _numpy(image)
+    if image.interpretation == "cmyk":
+        samples = _from_cmyk(samples[..., :4], parts.metadata.icc_profile)
+    depth = image.get("bits-per-sample") if loader == "heifload" else 0
+    if samples.dtype == np.uint16 and 8 < depth < 16:
+        samples = _stretched(samples, depth)
+    return _Decoded(samples, parts._replace(pixels=b""))
+
+
+def _opened(loader: str, source: Any, **options: Any) -> pyvips.Image:
+    """Reads the header; `unlimited` lifts limits that are checked here by themselves."""
+    if loader in ("tiffload", "pngload"):
+        options["unlimited"] = True
+    read = getattr(pyvips.Image, f"{loader}_source")
+    return read(source, access="sequential", **options)
+
+
+def _field(image: pyvips.Image, name: str) -> bytes:
+    return image.get(name) if image.get_typeof(name) else b""
+
+
+def _numpy(image: pyvips.Image) -> np.ndarray:
+    """Decodes to (H, W, channels), unsigned."""
+    samples = image.numpy().reshape(image.height, image.width, image.bands)
+    if samples.dtype not in PEAKS:
+        raise ValueError(f"numbers of type {samples.dtype}, which are not read")
+    return samples
+
+
+def _stretched(samples: np.ndarray, depth: int) -> np.ndarray:
+    """Fills 16 bits with numbers of fewer, which stand in the upper bits."""
+    levels = np.arange(2**16) >> (16 - depth)
+    table = np.rint(levels * (65535 / (2**depth - 1))).astype(np.uint16)
+    return table[samples]
 
 
 def _arrangement(samples: np.ndarray) -> tuple[bool, bool]:
@@ -186,16 +343,143 @@ def _arrangement(samples: np.ndarray) -> tuple[bool, bool]:
     return channels <= 2, channels in (2, 4)
 
 
-def _stored_samples(image: Image.Image, content: bytes) -> np.ndarray:
-    if _has_16_bits(image, content):
-        return _samples_16(content)
+def _from_cmyk(inks: np.ndarray, profile: bytes | None) -> np.ndarray:
+    """Makes sRGB of ink, (H, W, 4), by the profile, or by R = (1 - C)(1 - K)."""
+    height, width = inks.shape[:2]
+    peak = PEAKS[inks.dtype]
+    if profile and profile[16:20] == b"CMYK":
+        inks = np.ascontiguousarray(inks)
+        form = "uchar" if peak == 255 else "ushort"
+        image = pyvips.Image.new_from_memory(inks, width, height, 4, form)
+        image = image.copy(interpretation="cmyk")
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        with contextlib.suppress(pyvips.Error):
+            return _numpy(
+                image.icc_transform(
+                    "srgb", embedded=True, intent="perceptual", depth=8 * inks.itemsize
+                )
+            )
+    colours = np.empty((height, width, 3), inks.dtype)
+    for top in range(0, height, _STRIP):
+        light = peak - inks[top : top + _STRIP].astype(np.uint64)
+        product = light[..., :3] * light[..., 3:]
+        colours[top : top + _STRIP] = (product + peak // 2) // peak
+    return colours
+
+
+def _decode_tiff(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+    page = tiff.open_page(content)
+    _check_size(page.width, page.height, max_pixels, name)
+    layout, parts = page.layout, page.parts._replace(pixels=b"")
+    if layout.photometric in (tiff.YCBCR, tiff.LAB) and not layout.decoded:
+        (whole,) = page.files()
+        return _Decoded(_decode_by_pillow(whole, name, max_pixels).samples, parts)
+    planes = []
+    for file in page.files():
+        source = pyvips.Source.new_from_memory(bytes(file))
+        image = _opened("tiffload", source, fail_on="error")
+        planes.append(_numpy(image))
+    stored = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
+    if stored.shape[:2] != (page.height, page.width):
+        raise ValueError("a size that is not the one it says")
+    if layout.decoded:
+        return _Decoded(stored[..., :3], parts)
+    colours = stored[..., : layout.colours]
+    if layout.photometric == tiff.WHITE_IS_ZERO and layout.bits >= 8:
+        colours = PEAKS[stored.dtype] - colours
+    alpha = None if layout.alpha is None else stored[..., layout.alpha, None]
+    if alpha is not None and layout.associated:
+        colours = _divided(colours, alpha)
+    if layout.photometric == tiff.CMYK:
+        colours = _from_cmyk(colours, parts.metadata.icc_profile)
+    if alpha is not None:
+        if colours.shape[2] + 1 == stored.shape[2] and colours.base is stored:
+            return _Decoded(stored, parts)
+        colours = np.concatenate([colours, alpha], axis=2)
+    return _Decoded(colours, parts)
+
+
+def _divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Undoes the multiplication of colours by opacity."""
+    peak = PEAKS[colours.dtype]
+    result = np.zeros_like(colours)
+    for top in range(0, len(colours), _STRIP):
+        part = slice(top, top + _STRIP)
+        opacity = alpha[part].astype(np.float64)
+        light = colours[part] * (peak / np.maximum(opacity, 1)) * (opacity > 0)
+        result[part] = np.rint(np.minimum(light, peak))
+    return result
+
+
+def _decode_heif(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise missing_extra("heif", "pillow_heif") from None
+    file = pillow_heif.open_heif(
+        io.BytesIO(content), convert_hdr_to_8bit=False, bgr_mode=False
+    )
+    image = file[file.primary_index]
+    width, height = image.size
+    _check_size(width, height, max_pixels, name)
+    samples = np.asarray(image)
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    depth = int(image.info.get("bit_depth", 8))
+    if samples.dtype == np.uint16 and 8 < depth < 16:
+        samples = _stretched(samples, depth)
+    parts = containers.split_isobmff(
+        content[: 2**20],
+        image.info.get("exif") or b"",
+        image.info.get("xmp") or b"",
+        image.info.get("icc_profile") or b"",
+    )
+    return _Decoded(samples, parts._replace(pixels=b""))
+
+
+def _decode_by_pillow(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+    image = _opened_by_pillow(content, name)
+    with image:
+        _check_size(image.width, image.height, max_pixels, name)
+        samples = _pillow_samples(image)
+        info = image.info
+    dpi = info.get("dpi")
+    exif, orientation = read_exif(Block.of(bytes(info.get("exif", b""))[6:]))
+    metadata = Metadata(
+        icc_profile=info.get("icc_profile") or _jp2_profile(content),
+        exif=exif,
+        xmp=upright_xmp(info.get("xmp")),
+        resolution=tuple(float(x) / 0.0254 for x in dpi) if dpi and all(dpi) else None,
+    )
+    return _Decoded(samples, Parts(b"", metadata, orientation))
+
+
+def _opened_by_pillow(content: bytearray, name: str) -> Image.Image:
+    """Opens an image without `Image.open`, whose limit is a global of the process."""
+    Image.init()
+    head = bytes(content[:16])
+    for kind in (*_PILLOW_FORMATS, "TIFF"):
+        factory, accept = Image.OPEN[kind]
+        if accept is None and Path(name).suffix.lower() != ".tga":
+            continue
+        if accept is not None and accept(head) is not True:
+            continue
+        return factory(io.BytesIO(content), "")  # pyright: ignore[reportReturnType]
+    raise InputError(
+        f"Expected an image in a format that is read. Received: {name}"
+    ) from None
+
+
+def _pillow_samples(image: Image.Image) -> np.ndarray:
+    if image.mode == "F":
+        raise ValueError("floating point, where 8 or 16 bits a channel are read")
     if image.mode.startswith("I"):
         grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("more than 16 bits a channel")
         return grey.astype(np.uint16)[..., None]
     if image.mode == "CMYK":
-        image = _to_srgb(image)
+        return _from_cmyk(np.asarray(image), image.info.get("icc_profile"))
     has_alpha = image.has_transparency_data
     if image.mode in ("1", "L", "LA", "La"):
         return _unpacked(image, "LA" if has_alpha else "L")
@@ -213,70 +497,22 @@ def _unpacked(image: Image.Image, mode: str) -> np.ndarray:
     return samples
 
 
-def _has_16_bits(image: Image.Image, content: bytes) -> bool:
-    """Whether Pillow would drop the lower half of 16-bit colour channels."""
-    if image.mode.startswith("I"):
-        return False  # One channel: Pillow has modes for it.
-    if image.format == "PNG":
-        return content[24] == 16  # The header's bit depth.
-    if isinstance(image, TiffImageFile):
-        return 16 in image.tag_v2.get(ExifTags.Base.BitsPerSample, ())
-    return False
+def _jp2_profile(content: bytearray) -> bytes | None:
+    """The colour profile of a JPEG 2000 file: a box of method 2."""
+    place = content.find(b"colr\x02", 0, 2**20)
+    if place < 4:
+        return None
+    (length,) = struct.unpack(">I", content[place - 4 : place])
+    return bytes(content[place + 7 : place - 4 + length]) or None
 
 
-def _samples_16(content: bytes) -> np.ndarray:
-    import cv2  # Slow to import, and only for these files.
-
-    samples = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype != np.uint16:
-        raise ValueError("damaged, or a kind of 16-bit file that OpenCV does not read")
-    samples = samples.reshape(*samples.shape[:2], -1)
-    order = {1: [0], 2: [0, 1], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
-    return samples[..., order[samples.shape[2]]]
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if profile:
-        with contextlib.suppress(ImageCms.PyCMSError, OSError):
-            converted = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-            )
-            if converted is not None:
-                return converted
-    return image.convert("RGB")
-
-
-def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
+def _upright(samples: np.ndarray, parts: Parts) -> np.ndarray:
     """Applies the EXIF orientation: 1 + mirrored, upside down, rows for columns."""
+    orientation = parts.orientation
     if orientation in (5, 6, 7, 8):
         samples = samples.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         samples = samples[::-1]
     if orientation in (2, 3, 6, 7):
         samples = samples[:, ::-1]
-    return np.ascontiguousarray(samples)
-
-
-def _carried_exif(exif: Image.Exif, width: int, height: int) -> bytes | None:
-    carried = Image.Exif()
-    # Damaged EXIF raises anything. It is dropped: the image matters more.
-    with contextlib.suppress(Exception):
-        for tag in _CARRIED_TAGS & exif.keys():
-            carried[tag] = exif[tag]
-        if ExifTags.Base.Orientation in carried:
-            carried[ExifTags.Base.Orientation] = 1
-        for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            # Not the third part, the preview: it shows the blurry photo.
-            if tags := dict(exif.get_ifd(part)):
-                carried[part] = tags
-        details = carried.get(ExifTags.IFD.Exif, {})
-        if ExifTags.Base.ExifImageWidth in details:
-            details[ExifTags.Base.ExifImageWidth] = width
-            details[ExifTags.Base.ExifImageHeight] = height
-        if len(carried):
-            return carried.tobytes()
-    return None
+    return samples if orientation == 1 else np.ascontiguousarray(samples)

@@ -1,34 +1,46 @@
-"""Writes image files: plain RGB, or photos in their depth with profile and EXIF."""
+"""Writes image files: plain RGB, or photos in their depth with their metadata."""
 
 from __future__ import annotations
 
 import io
 import os
-import struct
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyvips
 from PIL import Image
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
+from egnet_tf.images import containers, tiff
+from egnet_tf.images.containers import Content
 from egnet_tf.images.convert import to_float, to_uint8
+from egnet_tf.images.metadata import Metadata
 from egnet_tf.images.read import Photo
 
-_FORMATS = {"AVIF", "BMP", "JPEG", "PNG", "TIFF", "WEBP"}
+_SUFFIXES = {
+    **dict.fromkeys((".jfif", ".jpe", ".jpeg", ".jpg"), "JPEG"),
+    **dict.fromkeys((".apng", ".png"), "PNG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **{".avif": "AVIF", ".bmp": "BMP", ".webp": "WEBP"},
+}
 _OPAQUE = {"BMP", "JPEG"}
+_DEEP = {"PNG", "TIFF"}
+"""Formats that 16-bit photos are written to as they are."""
+
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 16384}
+_LARGE_TIFF = 2**31
+"""Bytes of pixels from which on a TIFF file is a BigTIFF file."""
+
+_WIDE_TRANSFERS = {8, 16, 18}
+"""Linear light, PQ and HLG (ITU-T H.273): shown as sRGB they look wrong."""
 
 
 def writable_suffixes() -> list[str]:
     """Returns the suffixes of the formats that keep a photo well."""
-    Image.init()
-    return [
-        suffix
-        for suffix, kind in sorted(Image.registered_extensions().items())
-        if kind in _FORMATS & Image.SAVE.keys()
-    ]
+    return sorted(_SUFFIXES)
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
@@ -37,7 +49,7 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: it cannot.
     """
-    if Path(path).suffix.lower() not in writable_suffixes():
+    if Path(path).suffix.lower() not in _SUFFIXES:
         raise InputError(
             f"Expected a name that ends in {', '.join(writable_suffixes())}. "
             f"Received: {path}"
@@ -48,13 +60,28 @@ def check_fits(path: str | os.PathLike[str], photo: Photo) -> None:
     """Checks that the format under this name holds what the photo has.
 
     Raises:
-        InputError: the photo is transparent and the format is not.
+        InputError: the photo is larger than the format allows, is transparent or has
+            colours of high dynamic range, and the format has not.
     """
     check_suffix(path)
-    if photo.alpha is not None and _kind(path) in _OPAQUE:
+    kind = _kind(path)
+    height, width = photo.pixels.shape[:2]
+    longest = _LONGEST_SIDE.get(kind, max(height, width))
+    if max(height, width) > longest:
+        raise InputError(
+            f"Expected at most {longest} pixels a side, as {kind} can hold (.png and "
+            f".tif hold more). Received: {width} x {height}, {path}"
+        )
+    if photo.alpha is not None and kind in _OPAQUE:
         raise InputError(
             "Expected a format that keeps the photo's transparency (.png, .tif, "
             f".webp). Received: {path}"
+        )
+    cicp = photo.metadata.cicp
+    if kind != "PNG" and cicp and (cicp[1] in _WIDE_TRANSFERS or cicp[0] == 9):
+        raise InputError(
+            "Expected a format that keeps the photo's colours of high dynamic range "
+            f"(.png). Received: {path}"
         )
 
 
@@ -66,57 +93,96 @@ def write_image(
 
 
 def write_photo(
-    path: str | os.PathLike[str], photo: Photo, *, quality: int = 95
+    path: str | os.PathLike[str],
+    photo: Photo,
+    *,
+    quality: int = 95,
+    overwrite: bool = True,
 ) -> None:
     """Writes a photo so that `path` is at every moment absent, old or complete.
 
     The suffix chooses the format; `quality` is that of JPEG, WebP and AVIF, 1 to 100.
     Grey is written with one channel. 16-bit photos stay 16-bit in PNG and TIFF and are
-    rounded to 8 bits elsewhere. 16-bit TIFF takes no EXIF, BMP neither EXIF nor a
-    profile. 8-bit TIFF is not compressed: Pillow writes EXIF only so. Missing folders
-    are made.
+    rounded to 8 bits elsewhere. Metadata is carried as far as the format has a place
+    for it: BMP has one for the resolution alone, WebP none for it. Missing folders are
+    made. `overwrite` is whether a file that is there may be replaced.
 
     Raises:
         InputError: the suffix is not one of `writable_suffixes`, or the format cannot
             hold the photo.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or it is there and may not be replaced.
     """
     check_fits(path, photo)
     kind = _kind(path)
     try:
-        content = _encoded(photo, kind, quality)
+        pieces = _encoded(photo, kind, quality)
     except MemoryError:
         raise
-    except Exception as error:  # Of three libraries.
+    except Exception as error:
         raise InputError(
-            f"Expected a photo that {kind} can hold ({error}). Received: {path}"
+            f"Expected a photo that {kind} can hold ({_last_line(error)}). "
+            f"Received: {path}"
         ) from error
-    with replacing(path) as unfinished:
-        unfinished.write_bytes(content)
+    with replacing(path, overwrite=overwrite) as unfinished:
+        with open(unfinished, "wb") as file:
+            file.writelines(pieces)
+
+
+def encode_photo(photo: Photo, suffix: str, *, quality: int = 95) -> bytes:
+    """The bytes of the file that `write_photo` writes under a name of this suffix."""
+    check_fits(suffix, photo)
+    return b"".join(_encoded(photo, _kind(suffix), quality))
 
 
 def _kind(path: str | os.PathLike[str]) -> str:
-    return Image.registered_extensions()[Path(path).suffix.lower()]
+    name = os.fspath(path)
+    return _SUFFIXES[f".{name.rpartition('.')[2].lower()}"]
 
 
-def _encoded(photo: Photo, kind: str, quality: int) -> bytes | memoryview:
-    samples = _samples(photo)
-    if samples.dtype == np.uint16:
-        if kind == "PNG":
-            return _png_16(samples, photo)
-        if kind == "TIFF":
-            return _tiff_16(samples, photo)
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _encoded(photo: Photo, kind: str, quality: int) -> list[Content]:
+    samples, metadata = _samples(photo), photo.metadata
+    if samples.dtype == np.uint16 and kind not in _DEEP:
         samples = to_uint8(to_float(samples))
-    carried = {"icc_profile": photo.icc_profile, "exif": photo.exif}
-    options: dict[str, Any] = {name: value for name, value in carried.items() if value}
-    if kind in ("AVIF", "JPEG", "WEBP"):
-        options["quality"] = quality
-    if kind == "JPEG":  # Colour at full resolution: it was restored for its detail.
-        options["subsampling"] = "4:4:4"
-    buffer = io.BytesIO()
-    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
-    image.save(buffer, format=kind, **options)
-    return buffer.getbuffer()
+    if kind == "BMP":
+        return [_bmp(samples, metadata)]
+    image = _vips(samples)
+    if kind == "AVIF":
+        return _avif(image, metadata, quality)
+    options: dict[str, Any] = {"keep": "none"}
+    if kind == "TIFF":
+        options |= {"compression": "deflate", "predictor": "horizontal"}
+        options["bigtiff"] = samples.nbytes >= _LARGE_TIFF
+    elif kind == "PNG":
+        options |= {"compression": 6, "filter": "all"}
+    elif kind == "JPEG":  # Colour at full resolution: it was restored for its detail.
+        options |= {"Q": quality, "subsample_mode": "off"}
+    else:
+        options["Q"] = quality
+    save = getattr(image, f"{kind.lower()}save_buffer")
+    joins: dict[str, Callable[[bytes, Metadata], list[Content]]] = {
+        "JPEG": containers.join_jpeg,
+        "PNG": containers.join_png,
+        "TIFF": tiff.join_tiff,
+        "WEBP": containers.join_webp,
+    }
+    return joins[kind](save(**options), metadata)
+
+
+def _vips(samples: np.ndarray) -> pyvips.Image:
+    samples = np.ascontiguousarray(samples)
+    height, width, bands = samples.shape
+    deep = samples.dtype == np.uint16
+    image = pyvips.Image.new_from_memory(
+        samples, width, height, bands, "ushort" if deep else "uchar"
+    )
+    if bands <= 2:
+        return image.copy(interpretation="grey16" if deep else "b-w")
+    return image.copy(interpretation="rgb16" if deep else "srgb")
 
 
 def _samples(photo: Photo) -> np.ndarray:
@@ -130,43 +196,38 @@ def _samples(photo: Photo) -> np.ndarray:
     return samples
 
 
-def _png_16(samples: np.ndarray, photo: Photo) -> bytes:
-    import cv2  # Slow to import, and only for these files.
-
-    if samples.shape[2] == 2:  # OpenCV has no grey + alpha.
-        samples = samples[..., [0, 0, 0, 1]]
-    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[samples.shape[2]]
-    done, encoded = cv2.imencode(".png", np.ascontiguousarray(samples[..., order]))
-    if not done:
-        raise ValueError("OpenCV could not encode it")
-    content = encoded.tobytes()
-    chunks = b""
-    if photo.icc_profile:
-        profile = b"ICC profile\0\0" + zlib.compress(photo.icc_profile)
-        chunks += _png_chunk(b"iCCP", profile)
-    if photo.exif:
-        chunks += _png_chunk(b"eXIf", photo.exif.removeprefix(b"Exif\0\0"))
-    start = 8 + 25  # The signature and the header: what follows may come next.
-    return content[:start] + chunks + content[start:]
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-
-def _tiff_16(samples: np.ndarray, photo: Photo) -> bytes:
-    import tifffile
-
+def _bmp(samples: np.ndarray, metadata: Metadata) -> memoryview:
+    """Written by Pillow: libvips has no BMP."""
+    options: dict[str, Any] = {}
+    if metadata.resolution:
+        options["dpi"] = tuple(value * 0.0254 for value in metadata.resolution)
     buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        samples if samples.shape[2] > 1 else samples.squeeze(2),
-        photometric="minisblack" if photo.grey else "rgb",
-        extrasamples=["unassalpha"] if photo.alpha is not None else None,
-        planarconfig="contig" if samples.shape[2] > 1 else None,
-        compression="zlib",
-        iccprofile=photo.icc_profile,
-        metadata=None,
+    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+    image.save(buffer, format="BMP", **options)
+    return buffer.getbuffer()
+
+
+_PLACEHOLDER = b"Here stands EXIF."
+
+
+def _avif(image: pyvips.Image, metadata: Metadata, quality: int) -> list[Content]:
+    """Written with all its items by libvips, which would change EXIF.
+
+    So it is given a placeholder of that length at least, which is written over.
+    """
+    image, blob = image.copy(), pyvips.GValue.blob_type
+    if metadata.icc_profile:
+        image.set_type(blob, "icc-profile-data", metadata.icc_profile)
+    if metadata.xmp:
+        image.set_type(blob, "xmp-data", metadata.xmp)
+    exif = metadata.exif
+    if exif:
+        note = (_PLACEHOLDER * (len(exif.block()) // len(_PLACEHOLDER) + 2))[:]
+        placeholder = containers.placeholder_exif(note)
+        image.set_type(blob, "exif-data", placeholder)
+    content = image.heifsave_buffer(
+        compression="av1", Q=quality, subsample_mode="off", keep="all"
     )
-    return buffer.getvalue()
+    if not exif:
+        return [content]
+    return containers.with_exif_in_place(content, _PLACEHOLDER, exif)
