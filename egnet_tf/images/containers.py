@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from egnet_tf.images.metadata import Exif, Metadata, read_exif, upright_xmp
+from egnet_tf.images.metadata import NO_METADATA, Exif, Metadata, read_exif, upright_xmp
 from egnet_tf.images.tags import UNDEFINED, Block, Tag
 
 Content = bytes | bytearray | memoryview
@@ -57,7 +57,7 @@ class Parts(NamedTuple):
     """
 
     pixels: Content
-    metadata: Metadata = Metadata()
+    metadata: Metadata = NO_METADATA
     orientation: int = 1
     frames: int = 1
 
@@ -308,9 +308,7 @@ def split_webp(content: Content) -> Parts:
             kept.append(chunk)
     exif, orientation = None, 1
     if b"EXIF" in found:
-        exif, orientation = read_exif(
-            Block.of(found[b"EXIF"].removeprefix(_JPEG_EXIF))
-        )
+        exif, orientation = read_exif(Block.of(found[b"EXIF"].removeprefix(_JPEG_EXIF)))
     metadata = Metadata(
         found.get(b"ICCP"), exif, upright_xmp(found.get(b"XMP ", b"").rstrip(b"\0"))
     )

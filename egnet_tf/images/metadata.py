@@ -97,6 +97,9 @@ class Metadata:
         return (content[0], content[1]) if content else None
 
 
+NO_METADATA = Metadata()
+
+
 def read_exif(block: Block | None, start: int | None = None) -> tuple[Exif | None, int]:
     """Reads the tags that are carried from the directory at an offset.
 

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyvips
-from PIL import Image
+from PIL import Image, ImageCms
 
 from egnet_tf.errors import InputError, missing_extra
 from egnet_tf.images import containers, tiff
 from egnet_tf.images.containers import Content, Parts
 from egnet_tf.images.convert import PEAKS, to_float, to_uint8
-from egnet_tf.images.metadata import Metadata, read_exif, upright_xmp
+from egnet_tf.images.metadata import NO_METADATA, Metadata, read_exif, upright_xmp
 from egnet_tf.images.tags import Block
 
 DEFAULT_MAX_PIXELS = 89_478_485
@@ -41,7 +41,7 @@ _STRIP = 256
 # Operations are not kept, nor files by their name: a file may change.
 pyvips.cache_set_max(0)
 # Datasets read many images side by side; one decodes no faster by more threads.
-pyvips.concurrency_set(1)
+pyvips.concurrency_set(1)  # pyright: ignore[reportAttributeAccessIssue]
 # What libvips warns of is in the error, or was no reason not to read the file.
 logging.getLogger("pyvips").setLevel(logging.ERROR)
 
@@ -69,7 +69,7 @@ class Photo:
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     grey: bool = False
-    metadata: Metadata = Metadata()
+    metadata: Metadata = NO_METADATA
 
 
 class _Decoded(NamedTuple):
@@ -292,9 +292,12 @@ def _decode(content: bytearray, name: str, max_pixels: int) -> _Decoded:
     )
     _check_size(image.width, image.height, max_pixels, name)
     if loader == "heifload":
-        fields = [_field(image, x) for x in ("exif-data", "xmp-data")]
-        profile = _field(image, "icc-profile-data")
-        parts = containers.split_isobmff(content, *fields, profile)
+        parts = containers.split_isobmff(
+            content,
+            exif=_field(image, "exif-data"),
+            xmp=_field(image, "xmp-data"),
+            profile=_field(image, "icc-profile-data"),
+        )
         if bytes(content[8:12]) == b"avis":
             place = content.find(b"stsz")
             count = int.from_bytes(content[place + 12 : place + 16], "big")
@@ -304,14 +307,14 @@ def _decode(content: bytearray, name: str, max_pixels: int) -> _Decoded:
     samples = _numpy(image)
     if image.interpretation == "cmyk":
         samples = _from_cmyk(samples[..., :4], parts.metadata.icc_profile)
-    depth = image.get("bits-per-sample") if loader == "heifload" else 0
-    if samples.dtype == np.uint16 and 8 < depth < 16:
+    if loader == "heifload" and samples.dtype == np.uint16:
+        depth: Any = image.get("bits-per-sample")
         samples = _stretched(samples, depth)
     return _Decoded(samples, parts._replace(pixels=b""))
 
 
 def _opened(loader: str, source: Any, **options: Any) -> pyvips.Image:
-    """Reads the header; `unlimited` lifts limits that are checked here by themselves."""
+    """Reads the header. The limits that `unlimited` lifts are checked elsewhere."""
     if loader in ("tiffload", "pngload"):
         options["unlimited"] = True
     read = getattr(pyvips.Image, f"{loader}_source")
@@ -319,7 +322,13 @@ def _opened(loader: str, source: Any, **options: Any) -> pyvips.Image:
 
 
 def _field(image: pyvips.Image, name: str) -> bytes:
-    return image.get(name) if image.get_typeof(name) else b""
+    value = image.get(name) if image.get_typeof(name) else b""
+    return value if isinstance(value, bytes) else b""
+
+
+def set_blob(image: pyvips.Image, name: str, content: bytes) -> None:
+    """Gives an image of libvips metadata."""
+    image.set_type(pyvips.GValue.blob_type, name, content)  # pyright: ignore
 
 
 def _numpy(image: pyvips.Image) -> np.ndarray:
@@ -347,12 +356,12 @@ def _from_cmyk(inks: np.ndarray, profile: bytes | None) -> np.ndarray:
     """Makes sRGB of ink, (H, W, 4), by the profile, or by R = (1 - C)(1 - K)."""
     height, width = inks.shape[:2]
     peak = PEAKS[inks.dtype]
-    if profile and profile[16:20] == b"CMYK":
+    if profile and _is_usable(profile):
         inks = np.ascontiguousarray(inks)
         form = "uchar" if peak == 255 else "ushort"
-        image = pyvips.Image.new_from_memory(inks, width, height, 4, form)
+        image = pyvips.Image.new_from_memory(inks.data, width, height, 4, form)
         image = image.copy(interpretation="cmyk")
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        set_blob(image, "icc-profile-data", profile)
         with contextlib.suppress(pyvips.Error):
             return _numpy(
                 image.icc_transform(
@@ -365,6 +374,19 @@ def _from_cmyk(inks: np.ndarray, profile: bytes | None) -> np.ndarray:
         product = light[..., :3] * light[..., 3:]
         colours[top : top + _STRIP] = (product + peak // 2) // peak
     return colours
+
+
+def _is_usable(profile: bytes) -> bool:
+    """Whether a profile of CMYK is sound; libvips would take another one instead."""
+    if profile[16:20] != b"CMYK":
+        return False
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        ImageCms.buildTransform(given, srgb, "CMYK", "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    return True
 
 
 def _decode_tiff(content: bytearray, name: str, max_pixels: int) -> _Decoded:
@@ -426,13 +448,13 @@ def _decode_heif(content: bytearray, name: str, max_pixels: int) -> _Decoded:
     if samples.ndim == 2:
         samples = samples[..., None]
     depth = int(image.info.get("bit_depth", 8))
-    if samples.dtype == np.uint16 and 8 < depth < 16:
+    if samples.dtype == np.uint16:
         samples = _stretched(samples, depth)
     parts = containers.split_isobmff(
-        content[: 2**20],
-        image.info.get("exif") or b"",
-        image.info.get("xmp") or b"",
-        image.info.get("icc_profile") or b"",
+        content,
+        exif=image.info.get("exif") or b"",
+        xmp=image.info.get("xmp") or b"",
+        profile=image.info.get("icc_profile") or b"",
     )
     return _Decoded(samples, parts._replace(pixels=b""))
 
@@ -449,7 +471,7 @@ def _decode_by_pillow(content: bytearray, name: str, max_pixels: int) -> _Decode
         icc_profile=info.get("icc_profile") or _jp2_profile(content),
         exif=exif,
         xmp=upright_xmp(info.get("xmp")),
-        resolution=tuple(float(x) / 0.0254 for x in dpi) if dpi and all(dpi) else None,
+        resolution=(dpi[0] / 0.0254, dpi[1] / 0.0254) if dpi and all(dpi) else None,
     )
     return _Decoded(samples, Parts(b"", metadata, orientation))
 

@@ -220,7 +220,9 @@ def _layout(tags: Mapping[int, Tag]) -> Layout:
         chroma = tags[530].integers() if 530 in tags else (2, 2)
         if samples != 3 or _one(tags, _PLANAR, 1) != 1 or len(chroma) != 2:
             raise ValueError("YCbCr of an arrangement that is not read")
-    kinds = tags[_EXTRA].integers() if _EXTRA in tags else ()
+    # Where nothing is said of a single further sample, it is opacity for most readers.
+    said = tags[_EXTRA].integers() if _EXTRA in tags else ()
+    kinds = said or ((2,) if samples == colours + 1 else ())
     opacity = [i for i, kind in enumerate(kinds[: samples - colours]) if kind in (1, 2)]
     return Layout(
         photometric,

@@ -18,7 +18,7 @@ from egnet_tf.images import containers, tiff
 from egnet_tf.images.containers import Content
 from egnet_tf.images.convert import to_float, to_uint8
 from egnet_tf.images.metadata import Metadata
-from egnet_tf.images.read import Photo
+from egnet_tf.images.read import Photo, set_blob
 
 _SUFFIXES = {
     **dict.fromkeys((".jfif", ".jpe", ".jpeg", ".jpg"), "JPEG"),
@@ -123,9 +123,8 @@ def write_photo(
             f"Expected a photo that {kind} can hold ({_last_line(error)}). "
             f"Received: {path}"
         ) from error
-    with replacing(path, overwrite=overwrite) as unfinished:
-        with open(unfinished, "wb") as file:
-            file.writelines(pieces)
+    with replacing(path, overwrite=overwrite) as unfinished, unfinished.open("wb") as f:
+        f.writelines(pieces)
 
 
 def encode_photo(photo: Photo, suffix: str, *, quality: int = 95) -> bytes:
@@ -178,7 +177,7 @@ def _vips(samples: np.ndarray) -> pyvips.Image:
     height, width, bands = samples.shape
     deep = samples.dtype == np.uint16
     image = pyvips.Image.new_from_memory(
-        samples, width, height, bands, "ushort" if deep else "uchar"
+        samples.data, width, height, bands, "ushort" if deep else "uchar"
     )
     if bands <= 2:
         return image.copy(interpretation="grey16" if deep else "b-w")
@@ -215,19 +214,17 @@ def _avif(image: pyvips.Image, metadata: Metadata, quality: int) -> list[Content
 
     So it is given a placeholder of that length at least, which is written over.
     """
-    image, blob = image.copy(), pyvips.GValue.blob_type
+    image = image.copy()
     if metadata.icc_profile:
-        image.set_type(blob, "icc-profile-data", metadata.icc_profile)
+        set_blob(image, "icc-profile-data", metadata.icc_profile)
     if metadata.xmp:
-        image.set_type(blob, "xmp-data", metadata.xmp)
+        set_blob(image, "xmp-data", metadata.xmp)
     exif = metadata.exif
     if exif:
-        note = (_PLACEHOLDER * (len(exif.block()) // len(_PLACEHOLDER) + 2))[:]
-        placeholder = containers.placeholder_exif(note)
-        image.set_type(blob, "exif-data", placeholder)
-    content = image.heifsave_buffer(
-        compression="av1", Q=quality, subsample_mode="off", keep="all"
-    )
+        note = _PLACEHOLDER * (len(exif.block()) // len(_PLACEHOLDER) + 2)
+        set_blob(image, "exif-data", containers.placeholder_exif(note))
+    options: dict[str, Any] = {"compression": "av1", "Q": quality, "keep": "all"}
+    content = image.heifsave_buffer(subsample_mode="off", **options)
     if not exif:
         return [content]
     return containers.with_exif_in_place(content, _PLACEHOLDER, exif)
