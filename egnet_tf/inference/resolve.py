@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from egnet_tf.files import read_json
 from egnet_tf.inference.branches import chosen_fusion
 from egnet_tf.models import read_variant
 from egnet_tf.models.weights import read_branches
+from egnet_tf.trial import try_out
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -167,11 +169,11 @@ def load(
             "Expected a run or a variant with local pooling: an exported model's "
             f"pools are fixed. Received: {source.path}"
         )
-    from egnet_tf.inference.restorer import Restorer
+    from egnet_tf.inference.restorer import Restorer, default_memory_limit
 
     ensemble, model_tile = None, 0
     if source.exported:
-        runner = _open(source)
+        runner = _open(source, memory_limit or default_memory_limit())
     else:
         require("tensorflow")
         # Imported here, so that exported models need no Keras.
@@ -194,20 +196,41 @@ def load(
     )
 
 
-def _open(source: ModelSource) -> Runner:
+def _open(source: ModelSource, memory: int) -> Runner:
+    """Opens an exported model, after a trial in a process of its own.
+
+    Damaged or hostile files make the libraries crash, hang and take all memory; those
+    that come with the package are known to be sound.
+    """
+    shipped = _SHIPPED.resolve() in source.path.resolve().parents
     # Imported one by one: each needs another library.
     if source.kind == "tflite":
-        from egnet_tf.inference.runners.litert import LiteRTRunner
+        from egnet_tf.inference.runners.litert import LiteRTRunner, try_litert
 
+        if not shipped:
+            try_out(try_litert, source.path, memory=memory)
         return LiteRTRunner(source.path)
     if source.kind == "onnx":
-        from egnet_tf.inference.runners.onnx import OnnxRunner
+        from egnet_tf.inference.runners.onnx import OnnxRunner, try_onnx
 
+        try_out(try_onnx, source.path, memory=memory)
         return OnnxRunner(source.path)
     require("tensorflow")
-    from egnet_tf.inference.runners.tensorflow import SavedModelRunner
+    from egnet_tf.inference.runners.tensorflow import SavedModelRunner, try_saved_model
 
+    # Importing TensorFlow once more takes seconds.
+    if not _as_described(source.path / "saved_model.pb"):
+        try_out(try_saved_model, source.path, memory=memory)
     return SavedModelRunner(source.path)
+
+
+def _as_described(file: Path) -> bool:
+    """Whether a file is what its export wrote, by the checksum in <file>.json."""
+    try:
+        expected = read_json(file.with_name(f"{file.name}.json")).get("sha256")
+        return hashlib.sha256(file.read_bytes()).hexdigest() == expected
+    except (InputError, OSError):
+        return False
 
 
 def _checked_weights(folder: Path) -> Path:

@@ -147,10 +147,9 @@ class Restorer:
             `out` if that was given.
 
         Raises:
-            InputError: another shape, type or range, or a tile that does not fit the
-                memory limit.
-            ArithmeticError: the network's output is not finite. The content of `out`
-                is undefined then.
+            InputError: another shape, type or range, a tile that does not fit the
+                memory limit, or a network whose output is not finite. The content of
+                `out` is undefined then.
         """
         images = np.asarray(images)
         _check(images)
@@ -285,7 +284,7 @@ class Restorer:
                 f"Received: {restored.shape}"
             )
         if not np.isfinite(restored).all():
-            raise ArithmeticError(
+            raise InputError(
                 "Expected finite numbers from the network; its weights may be damaged. "
                 "Received: NaN or infinity"
             )

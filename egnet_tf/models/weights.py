@@ -21,6 +21,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.files import read_json, replacing, write_json
 from egnet_tf.models.configs import Config, number
 from egnet_tf.models.variants import Variant
+from egnet_tf.trial import one_line, try_out
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = "model.json"
 _NETWORK = "network.weights.h5"
 _ENSEMBLE = "ensemble.weights.h5"
+
+_MOST_GROWTH = 8
+"""Bytes of weights for each byte of their file, which may be compressed."""
 
 
 class LoadedModel(NamedTuple):
@@ -213,13 +217,78 @@ def _save(model: keras.Model, path: Path) -> None:
 
 
 def _load(model: keras.Model, path: Path) -> None:
+    if path.is_file():
+        memory = _MOST_GROWTH * path.stat().st_size
+        try_out(try_weights, path, memory=memory)
     try:
         with warnings.catch_warnings():
             # Keras only warns about layers that the file does not have.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(str(path))
-    except (OSError, ValueError, KeyError, UserWarning) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Damaged files raise what Keras and h5py meet first.
         raise InputError(
             f"Expected the weights of {model.name} ({type(error).__name__}). "
             f"Received: {path}"
         ) from error
+
+
+def try_weights(path: str) -> None:
+    """Reads all of a file of weights, for `egnet_tf.trial.try_out`.
+
+    HDF5 does not survive every damaged file, and its files can name others to read,
+    hold themselves, and unpack to any size.
+
+    Raises:
+        InputError: there is something in it that weights do not need, or a number that
+            is not finite.
+    """
+    import h5py
+    import numpy as np
+
+    def refuse(name: str, why: str) -> InputError:
+        return InputError(
+            "Expected weights of finite numbers, as Keras writes them. "
+            f"Received: {path}, with {name} {why}"
+        )
+
+    left = _MOST_GROWTH * Path(path).stat().st_size
+    seen = set()
+    try:
+        with h5py.File(path) as file:
+            waiting: list[h5py.Group] = [file]
+            while waiting:
+                group = waiting.pop()
+                dict(group.attrs)
+                for name in group:
+                    link, item = group.get(name, getlink=True), group[name]
+                    if not isinstance(link, h5py.HardLink):
+                        raise refuse(name, "in another place")
+                    address = h5py.h5o.get_info(item.id).addr
+                    if address in seen:
+                        raise refuse(name, "in two places")
+                    seen.add(address)
+                    if isinstance(item, h5py.Group):
+                        waiting.append(item)
+                        continue
+                    if (
+                        not isinstance(item, h5py.Dataset)
+                        or item.dtype.kind not in "fiu"
+                    ):
+                        raise refuse(name, "of another type than numbers")
+                    if item.is_virtual or item.external:
+                        raise refuse(name, "in another file")
+                    left -= item.nbytes
+                    if left < 0:
+                        raise refuse(name, f"of {item.nbytes:,} bytes")
+                    dict(item.attrs)
+                    if not np.isfinite(item[()]).all():
+                        raise refuse(item.name, "of NaN or infinity")
+    except InputError:
+        raise
+    except Exception as error:  # Damaged files raise what h5py meets first.
+        raise InputError(
+            f"Expected a whole HDF5 file of weights. Received: {path} "
+            f"({one_line(error)})"
+        ) from None

@@ -281,5 +281,5 @@ def test_runner_of_a_fixed_tile_refuses_another_tile():
 
 
 def test_non_finite_outputs_are_refused():
-    with pytest.raises(ArithmeticError, match="finite"):
+    with pytest.raises(InputError, match="finite"):
         Restorer(FakeRunner(lambda batch: batch * np.nan))(random_image((8, 8, 3)))

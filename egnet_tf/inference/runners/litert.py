@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 
 from egnet_tf.errors import InputError
+from egnet_tf.trial import one_line
+
+_TYPES = (np.float32, np.int8, np.uint8, np.int16)
+_LARGEST_TILE = 8192
 
 
 class LiteRTRunner:
@@ -16,7 +20,8 @@ class LiteRTRunner:
 
     Both are (1, S, S, 3) with one fixed S, since devices want static shapes. They are
     float32 in [0, 1], or integers q that stand for scale * (q - zero_point), with
-    scale and zero point from the file.
+    scale and zero point from the file. LiteRT trusts what it opens: a file of unknown
+    origin is for `try_litert` first, in a process of its own.
 
     Raises:
         InputError: not a .tflite file, or not with that signature.
@@ -27,37 +32,43 @@ class LiteRTRunner:
     def __init__(self, path: str | os.PathLike[str]):
         from ai_edge_litert.interpreter import Interpreter
 
+        self._path = os.fspath(path)
         try:
             content = Path(path).read_bytes()
             self._interpreter = Interpreter(
                 model_content=content, num_threads=os.cpu_count()
             )
             self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
+            signatures = self._interpreter.get_signature_list()
+        except OSError:
+            raise
+        except Exception as error:  # Damaged files raise whatever LiteRT meets first.
             raise InputError(
-                f"Expected a .tflite file ({error}). Received: {path}"
+                f"Expected a .tflite file ({one_line(error)}). Received: {path}"
             ) from error
-        signatures = self._interpreter.get_signature_list()
         if [tuple(s.values()) for s in signatures.values()] != [
             (["image"], ["restored"])
         ]:
             raise InputError(
                 f"Expected {path} to have one signature, image -> restored. "
-                f"Received: {signatures}"
+                f"Received: {signatures!s:.200}"
             )
         self._signature = self._interpreter.get_signature_runner(next(iter(signatures)))
-        image = self._signature.get_input_details()["image"]
-        batch, height, width, channels = image["shape"]
-        scaled = image["dtype"] == np.float32 or image["quantization"][0] > 0
-        if (batch, channels) != (1, 3) or height != width or not scaled:
-            raise InputError(
-                f"Expected the image of {path} to be (1, S, S, 3), float32 or "
-                f"quantised. Received: {image['dtype'].__name__} "
-                f"{tuple(image['shape'].tolist())}"
-            )
-        self._image = image
+        self._image = self._signature.get_input_details()["image"]
         self._restored = self._signature.get_output_details()["restored"]
-        self.tile = self.size_multiple = int(height)
+        for name, tensor in (("image", self._image), ("restored", self._restored)):
+            if not _fits(tensor):
+                raise InputError(
+                    f"Expected the {name} of {path} to be (1, S, S, 3), float32 or "
+                    f"quantised. Received: {np.dtype(tensor['dtype']).name} "
+                    f"{tuple(tensor['shape'].tolist())}"
+                )
+        if (self._image["shape"] != self._restored["shape"]).any():
+            raise InputError(
+                f"Expected {path} to keep the size of an image. "
+                f"Received: {self._image['shape']} -> {self._restored['shape']}"
+            )
+        self.tile = self.size_multiple = int(self._image["shape"][1])
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
@@ -66,8 +77,45 @@ class LiteRTRunner:
 
     def _restore(self, image: np.ndarray) -> np.ndarray:
         quantised = _quantise(image, self._image)
-        restored = self._signature(image=quantised)["restored"]
+        try:
+            restored = self._signature(image=quantised)["restored"]
+        except (RuntimeError, ValueError) as error:
+            raise InputError(
+                f"Expected a .tflite file that runs ({one_line(error)}). "
+                f"Received: {self._path}"
+            ) from error
+        if restored.shape != image.shape:
+            raise InputError(
+                f"Expected {self._path} to keep the shape {image.shape}. "
+                f"Received: {restored.shape}"
+            )
         return _dequantise(restored, self._restored)
+
+
+def try_litert(path: str) -> None:
+    """Opens a file and runs it once, for `egnet_tf.trial.try_out`.
+
+    Raises:
+        InputError: it cannot be used, or does not restore to finite numbers.
+    """
+    runner = LiteRTRunner(path)
+    rng = np.random.default_rng(0)
+    noise = rng.random((1, runner.tile, runner.tile, 3), np.float32)
+    if not np.isfinite(runner(noise)).all():
+        raise InputError(
+            "Expected a .tflite file that gives finite numbers; its weights may be "
+            f"damaged. Received: {path}, with NaN or infinity"
+        )
+
+
+def _fits(tensor: dict[str, Any]) -> bool:
+    """Whether it is (1, S, S, 3), of numbers that can be converted."""
+    shape = tensor["shape"].tolist()
+    if len(shape) != 4 or not 0 < shape[1] <= _LARGEST_TILE:
+        return False
+    scale = tensor["quantization"][0]
+    scaled = tensor["dtype"] == np.float32 or (np.isfinite(scale) and scale > 0)
+    return shape == [1, shape[1], shape[1], 3] and tensor["dtype"] in _TYPES and scaled
 
 
 def _quantise(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:

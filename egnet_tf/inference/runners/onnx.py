@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import numpy as np
 
 from egnet_tf.errors import InputError, require
+from egnet_tf.trial import one_line
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
 """Key in the file's metadata: memory of a forward pass in bytes for each pixel."""
+
+_FEWEST_BYTES = 2 * 3 * 4
+"""Of a pixel of the image and the restored one, both float32."""
+
+_TRIAL_SIDE = 64
+_LARGEST_TILE = 8192
 
 
 class OnnxRunner:
     """A `Runner` on an .onnx file with one input `image` and one output `restored`.
 
-    Both are float32 (B, H, W, 3), of any size, or (1, S, S, 3) with one fixed S.
+    Both are float32 (B, H, W, 3), of any size, or (1, S, S, 3) with one fixed S. A file
+    of unknown origin is for `try_onnx` first, in a process of its own.
 
     Raises:
         InputError: onnxruntime is not installed, or the file is not such a one.
@@ -25,38 +34,86 @@ class OnnxRunner:
         require("onnxruntime")
         import onnxruntime
 
+        self._path = os.fspath(path)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # Its errors are raised: none is printed.
         try:
             self._session = onnxruntime.InferenceSession(
-                os.fspath(path), providers=["CPUExecutionProvider"]
+                self._path, options, providers=["CPUExecutionProvider"]
             )
+            self._metadata = self._session.get_modelmeta().custom_metadata_map
+            tensors = self._session.get_inputs(), self._session.get_outputs()
         except Exception as error:  # onnxruntime's exception classes are private.
             raise InputError(
-                f"Expected an .onnx file ({error}). Received: {path}"
+                f"Expected an .onnx file ({one_line(error)}). Received: {path}"
             ) from error
-        names = [
-            [tensor.name for tensor in tensors]
-            for tensors in (self._session.get_inputs(), self._session.get_outputs())
-        ]
+        names = [[tensor.name for tensor in side] for side in tensors]
         if names != [["image"], ["restored"]]:
             raise InputError(
-                f"Expected {path} to map image to restored. Received: {names}"
+                f"Expected {path} to map image to restored. Received: {names!s:.200}"
             )
-        _, height, width, _ = self._session.get_inputs()[0].shape
-        fixed = isinstance(height, int) and height == width
-        self.tile, self.size_multiple = (height, height) if fixed else (None, 1)
+        image = tensors[0][0]
+        sides = image.shape[1:3] if len(image.shape) == 4 else [0, 0]
+        fixed = isinstance(sides[0], int)
+        fits = sides[0] == sides[1] and 0 < sides[0] <= _LARGEST_TILE if fixed else True
+        any_width = fixed or not isinstance(sides[1], int)
+        if image.type != "tensor(float)" or not fits or not any_width:
+            raise InputError(
+                f"Expected the image of {path} to be float32, of any size or square. "
+                f"Received: {image.type} {image.shape!s:.100}"
+            )
+        self.tile, self.size_multiple = (sides[0], sides[0]) if fixed else (None, 1)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        return np.asarray(self._session.run(["restored"], {"image": batch})[0])
+        try:
+            restored = np.asarray(self._session.run(["restored"], {"image": batch})[0])
+        except Exception as error:  # onnxruntime's exception classes are private.
+            raise InputError(
+                f"Expected an .onnx file that runs ({one_line(error)}). "
+                f"Received: {self._path}"
+            ) from error
+        if (restored.shape, restored.dtype) != (batch.shape, np.float32):
+            raise InputError(
+                f"Expected {self._path} to keep the shape {batch.shape}, float32. "
+                f"Received: {restored.shape}, {restored.dtype}"
+            )
+        return restored
 
     @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if BYTES_PER_PIXEL not in metadata:
+        if BYTES_PER_PIXEL not in self._metadata:
+            names = sorted(self._metadata) or "no metadata"
             raise InputError(
                 "Expected an .onnx file that python -m export.onnx wrote, or --tile: "
-                "this one does not say how much memory it takes. Received: "
-                f"{sorted(metadata) or 'no metadata'}"
+                "this one does not say how much memory it takes. "
+                f"Received: {names!s:.100}"
             )
-        return float(metadata[BYTES_PER_PIXEL])
+        text = self._metadata[BYTES_PER_PIXEL]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not _FEWEST_BYTES <= value < math.inf:
+            raise InputError(
+                f"Expected {BYTES_PER_PIXEL} in the metadata of {self._path}, a number "
+                f"of at least {_FEWEST_BYTES}. Received: {text:.60}"
+            )
+        return value
+
+
+def try_onnx(path: str) -> None:
+    """Opens a file and runs it once, for `egnet_tf.trial.try_out`.
+
+    Raises:
+        InputError: it cannot be used, or does not restore to finite numbers.
+    """
+    runner = OnnxRunner(path)
+    side = runner.tile or _TRIAL_SIDE
+    noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
+    if not np.isfinite(runner(noise)).all():
+        raise InputError(
+            "Expected an .onnx file that gives finite numbers; its weights may be "
+            f"damaged. Received: {path}, with NaN or infinity"
+        )

@@ -17,7 +17,9 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference import memory_estimate
 from egnet_tf.layers.pooling import local_pooling
 from egnet_tf.models import finest
+from egnet_tf.trial import one_line
 
+_TRIAL_SIDE = 64
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 
 
@@ -73,42 +75,85 @@ class SavedModelRunner:
     def __init__(
         self, folder: str | os.PathLike[str], signature: str = "serving_default"
     ):
+        self._path = os.fspath(folder)
         try:
-            loaded = tf.saved_model.load(os.fspath(folder))
+            loaded = tf.saved_model.load(self._path)
+            restore = loaded.signatures.get(signature)
+            inputs, outputs = {}, {}
+            if restore is not None:
+                inputs = restore.structured_input_signature[1]
+                outputs = restore.structured_outputs
         except Exception as error:  # Damaged files raise those of several libraries.
             raise InputError(
-                f"Expected a SavedModel ({error}). Received: {folder}"
+                f"Expected a SavedModel ({one_line(error)}). Received: {folder}"
             ) from error
         self._loaded = loaded  # Owns the signature's weights.
-        self._restore = loaded.signatures.get(signature)
-        inputs, outputs = {}, {}
-        if self._restore is not None:
-            inputs = self._restore.structured_input_signature[1]
-            outputs = self._restore.structured_outputs
+        self._restore = restore
         if (set(inputs), set(outputs)) != ({"image"}, {"restored"}):
             raise InputError(
                 f"Expected {folder} to have the signature {signature}, image -> "
-                f"restored. Received: {inputs} -> {outputs}"
+                f"restored. Received: {inputs!s:.200} -> {outputs!s:.200}"
             )
-        _, height, width, _ = inputs["image"].shape
-        if height != width:
+        image = inputs["image"]
+        sides = image.shape[1:3].as_list() if image.shape.rank == 4 else (0, 1)
+        if image.dtype != tf.float32 or sides[0] != sides[1] or sides[0] == 0:
             raise InputError(
-                f"Expected the image of {folder} to be of any size or square. "
-                f"Received: {inputs['image'].shape}"
+                f"Expected the image of {folder} to be float32, of any size or square. "
+                f"Received: {image.dtype.name} {image.shape}"
             )
-        self.tile, self.size_multiple = height, height or 1
+        self.tile, self.size_multiple = sides[0], sides[0] or 1
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        with _explain_out_of_memory(batch):
-            return self._restore(image=tf.convert_to_tensor(batch))["restored"].numpy()
+        with _explain_out_of_memory(batch), self._explain():
+            restored = self._restore(image=tf.convert_to_tensor(batch))["restored"]
+            restored = restored.numpy()
+        if (restored.shape, restored.dtype) != (batch.shape, np.float32):
+            raise InputError(
+                f"Expected {self._path} to keep the shape {batch.shape}, float32. "
+                f"Received: {restored.shape}, {restored.dtype}"
+            )
+        return restored
 
     @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
-        # A loaded graph is a single call; freezing inlines it.
-        return memory_estimate.bytes_per_pixel(
-            convert_variables_to_constants_v2(self._restore)
+        with self._explain():
+            # A loaded graph is a single call; freezing inlines it.
+            return memory_estimate.bytes_per_pixel(
+                convert_variables_to_constants_v2(self._restore)
+            )
+
+    @contextlib.contextmanager
+    def _explain(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except Exception as error:  # Of a graph that does not fit together.
+            raise InputError(
+                f"Expected a SavedModel that runs ({one_line(error)}). "
+                f"Received: {self._path}"
+            ) from error
+
+
+def try_saved_model(folder: str) -> None:
+    """Opens a SavedModel and runs it once, for `egnet_tf.trial.try_out`.
+
+    Raises:
+        InputError: it cannot be used, or does not restore to finite numbers.
+    """
+    runner = SavedModelRunner(folder)
+    side = runner.tile or _TRIAL_SIDE
+    noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
+    if not np.isfinite(runner(noise)).all():
+        raise InputError(
+            "Expected a SavedModel that gives finite numbers; its weights may be "
+            f"damaged. Received: {folder}, with NaN or infinity"
+        )
+    if runner.tile is None and not runner.bytes_per_pixel > 0:
+        raise InputError(
+            f"Expected a SavedModel whose memory can be estimated. Received: {folder}"
         )
 
 
