@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shlex
+import shutil
 import sys
 from importlib import metadata
 
@@ -161,10 +162,8 @@ def test_commands_name_the_extra_in_one_line(words, tmp_path):
     from PIL import Image
 
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
-    weights = tmp_path / "run" / "weights"
-    weights.mkdir(parents=True)
-    for name, text in (("model.json", "{}"), ("network.weights.h5", "")):
-        (weights / name).write_text(text)
+    shipped = ROOT / "egnet_tf" / "weights" / "egnet_mobile"
+    shutil.copytree(shipped, tmp_path / "run" / "weights")
     done = without_extras(RUN, *words.split(), cwd=tmp_path)
     assert done.returncode == 1
     line = (
@@ -174,6 +173,19 @@ def test_commands_name_the_extra_in_one_line(words, tmp_path):
     assert match, done.stderr
     assert ast.literal_eval(match[1]) == f"{ROOT}[train]"
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.process
+def test_shipped_weights_without_litert_name_the_extra_as_well(tmp_path):
+    """As on Intel Macs, for which LiteRT has no wheels."""
+    done = without_extras(
+        "sys.modules['ai_edge_litert'] = None\n"
+        "import egnet_tf\n"
+        "try:\n    egnet_tf.load('egnet_mobile')\n"
+        "except ValueError as error:\n    print(error)",
+        cwd=tmp_path,
+    )
+    assert "Expected the extra train: pip install" in done.stdout, done.stderr
 
 
 @pytest.mark.process

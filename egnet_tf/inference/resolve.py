@@ -112,10 +112,11 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
 def installed_form(source: ModelSource) -> ModelSource:
     """Returns the form of a model that the installed libraries run.
 
-    Without TensorFlow, a variant that comes with the package is its float16 .tflite
-    file; every other model stays what it is.
+    With LiteRT and without TensorFlow, a variant that comes with the package is its
+    float16 .tflite file; every other model stays what it is.
     """
-    if source.kind != "shipped" or importlib.util.find_spec("tensorflow"):
+    found = importlib.util.find_spec
+    if source.kind != "shipped" or found("tensorflow") or not found("ai_edge_litert"):
         return source
     file = source.path / f"{source.path.name}_float16.tflite"
     return ModelSource("tflite", file)

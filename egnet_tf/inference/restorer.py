@@ -273,7 +273,11 @@ class Restorer:
                 rows[...] = from_float(finished, out.dtype)
 
     def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-        """Restores (B, h, w, 3), padded to the tile's size; float32, not clipped."""
+        """Restores (B, h, w, 3), padded to the tile's size; float32 in [0, 1].
+
+        Clipped before tiles are blended, as exported files clip inside: where two
+        tiles overlap, the order counts.
+        """
         bottom = tile[0] - images.shape[1]
         right = tile[1] - images.shape[2]
         images = reflect_pad(images, bottom, right)
@@ -288,7 +292,7 @@ class Restorer:
                 "Expected finite numbers from the network; its weights may be damaged. "
                 "Received: NaN or infinity"
             )
-        return restored
+        return np.clip(restored, 0.0, 1.0)
 
 
 def default_memory_limit() -> int:

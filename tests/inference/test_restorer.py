@@ -259,6 +259,22 @@ def test_tile_of_the_model_restores_as_a_fixed_tile_does(size, tile):
     assert own.shapes == fixed.shapes
 
 
+def test_tiles_are_clipped_before_they_are_blended():
+    """As exported files do inside, so that both restore bright places alike."""
+
+    def overshooting(batch):
+        return batch + 0.4 * (batch.mean((1, 2, 3), keepdims=True) - 0.3)
+
+    def clipping(batch):
+        return np.clip(overshooting(batch), 0, 1)
+
+    image = random_image((90, 150, 3), dtype=np.float32)
+    image[:, :60] *= 0.2
+    restored = Restorer(FakeRunner(overshooting), model_tile=64)(image)
+    expected = Restorer(FakeRunner(clipping, tile=64))(image)
+    np.testing.assert_array_equal(restored, expected)
+
+
 def test_tile_of_the_model_gives_way_to_another_and_to_whole_images():
     image = random_image((100, 200, 3))
 

@@ -30,7 +30,13 @@ class LiteRTRunner:
     bytes_per_pixel = 0.0
 
     def __init__(self, path: str | os.PathLike[str]):
-        from ai_edge_litert.interpreter import Interpreter
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ModuleNotFoundError:
+            raise InputError(
+                "Expected ai-edge-litert for .tflite files, which is part of every "
+                f"installation but on Intel Macs. Received: {path}"
+            ) from None
 
         self._path = os.fspath(path)
         try:
