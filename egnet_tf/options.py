@@ -5,16 +5,17 @@
         blur: str = option("linear", "GoPro's blur or blur_gamma.", choices=BLURS)
 
 `egnet_tf.cli.flags` makes the flags of a command from such a class; `to_text` and
-`from_text` write and read them as a flag file. A field of type `tuple[int, ...]` is
-a list with commas between. A field may hold further options: those of a dataclass
-join the outer ones under their own names, those of a mapping under its keys, so that
-{"gopro": GoProOptions()} gives --gopro_blur.
+`from_text` write and read them as a flag file. A field of type `tuple[str, ...]` is
+a list with commas between (see `split_list`). A field may hold further options: those
+of a dataclass join the outer ones under their own names, those of a mapping under its
+keys, so that {"gopro": GoProOptions()} gives --gopro_blur.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -77,7 +78,7 @@ class Option(NamedTuple):
             InputError: the text is of another type, or its value is not allowed.
         """
         if self.is_list:
-            value = tuple(self._parse(part.strip()) for part in text.split(",") if text)
+            value = tuple(self._parse(part) for part in split_list(text))
         else:
             value = self._parse(text)
         self._replace(value=value).check()
@@ -116,8 +117,52 @@ class Option(NamedTuple):
     def text(self) -> str:
         """The value as it is written after `--name=`."""
         if self.is_list:
-            return ",".join(map(str, self.value))
+            return ",".join(map(_list_item, self.value))
         return str(self.value).lower() if self.kind is bool else str(self.value)
+
+
+_ITEM = re.compile(
+    r"""\s* (?: (?P<quoted> "(?: [^"\\] | \\. )*") | (?P<plain> (?: [^,] | ,, )*? ))
+    \s* (?: ,(?!,) | (?P<end> \Z))""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def split_list(text: str) -> list[str]:
+    """Splits a list at its commas, and takes off the blanks around the items.
+
+    An item that holds a comma has it twice, or stands in quotes, those of a JSON
+    string: `red,,green,"a, b"` is "red,green" and "a, b".
+
+    Raises:
+        InputError: quotes are not those of a JSON string.
+    """
+    items, position = [], 0
+    while text:
+        match = _ITEM.match(text, position)
+        assert match  # Whatever there is, is plain.
+        item = match["plain"]
+        if item is None:
+            try:
+                item = json.loads(match["quoted"], strict=False)
+            except ValueError:
+                raise InputError(
+                    f"Expected quotes as in JSON. Received: {match['quoted']}"
+                ) from None
+        else:
+            item = item.replace(",,", ",")
+        items.append(item)
+        if match["end"] is not None:
+            break
+        position = match.end()
+    return items
+
+
+def _list_item(value: object) -> str:
+    """What `split_list` reads as this item."""
+    text = str(value)
+    simple = text.isprintable() and text[:1] != '"' and split_list(text) == [text]
+    return text if simple else json.dumps(text)
 
 
 def flatten(options: object, prefix: str = "") -> Iterator[Option]:

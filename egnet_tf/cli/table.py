@@ -83,7 +83,10 @@ def _numeric(cells: Sequence[Sequence[Cell]]) -> list[bool]:
         next((cell for cell in column if cell is not None), 0)
         for column in zip(*cells, strict=True)
     ]
-    return [not isinstance(c, str) or bool(re.match(r"[-+]?\d", c)) for c in first]
+    return [
+        not isinstance(c, str) or bool(re.match(r"(\*\*|<u>)?[-+]?\d", c))
+        for c in first
+    ]
 
 
 def _text(cell: Cell) -> str:

@@ -30,6 +30,11 @@ class Outer:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    paths: tuple[str, ...] = option((), "Any paths.")
+
+
 def parsed(*words):
     values = flags.FlagValues()
     option_flags.define(Outer, values)
@@ -74,3 +79,28 @@ def test_options_round_trip_through_flag_text():
     assert options.from_text(Outer(), options.to_text(chosen)) == chosen
     with pytest.raises(InputError, match="Received: --nmae=x"):
         options.from_text(Outer(), "--nmae=x")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        (),
+        ("a",),
+        ("a", "b c"),
+        ("red,green", "a, b", ","),
+        ('"quoted"', 'quo"te', "back\\slash"),
+        (" blanks ", "line\nbreak", ""),
+        ("", ""),
+    ],
+)
+def test_lists_hold_any_text(items):
+    one = next(options.flatten(Paths(items)))
+    assert one.parse(one.text) == items
+    assert options.from_text(Paths(), options.to_text(Paths(items))) == Paths(items)
+
+
+def test_comma_in_an_item_is_doubled_or_quoted():
+    assert options.split_list('red,,green , "a, b" ,c') == ["red,green", "a, b", "c"]
+    assert options.split_list("a,,,b") == ["a,", "b"]
+    with pytest.raises(InputError, match="as in JSON"):
+        options.split_list('"\\x"')
