@@ -1,11 +1,13 @@
-"""Scores a model, or any method's images, by a named protocol.
+r"""Scores a model, or any method's images, by a named protocol.
 
 python -m egnet_tf.evaluate --model=runs/quickstart --dataset=samples
 python -m egnet_tf.evaluate --restored=results/ --sharp=gopro/test/ --protocol=gopro
+python -m egnet_tf.evaluate --restored=results/SRN --method=SRN --dataset=gopro \
+    --data_dir=GOPRO_Large --protocol=gopro
 
 The output folder gets scores.csv (a row an image) and summary.json; a Markdown table
 is printed. An evaluation that was stopped resumes with the same command.
-python -m egnet_tf.paper.table1 puts several evaluations into one table.
+python -m egnet_tf.paper.table1 puts several evaluations into one table, and makes them.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from egnet_tf.evaluation.evaluate import (
     EvaluationOptions,
     evaluate_folder,
     evaluate_model,
+    evaluate_results,
 )
 from egnet_tf.evaluation.summary import left_out, markdown_table
-from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.options import RestorerOptions
+from egnet_tf.inference.resolve import fusion_of, resolve
 
 
 def define_flags(values: FlagValues) -> None:
@@ -31,7 +35,8 @@ def define_flags(values: FlagValues) -> None:
     for name, text in {
         "model": "Run, exported model, or variant with shipped weights that is scored.",
         "restored": "Instead of --model: a folder of images that were restored.",
-        "sharp": "With --restored: the folder of the sharp images of the same names.",
+        "sharp": "With --restored: the folder of the sharp images of the same names, "
+        "in the place of a --dataset.",
     }.items():
         DEFINE_string(name, None, text, flag_values=values)
     dataset_flags.define(values)
@@ -49,30 +54,48 @@ def main(values: FlagValues) -> int:
     if bool(values.model) == bool(values.restored):
         received = "both" if values.model else "neither"
         raise InputError(f"Expected --model or --restored. Received: {received}")
-    if bool(values.sharp) != bool(values.restored):
-        raise InputError("Expected --restored and --sharp together. Received: one")
+    if values.restored and bool(values.sharp) == values["dataset"].present:
+        received = "both" if values.sharp else "neither"
+        raise InputError(
+            f"Expected --sharp or --dataset with --restored. Received: {received}"
+        )
+    if values.sharp and not values.restored:
+        raise InputError("Expected --restored with --sharp. Received: none")
+    if not options.protocol or len(set(options.protocol)) < len(options.protocol):
+        raise InputError(
+            "Expected different protocols for --protocol. "
+            f"Received: {', '.join(options.protocol) or 'none'}"
+        )
     if options.save_images and not values.model:
         raise InputError("Expected --model with --save_images. Received: --restored")
+    about = {"dataset": dataset_flags.title(values), "seed": values.seed}
     if values.model:
-        resolve(values.model)
-        summary = evaluate_model(
+        restoring = flags.read(RestorerOptions, values)
+        fusion_of(resolve(values.model), restoring.branches, restoring.fuse)
+        summaries = evaluate_model(
             values.model,
             lambda: restorer_flags.load(values, values.model),
-            dataset_flags.open_pairs(values),
+            dataset_flags.open_pairs(values, results=True),
             options,
-            dataset=dataset_flags.title(values),
-            seed=values.seed,
-            restoring=restorer_flags.chosen(values),
+            restoring=restoring,
+            **about,
         )
+    elif values.sharp:
+        summaries = evaluate_folder(values.restored, values.sharp, options)
     else:
-        summary = evaluate_folder(values.restored, values.sharp, options)
-    folder = Path(summary["folder"])
-    print(f"{app.shown(folder / 'scores.csv')}\n{app.shown(folder / 'summary.json')}\n")
-    print(markdown_table([summary]))
-    for title, items in left_out(summary).items():
-        lines = (f"  {app.shown(item)}" for item in items)
-        print(f"{title} ({len(items)}):", *lines, sep="\n", file=sys.stderr)
-    return 1 if summary.get("only_sharp") or summary["unscored"] else 0
+        pairs = dataset_flags.open_pairs(values)
+        summaries = evaluate_results(values.restored, pairs, options, **about)
+    for summary in summaries:
+        folder = Path(summary["folder"])
+        print(app.shown(folder / "scores.csv"), app.shown(folder / "summary.json"))
+    print(f"\n{markdown_table(summaries)}")
+    for summary in summaries:
+        of_protocol = f"{summary['protocol']}: " if summaries[1:] else ""
+        for title, items in left_out(summary).items():
+            lines = (f"  {app.shown(item)}" for item in items)
+            title = f"{of_protocol}{title} ({len(items)}):"
+            print(title, *lines, sep="\n", file=sys.stderr)
+    return 1 if any(s.get("only_sharp") or s["unscored"] for s in summaries) else 0
 
 
 if __name__ == "__main__":

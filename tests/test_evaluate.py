@@ -87,11 +87,15 @@ def test_scores_are_those_of_the_restored_images(sharpen, evaluated):
 def test_summary_records_what_was_measured_and_how(sharpen, evaluated):
     folder, printed = evaluated
     found = summary(folder)
-    assert (found["method"], found["dataset"]) == (str(sharpen), "samples test")
+    name = f"{sharpen} (tiles of 256x256)"
+    assert (found["method"], found["dataset"]) == (name, "samples test")
+    assert found["restored_in"] == {"tiles of 256x256": 6}
+    assert (found["branches"], found["fuse"]) == ([], None)
+    assert found["local_pooling"] is False
     assert found["description"] == PROTOCOLS["plain"].description
     assert PROTOCOLS["plain"].description in printed
     psnr, ssim = found["restored"]["psnr"], found["restored"]["ssim"]
-    row = f"| {sharpen} | samples test | plain | 6 | {psnr:.2f} | {ssim:.4f} |"
+    row = f"| {name} | samples test | plain | 6 | {psnr:.2f} | {ssim:.4f} |"
     assert row in printed
 
 
@@ -114,7 +118,7 @@ def test_second_evaluation_repeats_no_scores_and_adds_missing_images(
     shutil.copytree(evaluated[0], output)
     lines = (output / "scores.csv").read_text().splitlines(keepends=True)
     name = lines[1].split(",")[0]
-    lines[1] = f"{name},1.0,0.1,,2.0,0.2,\n"  # nothing that scoring could give
+    lines[1] = f"{name},1.0,0.1,,2.0,0.2,,whole\n"  # nothing that scoring could give
     (output / "scores.csv").write_text("".join(lines))
     missing = output / "images" / "restored" / f"{name}.png"
     missing.unlink()
@@ -205,16 +209,100 @@ def test_restorer_options_are_part_of_the_evaluation(sharpen, tmp_path):
     make_results(folder, 1)
     (folder / "restored").rename(folder / "blurry")
     flags = (f"--model={sharpen}", "--dataset=folder", f"--data_dir={folder}")
-    done = evaluate(*flags, "--branches=whole,rotate180", cwd=tmp_path)
+    done = evaluate(*flags, "--branches=rotate180,whole", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     home = tmp_path / "runs" / "evaluation" / "sharpen"
     output = home / "folder_plain_branches=whole_rotate180"
-    assert summary(output)["method"] == f"{sharpen} --branches=whole,rotate180"
+    found = summary(output)
+    assert found["method"] == f"{sharpen} (whole; mean of whole, rotate180)"
+    assert (found["branches"], found["fuse"]) == (["whole", "rotate180"], "mean")
+    assert found["restored_in"] == {"whole": 1}
     image = read_image(folder / "blurry" / "00.png")
     restored = egnet_tf.load(sharpen, branches=["whole", "rotate180"])(image)
     sharp = read_image(folder / "sharp" / "00.png")
     expected = PROTOCOLS["plain"].score(restored, sharp).psnr
     assert float(table(output)[0]["restored_psnr"]) == expected
+
+
+def make_gopro(folder, count):
+    """A small GoPro, and a method's results under the names that MPRNet gives them."""
+    make_results(folder, count)
+    for number in range(count):
+        scene = folder / "gopro" / "test" / "GOPR0384_11_00"
+        for kind, source in (("sharp", "sharp"), ("blur", "restored")):
+            image = read_image(folder / source / f"{number:02}.png")
+            write_image(scene / kind / f"{number:06}.png", image)
+            flat = folder / "SRN" / f"GOPR0384_11_00-{number:06}.png"
+            write_image(flat, ndimage.median_filter(image, (3, 3, 1)))
+
+
+def test_results_of_a_method_stand_beside_a_model_by_all_protocols(sharpen, tmp_path):
+    make_gopro(tmp_path, 2)
+    flags = ("--dataset=gopro", "--data_dir=gopro", "--protocol=gopro,plain")
+    results = ("--restored=SRN", "--method=SRN", *flags)
+    done = evaluate(*results, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ours = evaluate(f"--model={sharpen}", "--method=ours", *flags, cwd=tmp_path)
+    assert ours.returncode == 0, ours.stderr
+    pairs = open_pairs("gopro", data_dir=str(tmp_path / "gopro"), split="test")
+    home = tmp_path / "runs" / "evaluation" / "sharpen"
+    for protocol in ("gopro", "plain"):
+        theirs = summary(tmp_path / "SRN_evaluation" / f"gopro_{protocol}")
+        found = summary(home / f"gopro_{protocol}")
+        assert (theirs["method"], found["method"]) == ("SRN", "ours (whole)")
+        for key in ("dataset", "names", "seed", "blurry", "description"):
+            assert theirs[key] == found[key]
+        scores = [
+            PROTOCOLS[protocol].score(
+                read_image(tmp_path / "SRN" / f"{name.replace('/', '-')}.png"),
+                pairs.read(index).sharp,
+            )
+            for index, name in enumerate(pairs.names)
+        ]
+        psnr = theirs["restored"]["psnr"]
+        assert psnr == pytest.approx(np.mean([score.psnr for score in scores]))
+        assert f"| SRN | gopro test | {protocol} | 2 | {psnr:.2f}" in done.stdout
+    assert done.stdout.count("| blurry |") == 2
+
+    (tmp_path / "SRN" / "GOPR0384_11_00-000001.png").unlink()
+    done = evaluate(*results, "--output=part", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Expected a restored image of GOPR0384_11_00/000001" in done.stderr
+    assert summary(tmp_path / "part" / "plain")["images"] == 2
+    assert "| SRN | gopro test | plain | 1 of 2 |" in done.stdout
+
+
+def test_each_image_is_restored_once_for_all_protocols(sharpen, tmp_path, monkeypatch):
+    from egnet_tf.inference import Restorer
+
+    make_gopro(tmp_path, 5)
+    restored = []
+    call_restorer = Restorer.__call__
+
+    def counted(self, images, **options):
+        restored.append(images.shape)
+        return call_restorer(self, images, **options)
+
+    monkeypatch.setattr(Restorer, "__call__", counted)
+    flags = ("--dataset=gopro", "--data_dir=gopro", "--protocol=gopro,plain")
+    done = evaluate(f"--model={sharpen}", *flags, "--workers=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(restored) == 5
+
+
+def test_summary_says_how_many_images_were_restored_in_tiles(sharpen, tmp_path):
+    make_gopro(tmp_path, 1)
+    wide = np.pad(data.astronaut(), ((0, 0), (0, 40), (0, 0)))
+    for kind in ("sharp", "blur"):
+        write_image(tmp_path / "gopro/test/GOPR0385_11_01" / kind / "1.png", wide)
+    flags = ("--dataset=gopro", "--data_dir=gopro", "--output=scores")
+    done = evaluate(f"--model={sharpen}", "--method=ours", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = summary(tmp_path / "scores")
+    assert found["restored_in"] == {"whole": 1, "tiles of 256x256": 1}
+    assert found["method"] == "ours (whole and tiles of 256x256)"
+    rows = {row["name"]: row["restored_in"] for row in table(tmp_path / "scores")}
+    assert rows["GOPR0385_11_01/1"] == "tiles of 256x256"
 
 
 @pytest.mark.process
@@ -252,7 +340,12 @@ def test_killed_evaluation_resumes(tmp_path):
     [
         ([], "Received: neither"),
         (["--model=a", "--restored=a", "--sharp=a"], "Received: both"),
-        (["--restored=a"], "--restored and --sharp together"),
+        (["--restored=a"], "--sharp or --dataset with --restored. Received: neither"),
+        (["--restored=a", "--sharp=a", "--dataset=samples"], "Received: both"),
+        (["--model=a", "--sharp=a"], "Expected --restored with --sharp"),
+        (["--model=a", "--protocol=gopro,gopro"], "Received: gopro, gopro"),
+        (["--model=a", "--protocol="], "different protocols for --protocol"),
+        (["--model=egnet_mobile", "--fuse=mean"], "--fuse=mean"),
         (
             ["--restored=a", "--sharp=b", "--save_images"],
             "Expected --model with --save",

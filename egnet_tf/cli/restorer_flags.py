@@ -43,8 +43,3 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
             memory_limit=None if limit is None else int(limit * 2**30),
             local_pooling=options.local_pooling,
         )
-
-
-def chosen(values: flags.FlagValues) -> dict[str, str]:
-    """The flags that are not as usual, with their texts: {"branches": "whole"}."""
-    return option_flags.changed(RestorerOptions, values)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +54,51 @@ def match_folders(
         tuple(file for name, file in in_restored.items() if name not in pairs),
         tuple(file for name, file in in_sharp.items() if name not in pairs),
     )
+
+
+def match_names(
+    restored: str | os.PathLike[str], names: Sequence[str]
+) -> dict[str, Path]:
+    """Finds a method's results for the pairs of a dataset, through all levels.
+
+    The result of the pair `GOPR0384_11_00/000001` may be called so, or with another
+    character for the slash, as in `GOPR0384_11_00-000001.png`, or lie in one more
+    folder as the blurry images do, as in `scene230/blur/blur_7.png`.
+
+    Returns:
+        Name to file, in the order of `names`; names without a result are left out.
+
+    Raises:
+        InputError: there is no folder, no result in it, or two for one name.
+    """
+    found = _images(restored)
+    by_key: dict[str, list[Path]] = {}
+    for name, file in found.items():
+        by_key.setdefault(_key(name), []).append(file)
+    matched = {}
+    for name in names:
+        files = [found[name]] if name in found else by_key.get(_key(name), [])
+        if len(files) > 1:
+            raise InputError(
+                f"Expected one restored image for {name}. "
+                f"Received: {', '.join(map(str, files))}"
+            )
+        if files:
+            matched[name] = files[0]
+    if not matched:
+        example = next(iter(found.values()), f"no images in {restored}")
+        raise InputError(
+            f"Expected restored images named as the dataset's, such as {names[0]}. "
+            f"Received: {example}"
+        )
+    return matched
+
+
+def _key(name: str) -> str:
+    """What names of one image have in common, however its parts are joined."""
+    *folders, file = name.split("/")
+    kept = [part for part in folders if part not in ("blur", "blur_gamma", "input")]
+    return re.sub(r"[/_-]+", "-", "/".join([*kept, file]))
 
 
 def _images(folder: str | os.PathLike[str]) -> dict[str, Path]:

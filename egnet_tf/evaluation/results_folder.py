@@ -27,15 +27,21 @@ _HEADER = (
     "restored_psnr",
     "restored_ssim",
     "restored_failure",
+    "restored_in",
 )
 
 
 class Row(NamedTuple):
-    """The scores of one image; `blurry` is None where no blurry one was given."""
+    """The scores of one image.
+
+    `blurry` is None where no blurry one was given. `restored_in` says what a model
+    restored at once, "whole" or "tiles of 512x512"; "" for the images of a folder.
+    """
 
     name: str
     restored: Score
     blurry: Score | None = None
+    restored_in: str = ""
 
 
 class EvaluationFolder:
@@ -185,7 +191,7 @@ def _cells(row: Row) -> list[str]:
         # repr keeps every digit: reading gives the very number that was written.
         numbers = [repr(score.psnr), repr(score.ssim)] if score else ["", ""]
         cells += [*numbers, score.failure if score else ""]
-    return cells
+    return [*cells, row.restored_in]
 
 
 def _parse(cells: list[str]) -> Row:
@@ -193,7 +199,7 @@ def _parse(cells: list[str]) -> Row:
         raise ValueError(f"a row of {len(cells)} cells")
     name, *scores = cells
     blurry = _parse_score(*scores[:3]) if scores[0] else None
-    return Row(name, _parse_score(*scores[3:]), blurry)
+    return Row(name, _parse_score(*scores[3:6]), blurry, scores[6])
 
 
 def _parse_score(psnr: str, ssim: str, failure: str) -> Score:

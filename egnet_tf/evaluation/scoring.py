@@ -15,11 +15,15 @@ from egnet_tf.metrics.protocols import Protocol
 
 
 class Images(NamedTuple):
-    """What is compared: uint8 (H, W, 3) each, `blurry` None where there is none."""
+    """What is compared: uint8 (H, W, 3) each, `blurry` None where there is none.
+
+    For `restored_in`, see `Row`.
+    """
 
     restored: np.ndarray
     sharp: np.ndarray
     blurry: np.ndarray | None = None
+    restored_in: str = ""
 
 
 class Unscored(NamedTuple):
@@ -87,7 +91,7 @@ def _score(name: str, images: Images | Unscored, protocol: Protocol) -> Row | Un
             blurry = protocol.score(images.blurry, images.sharp)
     except (InputError, MemoryError) as error:
         return _unscored(name, error)
-    return Row(name, restored, blurry)
+    return Row(name, restored, blurry, images.restored_in)
 
 
 def _unscored(name: str, error: Exception) -> Unscored:

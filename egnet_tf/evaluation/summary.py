@@ -102,13 +102,16 @@ def _json_value(value: Any) -> Any:
 
 
 def score_rows(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Cell]]:
-    """Rows of `egnet_tf.cli.table` for summaries of the same images and protocol.
+    """Rows of `egnet_tf.cli.table` for summaries of the same images.
 
-    The blurry images come first, where they were scored; then a row for each method.
+    The blurry images come first, where they were scored, once for each protocol; then
+    a row for each method.
     """
     rows: list[dict[str, Cell]] = []
+    begun: set[str] = set()
     for summary in summaries:
-        if summary["blurry"] and not rows:
+        if summary["blurry"] and summary["protocol"] not in begun:
+            begun.add(summary["protocol"])
             rows.append(_row("blurry", summary, summary["blurry"]))
         rows.append(_row(summary["method"], summary, summary["restored"]))
     return rows

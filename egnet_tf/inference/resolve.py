@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
-from egnet_tf.inference.branches import chosen_fusion
+from egnet_tf.inference.branches import Fusion, chosen_fusion
 from egnet_tf.models import read_variant
 from egnet_tf.models.weights import read_branches
 from egnet_tf.trial import try_out
@@ -126,6 +126,18 @@ def _own_tile(source: ModelSource) -> int | None:
     return read_variant(source.path).tile if source.kind == "shipped" else None
 
 
+def fusion_of(
+    source: ModelSource, branches: Sequence[str] | None, fuse: str | None
+) -> Fusion:
+    """Decides what a model fuses, and how, without loading it: see `chosen_fusion`.
+
+    Raises:
+        InputError: the model cannot fuse so.
+    """
+    trained = () if source.exported else read_branches(source.path)
+    return chosen_fusion(branches, trained, fuse)
+
+
 def load(
     model: str | os.PathLike[str],
     *,
@@ -163,8 +175,7 @@ def load(
     source = resolve(model)
     if not (branches or fuse or local_pooling) and tile in (None, _own_tile(source)):
         source = installed_form(source)
-    trained = () if source.exported else read_branches(source.path)
-    fusion = chosen_fusion(branches, trained, fuse)
+    fusion = fusion_of(source, branches, fuse)
     if source.exported and local_pooling:
         raise InputError(
             "Expected a run or a variant with local pooling: an exported model's "

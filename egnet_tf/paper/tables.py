@@ -19,6 +19,10 @@ from egnet_tf.paper.published import Scores
 TITLES = {"gopro": "GoPro", "realblur_j": "RealBlur-J", "realblur_r": "RealBlur-R"}
 
 
+_MARKS = ("**{}**", "<u>{}</u>")
+"""Of the best and the second number of a column."""
+
+
 class Result(NamedTuple):
     """The mean scores of a finished evaluation.
 
@@ -74,12 +78,17 @@ def results_of_run(run: str | os.PathLike[str]) -> list[Result]:
             "Expected evaluations (python -m egnet_tf.evaluate) below the folder. "
             f"Received: {run}"
         )
+    return [
+        result for file in files for result in results_of(read_summary(file.parent))
+    ]
+
+
+def results_of(summary: Mapping[str, Any]) -> list[Result]:
+    """The mean scores of a summary: of the blurry images, if scored, and restored."""
     results = []
-    for file in files:
-        summary = read_summary(file.parent)
-        if summary["blurry"]:
-            results.append(_result("blurry", summary, summary["blurry"]))
-        results.append(_result(summary["method"], summary, summary["restored"]))
+    if summary["blurry"]:
+        results.append(_result("blurry", summary, summary["blurry"]))
+    results.append(_result(summary["method"], summary, summary["restored"]))
     return results
 
 
@@ -115,6 +124,30 @@ def comparison_table(
     return rows
 
 
+def marked(rows: Sequence[Mapping[str, Cell]]) -> list[dict[str, Cell]]:
+    """A `comparison_table` for Markdown: best numbers bold, second underlined.
+
+    As in the paper's Table 1. Numbers are compared with those of the same protocol,
+    the published ones with the protocol `gopro`. Neither the blurry images are a
+    method, nor is a mean over a part of the images comparable.
+    """
+    shown = [dict(row) for row in rows]
+    groups: dict[Cell, list[dict[str, Cell]]] = {}
+    for row in shown:
+        if row["method"] != "blurry":
+            known = "gopro" if row["protocol"] == "published" else row["protocol"]
+            groups.setdefault(known, []).append(row)
+    for group in groups.values():
+        for title in list(group[0])[2:]:
+            whole = [row for row in group if re.fullmatch(r"[\d.]+", str(row[title]))]
+            numbers = sorted({float(str(row[title])) for row in whole}, reverse=True)
+            for row in whole if len(whole) > 1 else ():
+                rank = numbers.index(float(str(row[title])))
+                if rank < len(_MARKS):
+                    row[title] = _MARKS[rank].format(row[title])
+    return shown
+
+
 def ablation_table(
     rows: Mapping[str, Sequence[Result]], published: Mapping[str, Scores]
 ) -> list[dict[str, Cell]]:
@@ -137,11 +170,18 @@ def ablation_table(
 
 
 def write_table(
-    path: Path, rows: Sequence[Mapping[str, Cell]], notes: Iterable[str] = ()
+    path: Path,
+    rows: Sequence[Mapping[str, Cell]],
+    notes: Iterable[str] = (),
+    *,
+    shown: Sequence[Mapping[str, Cell]] | None = None,
 ) -> None:
-    """Writes <path>.csv, and <path>.md with notes below the table."""
+    """Writes <path>.csv, and <path>.md with notes below the table.
+
+    The Markdown file gets `shown` in the place of the rows, if given.
+    """
     write_csv(path.with_name(path.name + ".csv"), rows)
-    text = "\n".join([markdown(rows), "", *notes])
+    text = "\n".join([markdown(shown or rows), "", *notes])
     write_text(path.with_name(path.name + ".md"), text + "\n")
 
 
