@@ -16,6 +16,7 @@ from absl.flags import FlagValues
 from egnet_tf.cli import app, flags
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
+from egnet_tf.data.pairs import BLURRY
 from egnet_tf.errors import InputError, require
 from egnet_tf.images.write import write_image
 from egnet_tf.metrics import PROTOCOLS
@@ -55,10 +56,16 @@ def main(values: FlagValues) -> None:
     recipe.phase_steps()
     RunFolder(path, recipe, begins=False)
     data = {"data_dir": recipe.data_dir or None, "options": recipe.data}
+    data["results"] = recipe.fuses_results
     pairs = open_pairs(recipe.dataset, split="train", seed=recipe.seed, **data)
     # The seed of `evaluate`: its scores are then those of the table below.
     validation = recipe.validation or recipe.dataset
     held_out = open_pairs(validation, split="test", seed=0, **data)
+    if held_out.inputs != pairs.inputs:
+        raise InputError(
+            f"Expected --validation with the results of {', '.join(pairs.inputs)}. "
+            f"Received: {', '.join(held_out.inputs)}"
+        )
 
     # Imported here, so that whatever is wrong with the above is said at once.
     from egnet_tf.training import Interrupted, train
@@ -87,7 +94,9 @@ def main(values: FlagValues) -> None:
     if chief:
         image = run.path / "compare.png"
         write_image(image, _comparison(restorer, held_out))
-        print(f"\n{_table(run)}\n{app.shown(image)}: blurry, restored, sharp")
+        print(f"\n{_table(run, held_out.inputs == BLURRY)}")
+        shown = ", ".join([*held_out.inputs, "restored", "sharp"])
+        print(f"{app.shown(image)}: {shown}")
     # A worker that leaves before the chief has written all looks lost to it.
     all_workers_agree(strategy, 0)
 
@@ -103,14 +112,15 @@ class EndOfPhase(NamedTuple):
     time: str
 
 
-def _table(run: RunFolder) -> str:
-    """The end of each phase, below the blurry images it started from."""
+def _table(run: RunFolder, from_blurry: bool) -> str:
+    """The end of each phase, below the images it started from: blurry, or results."""
     from egnet_tf.training.phases import TITLES
 
     rows = run.metrics()
     ends = {row["phase"]: row for row in rows}
     blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
-    table = [EndOfPhase("blurry", *blurry, 0, 0, "")]
+    before = "blurry" if from_blurry else "best of the methods"
+    table = [EndOfPhase(before, *blurry, 0, 0, "")]
     for name, row in ends.items():
         scores = float(row["psnr"]), float(row["ssim"])
         time = str(timedelta(seconds=int(row["seconds"])))
@@ -131,9 +141,10 @@ def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:
     for index in sorted({0, len(held_out) // 2}):
         blurry, sharp = held_out.read(index)
         restored = restorer(blurry)
+        images = {**held_out.images_of(blurry), "restored": restored}
         captions = {
             f"{title} {score(image, sharp).psnr:.2f} dB": image
-            for title, image in (("blurry", blurry), ("restored", restored))
+            for title, image in images.items()
         }
         sheets.append(comparison_sheet({**captions, "sharp": sharp}))
     return column(sheets)

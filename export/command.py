@@ -16,6 +16,7 @@ from egnet_tf.inference.branches import (
     FUSIONS,
     checked_branches,
     chosen_fusion,
+    results_among,
 )
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.models.weights import read_branches
@@ -119,6 +120,11 @@ def open_source(
     weights = resolve(options.model).weights()
     fusion = chosen_fusion(branches, read_branches(weights), fuse)
     chosen = fusion.branches or ("whole",)
+    if results_among(chosen):
+        raise InputError(
+            "Expected a model that restores blurry images. Received: one that fuses "
+            f"results of {', '.join(results_among(chosen))}, {options.model}"
+        )
     pairs = dataset_flags.open_pairs(values)
     windows = check_pairs(pairs, size, limit or options.checked)
     loaded = models.load(weights)

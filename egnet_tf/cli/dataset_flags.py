@@ -42,9 +42,15 @@ def define(values: FlagValues, dataset: str = "samples", split: str = "test") ->
 
 
 def open_pairs(
-    values: FlagValues, split: str | None = None, cache_bytes: int = DEFAULT_LIMIT
+    values: FlagValues,
+    split: str | None = None,
+    cache_bytes: int = DEFAULT_LIMIT,
+    *,
+    results: bool = False,
 ) -> Pairs:
     """Opens the pairs that parsed flags name, of `split` in the place of --split.
+
+    For `results`, see `registry.open_pairs`.
 
     Raises:
         InputError: there is no such dataset, or its files are not as expected.
@@ -57,6 +63,7 @@ def open_pairs(
         seed=options.seed,
         options=options.each,
         cache_bytes=cache_bytes,
+        results=results,
     )
 
 

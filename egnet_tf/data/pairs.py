@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+BLURRY = ("blurry",)
+"""`Pairs.inputs` of the usual datasets."""
+
 
 class Pair(NamedTuple):
     """A blurry image and the sharp one of the same moment, of equal size.
 
-    Both are uint8 RGB in the sRGB encoding, shape (H, W, 3).
+    Both are uint8 RGB in the sRGB encoding, shape (H, W, 3); but see `Pairs.inputs`.
     """
 
     blurry: np.ndarray
@@ -27,9 +30,17 @@ class Pairs(abc.ABC):
     Attributes:
         names: one unique name a pair; for an image file, its path inside the
             dataset without the suffix.
+        inputs: what the channels of `Pair.blurry` are, three each: the blurry image,
+            or the titles of the methods that restored it (the dataset `results`).
     """
 
     names: tuple[str, ...]
+    inputs: tuple[str, ...] = BLURRY
+
+    def images_of(self, blurry: np.ndarray) -> dict[str, np.ndarray]:
+        """Takes `Pair.blurry` apart: the images (H, W, 3) by the names of `inputs`."""
+        parts = np.split(blurry, len(self.inputs), axis=-1)
+        return dict(zip(self.inputs, parts, strict=True))
 
     def __len__(self) -> int:
         """The number of pairs."""

@@ -89,7 +89,7 @@ def training_batches(
         blurry, sharp, index = tf.numpy_function(
             sample, [number], [tf.uint8, tf.uint8, tf.int64]
         )
-        blurry.set_shape((crop, crop, 3))
+        blurry.set_shape((crop, crop, 3 * len(pairs.inputs)))
         sharp.set_shape((crop, crop, 3))
         index.set_shape(())
         return {"blurry": blurry, "sharp": sharp, "index": index}

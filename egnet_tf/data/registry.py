@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from egnet_tf.data.mixture import MixedPairs
-from egnet_tf.data.pairs import Pairs
+from egnet_tf.data.pairs import BLURRY, Pairs
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT
 
@@ -201,6 +201,7 @@ def open_pairs(
     seed: int = 0,
     options: Mapping[str, Any] | None = None,
     cache_bytes: int = DEFAULT_LIMIT,
+    results: bool = False,
 ) -> Pairs:
     """Opens one split of a dataset, or of several as a mixture.
 
@@ -213,6 +214,8 @@ def open_pairs(
         options: by the dataset's name, such as {"gopro": GoProOptions(blur="gamma")};
             the others have their defaults.
         cache_bytes: the most bytes of decoded images that each dataset keeps.
+        results: whether the caller knows what to do with restorations in the place
+            of the blurry image (`Pairs.inputs`).
 
     Returns:
         The pairs; of several datasets, `MixedPairs`.
@@ -230,6 +233,12 @@ def open_pairs(
         number = sum(source.name == name for source in sources[: len(opened)]) + 1
         key = f"{name}{number}" if number > 1 else name
         opened[key] = datasets()[name].open(request, chosen[name])
+    stacked = [name for name, pairs in opened.items() if pairs.inputs != BLURRY]
+    if stacked and (len(opened) > 1 or not results):
+        raise InputError(
+            "Expected --dataset=results alone, to train a self-ensemble or to evaluate "
+            f"one; here, blurry images. Received: {dataset}"
+        )
     if len(opened) == 1:
         return next(iter(opened.values()))
     return MixedPairs(opened, [source.weight for source in sources])

@@ -186,6 +186,8 @@ BRANCHES = {
 }
 """The branches by name but for the scales: see `find_branch`."""
 
+_GIVEN = Branch(lambda network, image, size_multiple: image, pixels=0.0)
+
 PAPER_BRANCHES = ("half", "whole", "quarters")
 _FLIPS = ("flip_horizontal", "flip_vertical", "rotate180")
 _GROUPS = {
@@ -204,17 +206,23 @@ BRANCHES_HELP = (
 
 
 def find_branch(name: str) -> Branch:
-    """Returns the branch of that name.
+    """Returns the branch of that name; of a result, one that restores nothing.
 
     Raises:
         InputError: there is none.
     """
     if name in BRANCHES:
         return BRANCHES[name]
+    if name.startswith(RESULT):
+        return _GIVEN
     factor = _factor(name)
     if factor is not None:
         return _scale(factor)
-    raise InputError(f"Expected a branch of {BRANCHES_HELP} Received: {name}")
+    raise _no_branch(name)
+
+
+def _no_branch(name: str) -> InputError:
+    return InputError(f"Expected a branch of {BRANCHES_HELP} Received: {name}")
 
 
 def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
@@ -232,6 +240,8 @@ def checked_branches(names: Sequence[str]) -> tuple[str, ...]:
         )
     chosen = {n for name in names for n in _GROUPS.get(name, (name,))}
     for name in chosen:
+        if name.startswith(RESULT):  # Their dataset says which there are.
+            raise _no_branch(name)
         find_branch(name)
     scales = {_factor(name) or 0.0: name for name in chosen if name not in BRANCHES}
     if len(scales) < len(chosen - set(BRANCHES)):
@@ -279,6 +289,11 @@ def chosen_fusion(
         InputError: there is nothing to average, or no network trained for these
             branches.
     """
+    if branches and results_among(trained):
+        raise InputError(
+            "Expected no --branches for a model that fuses results of other methods. "
+            f"Received: {', '.join(branches)}"
+        )
     chosen = checked_branches(branches) if branches else tuple(trained)
     fits = bool(trained) and set(chosen) == set(trained)
     if fuse == "trained" and not fits:
@@ -295,10 +310,14 @@ def chosen_fusion(
     return Fusion(tuple(trained) if fits else chosen, fits and fuse != "mean")
 
 
+def results_among(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the titles of the methods whose results are among the branches."""
+    return tuple(sorted(n.removeprefix(RESULT) for n in names if n.startswith(RESULT)))
+
+
 def shrinkage(names: Sequence[str]) -> int:
     """Returns the factor by which the branches multiply `size_multiple`."""
-    restored = [name for name in names if not name.startswith(RESULT)]
-    return max((find_branch(name).shrink for name in restored), default=1)
+    return max(find_branch(name).shrink for name in names)
 
 
 def branch_images(
@@ -325,12 +344,10 @@ def branch_images(
     """
     import tensorflow as tf
 
-    results = sorted(name for name in branches if name.startswith(RESULT))
-    given = tf.split(image, len(results), axis=-1) if results else []
-    images = []
-    for name in branches:
-        if name in results:
-            images.append(given[results.index(name)])
-        else:
-            images.append(find_branch(name).restore(network, image, size_multiple))
-    return images
+    results = result_branches(results_among(branches))
+    parts = tf.split(image, len(results), axis=-1) if results else []
+    given = dict(zip(results, parts, strict=True))
+    return [
+        find_branch(name).restore(network, given.get(name, image), size_multiple)
+        for name in branches
+    ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
+from egnet_tf.inference.branches import results_among
 from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
@@ -120,6 +121,7 @@ class Restorer:
         if overlap is not None and overlap < 0:
             raise InputError(f"Expected an overlap of 0 or more. Received: {overlap}")
         self.runner = runner
+        self._results = results_among(branches or ())
         self._tile = runner.tile or tile
         self._overlap = overlap
         self._memory_limit = memory_limit
@@ -135,16 +137,18 @@ class Restorer:
 
         Args:
             images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
-            out: where to write, of the shape and type of `images`; a new array by
-                default. It may be `images` itself: rows are written once no tile needs
-                the blurry ones any more, so a large photo is in memory once, not
-                twice.
+                Where the branches are results of n other methods, these, (H, W, 3 n)
+                or (B, H, W, 3 n), in the order of the methods' titles.
+            out: where to write, of the type of `images` and the shape of one; a new
+                array by default. It may be `images` itself: rows are written once no
+                tile needs the blurry ones any more, so a large photo is in memory once,
+                not twice.
             on_tile: called after each forward pass with how many are done and how
                 many there are.
 
         Returns:
-            Restored, of the same shape and type, clipped; integers are rounded. It is
-            `out` if that was given.
+            Restored, RGB of the same size and type, clipped; integers are rounded. It
+            is `out` if that was given.
 
         Raises:
             InputError: another shape, type or range, a tile that does not fit the
@@ -152,12 +156,13 @@ class Restorer:
                 `out` is undefined then.
         """
         images = np.asarray(images)
-        _check(images)
+        _check(images, self._results)
+        shape = (*images.shape[:-1], 3)
         if out is None:
-            out = np.empty_like(images)
-        elif (out.shape, out.dtype) != (images.shape, images.dtype):
+            out = np.empty(shape, images.dtype)
+        elif (out.shape, out.dtype) != (shape, images.dtype):
             raise ValueError(
-                f"Expected out of shape {images.shape} and type {images.dtype}. "
+                f"Expected out of shape {shape} and type {images.dtype}. "
                 f"Received: {out.shape} and {out.dtype}"
             )
         batch = images if images.ndim == 4 else images[None]
@@ -282,9 +287,10 @@ class Restorer:
         right = tile[1] - images.shape[2]
         images = reflect_pad(images, bottom, right)
         restored = self.runner(to_float(images))
-        if restored.shape != images.shape:
+        shape = (*images.shape[:-1], 3)
+        if restored.shape != shape:
             raise ValueError(
-                f"Expected the network to keep the shape {images.shape}. "
+                f"Expected an image of shape {shape} from the network. "
                 f"Received: {restored.shape}"
             )
         if not np.isfinite(restored).all():
@@ -307,8 +313,14 @@ def default_memory_limit() -> int:
     return min(8 * 2**30, half)
 
 
-def _check(images: np.ndarray) -> None:
-    if images.ndim not in (3, 4) or images.shape[-1] != 3 or 0 in images.shape:
+def _check(images: np.ndarray, results: Sequence[str]) -> None:
+    sound = images.ndim in (3, 4) and 0 not in images.shape
+    if results and not (sound and images.shape[-1] == 3 * len(results)):
+        raise InputError(
+            f"Expected the results of {', '.join(results)} in the place of the blurry "
+            f"image: (H, W, {3 * len(results)}). Received: {images.shape}"
+        )
+    if not sound or images.shape[-1] != 3 * max(len(results), 1):
         raise InputError(
             "Expected RGB images of shape (H, W, 3) or (B, H, W, 3), not empty. "
             f"Received: {images.shape}"

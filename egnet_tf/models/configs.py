@@ -218,8 +218,21 @@ class MIMOUNetConfig(BackboneConfig):
         return 2 * self.num_blocks * 18 * (1 + 4 + 16) * self.num_features**2
 
 
+@dataclasses.dataclass(frozen=True)
+class ResultsConfig(BackboneConfig):
+    """No network: the images to fuse are results of other methods, see `results`."""
+
+    name: ClassVar[str] = "results"
+    _MULTIPLE: ClassVar[int] = 1
+
+    @property
+    def fewest_parameters(self) -> int:
+        return 0
+
+
 BACKBONES: dict[str, type[BackboneConfig]] = {
-    config.name: config for config in (MPRNetConfig, DMPHNConfig, MIMOUNetConfig)
+    config.name: config
+    for config in (MPRNetConfig, DMPHNConfig, MIMOUNetConfig, ResultsConfig)
 }
 
 

@@ -19,6 +19,7 @@ from egnet_tf.models.configs import (
     EGNConfig,
     MIMOUNetConfig,
     MPRNetConfig,
+    ResultsConfig,
     choice,
     number,
 )
@@ -168,6 +169,10 @@ VARIANTS = {
         ensemble_features=4,
     ),
 }
+
+
+RESULTS = Variant(ResultsConfig())
+"""What a run on the dataset `results` trains: a self-ensemble of given images."""
 
 
 def variant(name: str) -> Variant:

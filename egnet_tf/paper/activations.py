@@ -53,11 +53,16 @@ def draw_ensemble(
     """
     import tensorflow as tf
 
-    from egnet_tf.inference.branches import branch_images, shrinkage
+    from egnet_tf.inference.branches import branch_images, results_among, shrinkage
     from egnet_tf.models import ensemble_weights, finest
 
     if loaded.ensemble is None:
         raise InputError("Expected a run with a trained self-ensemble. Received: none")
+    if results_among(loaded.branches):
+        raise InputError(
+            "Expected a run that restores blurry images. Received: one that fuses "
+            f"results of {', '.join(results_among(loaded.branches))}"
+        )
     multiple = loaded.size_multiple * shrinkage(loaded.branches)
     blurry = _cropped(blurry, multiple)
     sharp = None if sharp is None else _cropped(sharp, multiple)

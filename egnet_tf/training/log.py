@@ -19,6 +19,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from egnet_tf import models
+from egnet_tf.data.pairs import BLURRY
 from egnet_tf.images.convert import to_float, to_uint8
 from egnet_tf.metrics.hsic import dependence_on_images
 from egnet_tf.training.interruption import Interrupted
@@ -233,32 +234,37 @@ class Samples:
             pairs.crop(index, crop, np.random.default_rng(0))
             for index in sorted({0, len(pairs) // 2})
         ]
-        network = phase.network
-        features = models.last_features(network).output
-        self._network = keras.Model(network.input, [network.output, features])
+        self._images_of, self._network = pairs.images_of, None
+        if pairs.inputs == BLURRY:
+            network = phase.network
+            features = models.last_features(network).output
+            self._network = keras.Model(network.input, [network.output, features])
 
     def look(self) -> tuple[np.ndarray, float | None]:
         """Restores the crops.
 
         Returns:
-            A sheet, uint8 (H, W, 3), with a row a crop: blurry, the network's stages,
-            restored, its gradient map (Eq. 15), sharp; and the ratio of nHSIC with
+            A sheet, uint8 (H, W, 3), with a row a crop: blurry, the network's stages
+            (or the results of the methods), restored, its gradient map (Eq. 15),
+            sharp; and the ratio of nHSIC with
             the sharp image to that with the blurry one, in the mean over the crops
             (`metrics.hsic`, 500 positions), or None.
         """
         rows, ratios = [], []
         for blurry, sharp in self._crops:
-            stages, features = self._network(to_float(blurry)[None], training=False)
+            images = self._images_of(blurry)
+            if self._network is not None:
+                outputs = self._network(to_float(blurry)[None], training=False)
+                stages, features = outputs
+                for name in sorted(stages):
+                    stage = to_uint8(stages[name][0].numpy())
+                    images[name] = resized(stage, blurry.shape[:2])
+                if self._hsic:
+                    ratios.append(_hsic_ratio(features[0], blurry, sharp))
             restored = self._restorer(blurry)
-            images = {"blurry": blurry}
-            for name in sorted(stages):
-                stage = to_uint8(stages[name][0].numpy())
-                images[name] = resized(stage, blurry.shape[:2])
             images["restored"] = restored
             images["gradient map"] = visible_gradient_map(restored)
             rows.append(labelled_row({**images, "sharp": sharp}))
-            if self._hsic:
-                ratios.append(_hsic_ratio(features[0], blurry, sharp))
         return column(rows), statistics.fmean(ratios) if ratios else None
 
 

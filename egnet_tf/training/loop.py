@@ -11,6 +11,7 @@ import tensorflow as tf
 from egnet_tf.data import Pairs
 from egnet_tf.data.pipeline import readable_errors
 from egnet_tf.inference import Restorer
+from egnet_tf.inference.branches import result_branches
 from egnet_tf.loss_weights import Loss
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import finest
@@ -189,13 +190,16 @@ def train(
     ):
         with strategy.scope():
             phase = Phase.initial(recipe.init_weights, recompute=recipe.recompute)
+        fused = recipe.branches
+        if recipe.fuses_results:
+            fused = result_branches(pairs.inputs)
         for name, steps in recipe.phase_steps().items():
             with strategy.scope():
                 phase = Phase.begin(
                     name,
                     recipe.network_variant(),
                     phase,
-                    branches=recipe.branches,
+                    branches=fused,
                     recompute=recipe.recompute,
                     pytorch_spread=recipe.initial_spread == "pytorch",
                 )

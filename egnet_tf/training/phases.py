@@ -21,7 +21,6 @@ from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import (
     PAPER_BRANCHES,
     branch_images,
-    checked_branches,
     shrinkage,
 )
 from egnet_tf.inference.resolve import resolve
@@ -89,18 +88,17 @@ class Phase:
         """Builds a phase's networks, with the weights of the phase before.
 
         The backbone phase leaves out the variant's EGN; `branches` are what the
-        ensemble phase fuses. What comes before the first phase is `initial`. New
-        weights are drawn as PyTorch does with `pytorch_spread`.
+        ensemble phase fuses, in order. What comes before the first phase is `initial`.
+        New weights are drawn as PyTorch does with `pytorch_spread`.
 
         Raises:
-            InputError: the initial weights have an EGN that this phase does not have,
-                or a branch does not exist.
+            InputError: the initial weights have an EGN that this phase does not have.
         """
         if name == "backbone":
             variant = dataclasses.replace(variant, egn=None)
         ensemble, fused = None, ()
         if name == "ensemble":
-            fused = checked_branches(branches)
+            fused = tuple(branches)
             ensemble = build_ensemble(variant, len(fused))
             if pytorch_spread:
                 use_pytorch_spread(ensemble)

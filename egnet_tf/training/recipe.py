@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from egnet_tf.data.augment import Augment
-from egnet_tf.data.registry import default_options
+from egnet_tf.data.registry import default_options, parse_dataset
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import (
     BRANCHES_HELP,
@@ -29,7 +29,7 @@ from egnet_tf.models.configs import (
     PATCHES,
     EGNConfig,
 )
-from egnet_tf.models.variants import VARIANTS, Variant, variant
+from egnet_tf.models.variants import RESULTS, VARIANTS, Variant, variant
 from egnet_tf.models.weights import read_variant
 from egnet_tf.options import changes, from_text, option
 
@@ -235,6 +235,11 @@ class Recipe:
         object.__setattr__(self, "branches", checked_branches(self.branches))
         object.__setattr__(self, "data", {**default_options(), **self.data})
 
+    @property
+    def fuses_results(self) -> bool:
+        """Whether the images to fuse are given: results of several methods."""
+        return any(x.name == "results" for x in parse_dataset(self.dataset))
+
     def network_variant(self) -> Variant:
         """The variant with this recipe's choices about EGN.
 
@@ -243,7 +248,7 @@ class Recipe:
         Raises:
             InputError: the initial weights are of another kind of backbone.
         """
-        chosen = variant(self.variant)
+        chosen = RESULTS if self.fuses_results else variant(self.variant)
         if self.ensemble_blocks:
             chosen = dataclasses.replace(chosen, ensemble_blocks=self.ensemble_blocks)
         if self.init_weights:
@@ -292,6 +297,12 @@ class Recipe:
             raise InputError(
                 "Expected at least one of --backbone_steps, --egn_steps, "
                 "--joint_steps and --ensemble_steps above 0. Received: 0 for all"
+            )
+        others = [f"--{name}_steps" for name in phases if name != "ensemble"]
+        if self.fuses_results and (others or self.init_weights):
+            raise InputError(
+                "Expected --ensemble_steps alone with --dataset=results: there is no "
+                f"network to train. Received: {(others or ['--init_weights'])[0]}"
             )
         if "egn" in phases and self.network_variant().egn is None:
             raise InputError(

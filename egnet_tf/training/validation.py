@@ -13,7 +13,11 @@ from egnet_tf.training.phases import Phase
 
 
 class Validation(NamedTuple):
-    """Mean scores of one validation: dB and SSIM, by the protocol `plain`."""
+    """Mean scores of one validation: dB and SSIM, by the protocol `plain`.
+
+    Those called blurry are of what was there before: of the blurry images, or, where
+    results of other methods are fused, of the method with the highest PSNR.
+    """
 
     psnr: float
     ssim: float
@@ -42,10 +46,12 @@ class Validator:
     def __call__(self) -> Validation:
         """Scores the networks as they are now."""
         score = PROTOCOLS["plain"].score
-        restored, blurry = [], []
+        restored, given = [], {title: [] for title in self.pairs.inputs}
         for index in range(self._count):
             name, pair = self.pairs.names[index], self.pairs.read(index)
             restored.append((name, score(self.restorer(pair.blurry), pair.sharp)))
-            blurry.append((name, score(pair.blurry, pair.sharp)))
-        after, before = mean_score(restored), mean_score(blurry)
+            for title, image in self.pairs.images_of(pair.blurry).items():
+                given[title].append((name, score(image, pair.sharp)))
+        after = mean_score(restored)
+        before = max(map(mean_score, given.values()), key=lambda mean: mean.psnr)
         return Validation(after.psnr, after.ssim, before.psnr, before.ssim)

@@ -15,6 +15,7 @@ from egnet_tf.inference.branches import (
     branch_images,
     checked_branches,
     find_branch,
+    results_among,
     shrinkage,
 )
 from egnet_tf.inference.runners.base import Runner
@@ -42,7 +43,9 @@ class EnsembleRunner:
         ensemble: keras.Model | None = None,
     ):
         names = tuple(branches or PAPER_BRANCHES)
-        self._branches = names if ensemble is not None else checked_branches(names)
+        if ensemble is None and not results_among(names):
+            names = checked_branches(names)
+        self._branches = names
         self._runner = runner
         shrink = shrinkage(self._branches)
         found = [find_branch(name) for name in self._branches]
