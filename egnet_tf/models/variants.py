@@ -153,7 +153,7 @@ VARIANTS = {
         ),
         ensemble_features=16,
         # Those of the .tflite files. Trained on crops of 128, it gains more in tiles
-        # than on whole photos, and does not stipple plain areas (docs/inference.md).
+        # than on whole photos, and does not stipple plain areas (docs/deblur.md).
         tile=256,
     ),
     # The smallest network with every part in it, for tests.
