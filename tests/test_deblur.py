@@ -1,4 +1,5 @@
-import gc
+import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -112,25 +113,30 @@ def test_folder_with_a_damaged_photo_restores_the_others(tmp_path, photo, tflite
     assert (tmp_path / "out" / "a.png").read_bytes() == b"kept as it is"
 
 
-@pytest.mark.process
-# imageio-ffmpeg leaves its pipes to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_video_is_restored(tmp_path, tflite):
-    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("av")
+    from video_clips import pixels_of, write_clip
+
     source = tmp_path / "clip.mp4"
-    writer = imageio_ffmpeg.write_frames(str(source), (48, 32), fps=5)
-    writer.send(None)
-    for _ in range(3):
-        writer.send(np.full((32, 48, 3), 200, np.uint8))
-    writer.close()
-    done = deblur(f"--model={tflite}", f"--input={source}")
-    assert done.returncode == 0, done.stderr
-    assert "clip_restored.mp4" in done.stdout
-    frames = imageio_ffmpeg.read_frames(str(tmp_path / "clip_restored.mp4"))
-    next(frames)
-    colours = [np.frombuffer(frame, np.uint8).mean() for frame in frames]
-    np.testing.assert_allclose(colours, [160] * 3, atol=3)
-    gc.collect()
+    images = [np.full((32, 48, 3), 200, np.uint8)] * 75
+    write_clip(source, [Fraction(k, 25) for k in range(76)], images=images)
+    done = deblur(f"--model={tflite}", source)
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"restored: {tmp_path / 'clip_restored.mp4'}\n",
+    )
+    restored = pixels_of(tmp_path / "clip_restored.mp4")
+    np.testing.assert_allclose(restored[:, 0], [16 + 219 * 160 / 255] * 75, atol=3)
+
+    output = tmp_path / "out.mkv"
+    short = tmp_path / "short.mkv"
+    assert not deblur(f"--model={tflite}", source, f"--output={short}").returncode
+    short.write_bytes(short.read_bytes()[: short.stat().st_size // 2])
+    done = deblur(f"--model={tflite}", short, f"--output={output}")
+    assert done.returncode == 1
+    said = r"^error: Expected a whole video\. Received: .*short\.mkv \(ends at .* of 3"
+    assert re.search(said, done.stderr, re.M)
+    assert 10 < len(pixels_of(output)) < 75
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,26 @@
-"""Restores a video frame by frame and copies its sound. Needs the extra `video`."""
+"""Restores a video frame by frame; all else in it is copied. Needs the extra `video`.
+
+Everything is checked before a model is loaded (`video_target`), and memory does not
+grow with the length.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from egnet_tf.errors import InputError
+from egnet_tf.errors import InputError, require
 from egnet_tf.files import replacing
 from egnet_tf.inference.photos import check_new
 from egnet_tf.inference.restorer import Restorer
 
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
-_WRITTEN_SUFFIXES = (".mkv", ".mov", ".mp4")
-
-# FFmpeg has to be told how RGB becomes YUV, and the player by the file, or colours
-# shift.
-_BT709 = [
-    *("-vf", "scale=out_color_matrix=bt709:out_range=tv"),
-    *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
-    *("-color_range", "tv"),
-]
-_QUALITY = ["-crf", "16"]  # Of x264: visually lossless.
+VIDEO_SUFFIXES = frozenset(
+    """.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpg .mts .ts .webm
+    .wmv""".split()  # noqa: SIM905
+)
 
 
 def is_video(path: Path) -> bool:
@@ -34,36 +29,51 @@ def is_video(path: Path) -> bool:
 
 
 def video_target(source: Path, output: Path | None, *, overwrite: bool = False) -> Path:
-    """Checks a video and returns where the restored one goes.
+    """Checks all that can be checked of a video before the work.
 
     Args:
         source: the video.
         output: a file or an existing folder; by default `<name>_restored` beside the
-            source, as .mkv (which takes every kind of sound) where the source's format
-            is not written.
+            source. Where no suffix is given, it is that of the source if that format
+            is written and holds its sound and subtitles, else .mkv, else .mov.
         overwrite: whether a file that exists may be replaced; never the source.
 
+    Returns:
+        Where the restored video goes.
+
     Raises:
-        InputError: no readable video, the extra is not installed, a suffix other than
-            .mkv, .mov and .mp4, or an output that exists or is the source.
+        InputError: no readable video, the extra is not installed, a suffix that is not
+            written or cannot hold the sound and subtitles that another can, high
+            dynamic range, or an output that exists or is the source.
+        OSError: the source cannot be read, or the system does not allow the name of
+            the target.
     """
-    with _frames(source):
-        pass
-    known = source.suffix.lower() in _WRITTEN_SUFFIXES
-    suffix = source.suffix if known else ".mkv"
-    if output is None:
-        output = source.with_name(f"{source.stem}_restored{suffix}")
-    elif output.is_dir():
-        output = output / f"{source.stem}{suffix}"
-    if output.suffix.lower() not in _WRITTEN_SUFFIXES:
-        raise InputError(
-            f"Expected a name that ends in {', '.join(_WRITTEN_SUFFIXES)}. "
-            f"Received: {output}"
-        )
-    if output.resolve() == source.resolve():
-        raise InputError(f"Expected an output other than the input. Received: {output}")
-    if not overwrite:
-        check_new([output])
+    source.stat()  # That there is no such file comes first.
+    require("av")
+    from egnet_tf.video.read import first_frame, open_video
+    from egnet_tf.video.write import CONTAINERS, best_suffix, check
+
+    first = first_frame(source)
+    with open_video(source) as video:
+        suffix = best_suffix(video)
+        if output is None:
+            output = source.with_name(f"{source.stem}_restored{suffix}")
+        elif output.is_dir():
+            output = output / f"{source.stem}{suffix}"
+        if output.suffix.lower() not in CONTAINERS:
+            raise InputError(
+                f"Expected a name that ends in {', '.join(CONTAINERS)}. "
+                f"Received: {output}"
+            )
+        with contextlib.suppress(FileNotFoundError):
+            output.stat()  # Says of a name that is too long that it is.
+        if output.resolve() == source.resolve():
+            raise InputError(
+                f"Expected an output other than the input. Received: {output}"
+            )
+        if not overwrite:
+            check_new([output])
+        check(video, first, output)
     return output
 
 
@@ -76,8 +86,10 @@ def restore_video(
 ) -> None:
     """Restores a video, one frame in memory at a time.
 
-    Frames are rotated upright and written with a constant rate as H.264 (8 bits,
-    BT.709); the first sound track is copied.
+    Every frame keeps its time and its duration, whatever the rate. Frames are turned
+    upright and written as H.264 in 8 bits with the source's aspect of pixels, colour
+    matrix, range, primaries and transfer. Other streams, chapters and metadata are
+    copied; a warning names what the format of the target cannot hold.
 
     Args:
         restorer: restores the frames.
@@ -85,57 +97,50 @@ def restore_video(
         target: see `video_target`; absent, old or complete at every moment. Missing
             folders are made.
         on_frame: called after each frame with how many are done and how many there
-            are, by the duration the file gives (0 if it gives none).
+            are, by what the file says (0 if it does not).
 
     Raises:
-        InputError: no readable video, or the extra is not installed.
-        OSError: the file cannot be written.
+        InputError: what `video_target` refuses; or, once all that could be read is
+            restored and written, that the source is damaged or ends early, and where.
+        OSError: a file cannot be read or written.
     """
-    with _frames(source) as (about, frames), replacing(target) as unfinished:
-        import imageio_ffmpeg
+    source, target = Path(source), Path(target)
+    source.stat()  # That there is no such file comes first.
+    require("av")
+    from av import Packet
 
-        width, height = about["size"]
-        number = round(about["fps"] * about["duration"])
-        even = width % 2 == height % 2 == 0
-        sound = about.get("audio_codec")
-        writer = imageio_ffmpeg.write_frames(
-            str(unfinished),
-            (width, height),
-            fps=about["fps"],
-            codec="libx264",
-            quality=None,  # pyright: ignore[reportArgumentType]
-            macro_block_size=1,
-            # Players want colour at half the resolution, which needs even sides.
-            pix_fmt_out="yuv420p" if even else "yuv444p",
-            output_params=[*_QUALITY, *_BT709],
-            audio_path=str(source) if sound else None,
-            audio_codec="copy" if sound else None,
-        )
-        with contextlib.closing(writer):
-            writer.send(None)
-            for done, frame in enumerate(frames, 1):
-                image = np.frombuffer(frame, np.uint8).reshape(height, width, 3)
-                writer.send(np.ascontiguousarray(restorer(image)))
-                on_frame(done, number)
+    from egnet_tf.video.colours import colours_of, rotation_of, to_rgb
+    from egnet_tf.video.read import first_frame, open_video
+    from egnet_tf.video.write import VideoWriter, check
 
-
-@contextlib.contextmanager
-def _frames(
-    source: str | os.PathLike[str],
-) -> Iterator[tuple[dict[str, Any], Iterator[bytes]]]:
-    """Yields what FFmpeg says about a video, and its frames as RGB bytes."""
-    with open(source, "rb"):  # The system's message is better than FFmpeg's.
-        pass
-    try:
-        import imageio_ffmpeg
-    except ImportError as error:
+    first, done = first_frame(source), 0
+    rotation = rotation_of(first)
+    with open_video(source) as video:
+        plan = check(video, first, target)
+        for warning in plan.warnings(target):
+            logging.getLogger(__name__).warning(warning)
+        with (
+            replacing(target) as file,
+            VideoWriter(file, target.suffix, video, first, plan) as writer,
+        ):
+            for item in video.read():
+                if isinstance(item, Packet):
+                    try:
+                        writer.copy(item)
+                    except InputError as error:
+                        video.note(item, str(error))
+                    continue
+                try:
+                    image = to_rgb(item, colours_of(item), rotation)
+                except InputError as error:
+                    video.note(item, str(error))
+                    break
+                writer.write(restorer(image), item)
+                done += 1
+                on_frame(done, video.frame_count)
+            writer.flush()
+    if video.damage:
         raise InputError(
-            "Expected imageio-ffmpeg for videos: pip install 'egnet-tf[video]'. "
-            f"Received: {error}"
-        ) from error
-    with contextlib.closing(imageio_ffmpeg.read_frames(os.fspath(source))) as frames:
-        try:
-            about = next(frames)
-        except (OSError, RuntimeError, StopIteration, KeyError, ValueError) as error:
-            raise InputError(f"Expected a video. Received: {source}") from error
-        yield about, frames
+            f"Expected a whole video. Received: {source} ({video.damage}; "
+            f"{done} frames of it are in {target})"
+        )

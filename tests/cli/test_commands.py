@@ -90,7 +90,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("deblur none.jpg", "Expected an image or a folder. Received: none.jpg"),
         ("deblur broken.jpg", "Received: an empty file, broken.jpg"),
         ("deblur none.mp4", "No such file or directory: none.mp4"),
-        ("deblur broken.mp4", "pip install 'egnet-tf[video]'"),
+        ("deblur broken.mp4", "the extra video: pip install "),
         ("deblur --modle=x a.jpg", "Did you mean: model"),
         ("deblur --model=none broken.jpg", "Received: none"),
         ("deblur --model=broken.tflite broken.jpg", "Received: broken.tflite"),
@@ -127,7 +127,7 @@ def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
     (tmp_path / "run" / "recipe.flags").write_text("--crop=32\n")
     name, *words = words.split()
     module = name if name.startswith("export") else f"egnet_tf.{name}"
-    missing = "torch" if name == "import_torch" else "imageio_ffmpeg"
+    missing = "torch" if name == "import_torch" else "av"
     done = python("-c", RUN, module, missing, *words, cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"error: .*\n", done.stderr)
