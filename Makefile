@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 WEB := mobile_demo/web
 
-.PHONY: demo test torch-test lint web web-test android-test
+.PHONY: demo test torch-test addons-test lint docs site web web-test android-test
 
 # Train a small EGNet on sample photographs, then evaluate, export and use it.
 demo: $(VENV)/installed
@@ -54,6 +54,21 @@ torch-test: $(VENV)/installed_dev
 	EGNET_TF_REQUIRED=torch $(BIN)/python -m pytest \
 	  tests/models/test_import_torch.py tests/models/test_torch_checkpoint.py
 
+# What only TensorFlow 2.15 with tensorflow-addons can run, in an environment of its own,
+# with Python 3.9 to 3.11.
+addons-test: $(VENV)-addons/installed
+	EGNET_TF_REQUIRED=addons $(VENV)-addons/bin/python -m pytest \
+	  tests/layers tests/models tests/test_losses.py tests/training/test_optimizers.py
+
+# The documentation as a site, in build/site. A warning is an error.
+docs: $(VENV)/installed_docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# What is published: the documentation, with the demo page below demo/.
+site: export DEMO_PAGE = demo/
+site: docs $(WEB)/node_modules/.package-lock.json
+	node $(WEB)/build.mjs --out build/site/demo
+
 # Builds the web page with the shipped model, or with MODEL=path, and serves it on
 # http://localhost:8080.
 web: $(WEB)/node_modules/.package-lock.json
@@ -80,6 +95,7 @@ lint: $(VENV)/installed_dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/zizmor --offline --quiet .github
 
 # The marker files skip the installation until pyproject.toml changes.
 $(VENV)/installed: pyproject.toml
@@ -90,4 +106,15 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed_dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,dev-export]'
+	@touch $@
+
+$(VENV)/installed_docs: pyproject.toml
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+$(VENV)-addons/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-addons
+	$(VENV)-addons/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[addons,dev]'
 	@touch $@
