@@ -21,11 +21,12 @@ from absl.flags import FlagValues
 
 from egnet_tf.cli import app, dataset_flags
 from egnet_tf.errors import require
-from export import command
-from export.checks.images import ODD_SIZE, calibration_crops, check_pairs
-from export.command import TileOptions
-from export.litert.modes import TOLERANCES
-from export.saved_model import MAX_PIXELS
+
+from . import command
+from .checks.images import ODD_SIZE, calibration_crops, check_pairs
+from .command import TileOptions
+from .litert.modes import TOLERANCES
+from .saved_model import MAX_PIXELS
 
 _ODD_SIZED = 4
 """Restored by the whole self-ensemble, which takes longer than tiles do."""
@@ -53,10 +54,10 @@ def main(values: FlagValues) -> None:
         pairs=check_pairs(pairs, (tile, tile), options.checked),
     )
 
-    from export.checks.table import write_all
-    from export.litert.writer import LiteRTWriter
-    from export.onnx_writer import write_onnx
-    from export.saved_model_writer import write_version
+    from .checks.table import write_all
+    from .litert.writer import LiteRTWriter
+    from .onnx_writer import write_onnx
+    from .saved_model_writer import write_version
 
     crops = calibration_crops(training, tile, options.calibration)
     litert = LiteRTWriter(device, folder, tile, crops, f"{values.dataset} train")

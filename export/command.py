@@ -21,8 +21,9 @@ from egnet_tf.inference.branches import (
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.models.weights import read_branches
 from egnet_tf.options import option
-from export.checks.images import check_pairs
-from export.checks.source import Source
+
+from .checks.images import check_pairs
+from .checks.source import Source
 
 
 @dataclasses.dataclass(frozen=True)

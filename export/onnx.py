@@ -16,9 +16,10 @@ from absl.flags import FlagValues
 from egnet_tf.cli import app
 from egnet_tf.errors import require
 from egnet_tf.options import option
-from export import command
-from export.checks.images import ODD_SIZE
-from export.command import BranchOptions
+
+from . import command
+from .checks.images import ODD_SIZE
+from .command import BranchOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +49,8 @@ def main(values: FlagValues) -> None:
         size=(options.tile, options.tile) if options.tile else ODD_SIZE,
     )
 
-    from export.checks.table import write_all
-    from export.onnx_writer import write_onnx
+    from .checks.table import write_all
+    from .onnx_writer import write_onnx
 
     write_all([partial(write_onnx, source, Path(options.output), options.tile)])
 

@@ -11,11 +11,12 @@ import tf2onnx
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from egnet_tf.inference import memory_estimate
 from egnet_tf.inference.runners.onnx import BYTES_PER_PIXEL
-from export.checks.checked_export import Export, image_description, write_checked
-from export.checks.parity import Tolerance
-from export.checks.source import Source
-from export.graphs.any_size import any_size_graph
-from export.graphs.tile import tile_graph
+
+from .checks.checked_export import Export, image_description, write_checked
+from .checks.parity import Tolerance
+from .checks.source import Source
+from .graphs.any_size import any_size_graph
+from .graphs.tile import tile_graph
 
 TOLERANCE = Tolerance(1e-4, 0.001)
 OPSET = 17

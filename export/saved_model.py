@@ -17,9 +17,10 @@ from absl.flags import FlagValues
 from egnet_tf.cli import app
 from egnet_tf.errors import require
 from egnet_tf.options import option
-from export import command
-from export.checks.images import ODD_SIZE
-from export.command import BranchOptions
+
+from . import command
+from .checks.images import ODD_SIZE
+from .command import BranchOptions
 
 MAX_PIXELS = 2**21
 """Just above 1920 x 1080."""
@@ -47,8 +48,8 @@ def main(values: FlagValues) -> None:
         options, values, branches=options.branches, fuse=options.fuse, size=ODD_SIZE
     )
 
-    from export.checks.table import write_all
-    from export.saved_model_writer import write_version
+    from .checks.table import write_all
+    from .saved_model_writer import write_version
 
     folder = Path(options.output)
     write_all([partial(write_version, source, folder, options.max_pixels)])

@@ -9,12 +9,13 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from egnet_tf.images.convert import to_float
-from export.checks.checked_export import Export, image_description, write_checked
-from export.checks.parity import Tolerance
-from export.checks.source import Source
-from export.graphs.any_size import any_size_graph
-from export.graphs.frozen import SIGNATURE, write_saved_model
-from export.serving_signatures import BYTES_SIGNATURE, serving_signatures
+
+from .checks.checked_export import Export, image_description, write_checked
+from .checks.parity import Tolerance
+from .checks.source import Source
+from .graphs.any_size import any_size_graph
+from .graphs.frozen import SIGNATURE, write_saved_model
+from .serving_signatures import BYTES_SIGNATURE, serving_signatures
 
 TOLERANCE = Tolerance(1e-5, 0.001)
 _WARMUP_SIDE = 64

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from export.graphs.frozen import SIGNATURE
+from .graphs.frozen import SIGNATURE
 
 BYTES_SIGNATURE = "deblur_bytes"
 

@@ -20,10 +20,11 @@ from absl import flags
 from egnet_tf.cli import app, dataset_flags
 from egnet_tf.errors import InputError
 from egnet_tf.options import option
-from export import command
-from export.checks.images import calibration_crops
-from export.command import BranchOptions, TileOptions
-from export.litert.modes import CALIBRATED, TOLERANCES
+
+from . import command
+from .checks.images import calibration_crops
+from .command import BranchOptions, TileOptions
+from .litert.modes import CALIBRATED, TOLERANCES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +68,8 @@ def main(values: flags.FlagValues) -> None:
     )
     crops = calibration_crops(training, tile, options.calibration) if training else []
 
-    from export.checks.table import write_all
-    from export.litert.writer import LiteRTWriter
+    from .checks.table import write_all
+    from .litert.writer import LiteRTWriter
 
     writer = LiteRTWriter(
         source, Path(options.output), tile, crops, f"{values.dataset} train"

@@ -27,7 +27,7 @@ COMMANDS = {
     "export all": "export.all",
     "client": "export.serving.client",
 }
-"""What follows `egnet`, and the module it runs."""
+"""What follows `egnet`, and the module it runs; `installed` gives its name here."""
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
         count = len(name.split())
         if " ".join(words[:count]) == name:
             sys.argv = [f"egnet {name}", *words[count:]]
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            runpy.run_module(installed(module), run_name="__main__", alter_sys=True)
             return
     if words and words[0] not in ("--help", "-h"):
         given = " ".join(words[:2] if words[0] == "export" else words[:1])
@@ -48,9 +48,16 @@ def main() -> None:
     print("\negnet COMMAND --help explains a command and its flags.")
 
 
+def installed(module: str) -> str:
+    """The name of a command's module: a wheel has export/ as egnet_tf.export."""
+    package = module.partition(".")[0]
+    inside = package == "export" and importlib.util.find_spec("egnet_tf.export")
+    return f"egnet_tf.{module}" if inside else module
+
+
 def _about(module: str) -> str:
     """The first sentence of a module's docstring, without importing the module."""
-    spec = importlib.util.find_spec(module)
+    spec = importlib.util.find_spec(installed(module))
     if spec is None or spec.origin is None:
         return "(not installed)"
     path = Path(spec.origin)

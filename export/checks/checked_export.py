@@ -16,9 +16,10 @@ import egnet_tf
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing, write_json
 from egnet_tf.images.convert import to_float
-from export.checks.parity import Parity, Tolerance, measure
-from export.checks.source import Source
-from export.checks.subprocess_run import RunError, run_in_subprocess
+
+from .parity import Parity, Tolerance, measure
+from .source import Source
+from .subprocess_run import RunError, run_in_subprocess
 
 
 class ToleranceError(InputError):

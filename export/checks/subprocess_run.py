@@ -36,10 +36,11 @@ def run_in_subprocess(file: Path, images: Sequence[np.ndarray]) -> list[np.ndarr
     with tempfile.TemporaryDirectory() as folder:
         given, result = Path(folder, "given.npz"), Path(folder, "result.npz")
         np.savez(given, *images)
-        root = str(Path(__file__).parents[2])
+        # The folder that holds this package, under the name that it has here.
+        root = str(Path(__file__).parents[__name__.count(".")])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         done = subprocess.run(
-            [sys.executable, "-m", "export.checks.subprocess_run", file, given, result],
+            [sys.executable, "-m", __name__, file, given, result],
             env={**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"},
             capture_output=True,
             text=True,

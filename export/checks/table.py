@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egnet_tf.cli.table import show
-from export.checks.checked_export import Export, ToleranceError
+
+from .checked_export import Export, ToleranceError
 
 
 class Row(NamedTuple):

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from egnet_tf import models
 from egnet_tf.inference.branches import branch_images, shrinkage
-from export.checks.source import Source
-from export.graphs.frozen import frozen
+
+from ..checks.source import Source
+from .frozen import frozen
 
 
 def any_size_graph(source: Source) -> Any:

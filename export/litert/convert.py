@@ -16,9 +16,10 @@ from tensorflow.lite.python.convert import mlir_quantize
 
 from egnet_tf.cli.quiet_tensorflow import muted_stderr
 from egnet_tf.images.convert import to_float
-from export.graphs.frozen import SIGNATURE, image_signature, write_saved_model
-from export.litert.inspect import Model, is_convolution, output_names, pack, parse
-from export.litert.ranges import (
+
+from ..graphs.frozen import SIGNATURE, image_signature, write_saved_model
+from .inspect import Model, is_convolution, output_names, pack, parse
+from .ranges import (
     activation_ranges,
     image_ranges,
     repair_zero_ranges,

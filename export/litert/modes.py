@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from export.checks.parity import Tolerance
+from ..checks.parity import Tolerance
 
 TOLERANCES = {
     # Differs by the order of its sums.

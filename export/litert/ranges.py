@@ -18,7 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export.litert.inspect import Model, is_convolution, operator_code
+from .inspect import Model, is_convolution, operator_code
 
 _OUTSIDE = 3e-5
 _VALUES = 2048

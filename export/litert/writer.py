@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.errors import InputError
-from export.checks.checked_export import Export, image_description, write_checked
-from export.checks.source import Source
-from export.graphs.tile import tile_graph
-from export.litert.convert import TileConverter
-from export.litert.inspect import read_contents
-from export.litert.modes import CALIBRATED, TOLERANCES
+
+from ..checks.checked_export import Export, image_description, write_checked
+from ..checks.source import Source
+from ..graphs.tile import tile_graph
+from .convert import TileConverter
+from .inspect import read_contents
+from .modes import CALIBRATED, TOLERANCES
 
 
 class LiteRTWriter:

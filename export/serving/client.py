@@ -89,12 +89,12 @@ def _deblur(image: bytes, options: Options) -> bytes:
     request = (options.model, options.label, options.timeout, options.retries)
     if scheme in ("http", "https"):
         require("requests")
-        from export.serving import rest_client
+        from . import rest_client
 
         return rest_client.deblur(image, options.server, *request)
     if scheme == "grpc":
         require("grpc", "tensorflow_serving")
-        from export.serving import grpc_client
+        from . import grpc_client
 
         return grpc_client.deblur(image, host, *request)
     raise InputError(

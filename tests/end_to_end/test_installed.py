@@ -114,7 +114,19 @@ def test_wheel_holds_the_weights_and_says_what_it_is(wheel, about):
         names = archive.namelist()
     shipped = {Path(n).name for n in names if "weights/egnet_mobile/" in n}
     assert {"network.weights.h5", "egnet_mobile_float16.tflite"} < shipped
-    assert "egnet_tf/paper/report_page.html" in names
+    assert {"egnet_tf/paper/report_page.html", "egnet_tf/py.typed"} < set(names)
+    assert "egnet_tf/export/serving/batching.config" in names
+    # Nothing else at the top, where it would be everybody's `export` or `tests`.
+    (top,) = {n.partition("/")[0] for n in names if ".dist-info/" not in n}
+    assert top == "egnet_tf"
+    modules = {
+        p.relative_to(ROOT).as_posix() for p in (ROOT / "egnet_tf").rglob("*.py")
+    }
+    modules |= {
+        f"egnet_tf/{p.relative_to(ROOT).as_posix()}"
+        for p in (ROOT / "export").rglob("*.py")
+    }
+    assert {n for n in names if n.endswith(".py")} == modules
     assert about["License-Expression"] == "Apache-2.0"
     assert about["Requires-Python"] == "<3.14,>=3.10"
     assert not any("tests/" in n or "__pycache__" in n for n in names)
