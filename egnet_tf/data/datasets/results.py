@@ -142,8 +142,8 @@ def open_results(request: Request, options: ResultsOptions) -> ResultPairs:
 
 def _method_folders(root: Path, methods: Sequence[str], sharp: Path) -> dict[str, Path]:
     if not methods:
-        folders = (p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
-        return {p.name: p for p in folders if p.resolve() != sharp.resolve()}
+        found = (p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+        return {p.name: p for p in found if p.resolve() != sharp.resolve()}
     folders: dict[str, Path] = {}
     for text in methods:
         title, _, where = text.partition("=")
