@@ -1,13 +1,16 @@
 """Deblurs photos and videos: python -m egnet_tf.deblur photo.jpg.
 
-Of a folder all images in it and its sub-folders are restored. The result lies beside
-the input, named <name>_restored, unless --output says otherwise.
+Several files and folders may be named. Of a folder all images in it and its sub-folders
+are restored. The result lies beside the input, named <name>_restored, unless --output
+says otherwise.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import sys
+import logging
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from absl.flags import FlagValues
@@ -15,10 +18,10 @@ from tqdm import tqdm
 
 from egnet_tf.cli import app, flags, restorer_flags
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import count_other_files
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, read_photo
-from egnet_tf.inference.photos import Job, find_jobs, restore_photos
+from egnet_tf.inference.photos import Job, Work, find_jobs, restore_photos
 from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.restorer import Restorer
 from egnet_tf.inference.video import is_video, restore_video, video_target
 from egnet_tf.options import option
 
@@ -27,13 +30,16 @@ from egnet_tf.options import option
 class Options:
     """What to restore, with which model, and where to."""
 
-    input: str = option(
-        "",
-        "An image, a video, or a folder of images with its sub-folders. The name of "
-        "this flag may be left out.",
+    input: tuple[str, ...] = option(
+        (),
+        "An image, a video, or a folder of images with its sub-folders. Without the "
+        "name of this flag several may be given.",
+        commas=False,
     )
     output: str = option(
-        "", "File or folder to write. By default <name>_restored beside the input."
+        "",
+        "File or folder to write, a folder if it ends in / or if there are several "
+        "inputs. By default <name>_restored beside the input.",
     )
     model: str = option(
         "egnet_mobile",
@@ -64,72 +70,101 @@ def define_flags(values: FlagValues) -> None:
 
 
 def main(values: FlagValues) -> int:
-    """Restores what the flags name; returns 1 if an image of a folder failed."""
+    """Restores what the flags name; returns 1 if anything failed or was left out."""
     options = flags.read(Options, values)
-    if not options.input:
+    if not all(options.input) or not options.input:
         raise InputError("Expected an image, a video or a folder. Received: nothing")
-    source = Path(options.input).expanduser()
-    output = Path(options.output).expanduser() if options.output else None
+    sources = [Path(os.path.expanduser(name)) for name in options.input]
+    output = Path(os.path.expanduser(options.output)) if options.output else None
+    into_folder = options.output.endswith(("/", os.sep))
     resolve(options.model)
-    overwrite = options.overwrite or options.skip_existing  # Skipped below.
-    if is_video(source) and not source.is_dir():
-        target = video_target(source, output, overwrite=overwrite)
-        return _restore_video(values, source, target)
-    found = find_jobs(source, output, overwrite=overwrite)
-    jobs = [job for job in found if not (options.skip_existing and job.target.exists())]
-    if len(jobs) == 1:
+    # Files that are there are skipped below.
+    may_exist = options.overwrite or options.skip_existing
+    videos = [path for path in sources if is_video(path) and not path.is_dir()]
+    photos = [path for path in sources if path not in videos]
+    several = len(sources) > 1
+    if output is not None and videos and (several or into_folder):
+        output.mkdir(parents=True, exist_ok=True)
+    films = [Job(x, video_target(x, output, overwrite=may_exist)) for x in videos]
+    work = find_jobs(
+        photos, output, into_folder=into_folder or several, overwrite=may_exist
+    )
+    if work.failed and not (work.jobs or films):
+        return _report(work, work.failed)
+    jobs, clips = (
+        [job for job in all_of if not (options.skip_existing and job.target.exists())]
+        for all_of in (work.jobs, films)
+    )
+    if len(jobs) == 1 and not clips:
         # What is wrong with a single image is said before the model is loaded.
         read_photo(jobs[0].source, options.max_pixels)
-    reasons = _restore_photos(values, options, jobs) if jobs else {}
-    if reasons and source.is_file():
-        raise InputError(reasons[source])
-    restored = [job for job in jobs if job.source not in reasons]
-    if len(found) == len(restored) == 1:
+    reasons = dict(work.failed)
+    if jobs or clips:
+        restorer = restorer_flags.load(values, options.model)
+        reasons |= _restore_photos(restorer, options, jobs)
+        reasons |= _restore_videos(restorer, clips)
+    restored = [job for job in (*jobs, *clips) if job.source not in reasons]
+    if len(work.jobs) + len(films) == len(restored) == 1:
         print(f"restored: {app.shown(restored[0].target)}")
-    else:
-        print(
-            f"{len(restored)} restored, {len(found) - len(jobs)} there already, "
-            f"{len(reasons)} failed"
-        )
-    if source.is_dir() and (others := count_other_files(source)):
-        kinds = (f"{n} {kind or 'without a suffix'}" for kind, n in others.items())
-        left_out = app.shown(", ".join(kinds))
-        print(f"left out, not images: {left_out}", file=sys.stderr)
+    elif several or len(work.jobs) > 1 or not reasons:
+        there = len(work.jobs) + len(films) - len(jobs) - len(clips)
+        print(f"{len(restored)} restored, {there} there already, {len(reasons)} failed")
+    return _report(work, reasons)
+
+
+def _report(work: Work, reasons: Mapping[Path, str]) -> int:
+    log = logging.getLogger(__name__)
+    if work.left_out:
+        kinds = (f"{count} {kind}" for kind, count in work.left_out.items())
+        log.warning("left out, no photos of their own: %s", ", ".join(kinds))
     for failed, reason in reasons.items():
-        print(f"failed: {app.shown(failed)}: {app.shown(reason)}", file=sys.stderr)
-    return 1 if reasons else 0
+        named = str(failed) in reason
+        log.error("%s", reason if named else f"{failed}: {reason}")
+    return 1 if reasons or work.left_out else 0
 
 
 def _restore_photos(
-    values: FlagValues, options: Options, jobs: list[Job]
+    restorer: Restorer, options: Options, jobs: list[Job]
 ) -> dict[Path, str]:
-    restorer = restorer_flags.load(values, options.model)
-    with tqdm(total=len(jobs), unit="photo", disable=None) as bar:
+    alone = len(jobs) == 1
+    with tqdm(
+        total=None if alone else len(jobs), disable=None if jobs else True
+    ) as bar:
+        bar.unit = "tile" if alone else "photo"
+
+        def on_tile(done: int, tiles: int) -> None:
+            if alone:
+                bar.total = tiles
+                bar.update()
+            elif tiles > 1:
+                bar.set_postfix_str(f"tile {done}/{tiles}")
+
         return restore_photos(
             restorer,
             jobs,
             quality=options.quality,
             max_pixels=options.max_pixels,
             batch=options.batch,
-            on_done=bar.update,
-            on_tile=lambda done, tiles: bar.set_postfix_str(f"tile {done}/{tiles}"),
+            overwrite=options.overwrite,
+            on_done=lambda count: None if alone else bar.update(count),
+            on_tile=on_tile,
         )
 
 
-def _restore_video(values: FlagValues, source: Path, target: Path) -> int:
-    if values.skip_existing and target.exists():
-        print("0 restored, 1 there already, 0 failed")
-        return 0
-    restorer = restorer_flags.load(values, values.model)
-    with tqdm(unit="frame", disable=None) as bar:
+def _restore_videos(restorer: Restorer, clips: list[Job]) -> dict[Path, str]:
+    reasons: dict[Path, str] = {}
+    for source, target in clips:
+        with tqdm(unit="frame", disable=None) as bar:
 
-        def show(_: int, frames: int) -> None:
-            bar.total = frames or None
-            bar.update()
+            def show(_: int, frames: int, bar: tqdm = bar) -> None:
+                bar.total = frames or None
+                bar.update()
 
-        restore_video(restorer, source, target, on_frame=show)
-    print(f"restored: {app.shown(target)}")
-    return 0
+            try:
+                restore_video(restorer, source, target, on_frame=show)
+            except InputError as error:
+                reasons[source] = str(error)
+    return reasons
 
 
 POSITIONAL = "input"

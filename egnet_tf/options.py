@@ -35,6 +35,7 @@ def option(
     lower: float | None = None,
     upper: float | None = None,
     validate: Callable[[Any], object] | None = None,
+    commas: bool = True,
 ) -> Any:
     """A field of a dataclass of options, see `Option`.
 
@@ -42,6 +43,7 @@ def option(
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
     metadata["validate"] = validate
+    metadata["commas"] = commas
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -59,6 +61,8 @@ class Option(NamedTuple):
         upper: the largest number that is allowed.
         validate: raises an `InputError` for a value that is not allowed; None or an
             empty one always is.
+        commas: whether the text of a list has commas between; otherwise it is one
+            value, such as a path.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Option(NamedTuple):
     lower: float | None
     upper: float | None
     validate: Callable[[Any], object] | None
+    commas: bool
 
     def parse(self, text: str) -> Any:
         """The value that a text stands for.
@@ -77,7 +82,9 @@ class Option(NamedTuple):
         Raises:
             InputError: the text is of another type, or its value is not allowed.
         """
-        if self.is_list:
+        if self.is_list and not self.commas:
+            value = (self._parse(text),)
+        elif self.is_list:
             value = tuple(self._parse(part) for part in split_list(text))
         else:
             value = self._parse(text)

@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import importlib
 import json
+import os
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ class Request(NamedTuple):
                 f"Expected a folder for the dataset {self.dataset}: --data_dir=FOLDER "
                 f"or --dataset={self.dataset}:FOLDER. Received: none"
             )
-        path = Path(self.folder).expanduser()
+        path = Path(os.path.expanduser(self.folder))
         if not path.is_dir():
             raise InputError(
                 f"Expected the folder of the dataset {self.dataset}. "

@@ -173,8 +173,9 @@ def _photo(decoded: _Decoded) -> Photo:
     if metadata.exif:
         exif = metadata.exif.upright(samples.shape[1], samples.shape[0])
         metadata = replace(metadata, exif=exif)
+    pixels = np.repeat(colours, 3, axis=2) if grey else np.ascontiguousarray(colours)
     return Photo(
-        pixels=np.repeat(colours, 3, axis=2) if grey else np.ascontiguousarray(colours),
+        pixels=pixels if pixels.flags.writeable else pixels.copy(),
         alpha=samples[..., -1] if has_alpha else None,
         grey=grey,
         metadata=replace(metadata, icc_profile=profile),

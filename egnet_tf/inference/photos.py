@@ -1,9 +1,12 @@
-"""Which photos to restore and where to: a file, or a folder with all below it."""
+"""Which photos to restore and where to: files, and folders with all below them."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
+import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from egnet_tf.errors import InputError
-from egnet_tf.images.find import find_images
+from egnet_tf.images.find import search
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, Photo, read_photo
 from egnet_tf.images.write import (
     check_fits,
@@ -34,28 +37,92 @@ class Job(NamedTuple):
     target: Path
 
 
+class Work(NamedTuple):
+    """What is to be done.
+
+    Attributes:
+        jobs: the photos, in order.
+        failed: what cannot be restored, with the reason.
+        left_out: how many entries of folders are no photos of their own, by kind; see
+            `egnet_tf.images.find.Found`.
+    """
+
+    jobs: list[Job]
+    failed: dict[Path, str]
+    left_out: dict[str, int]
+
+
 def find_jobs(
-    source: Path, output: Path | None, *, overwrite: bool = False
-) -> list[Job]:
-    """Returns the photos of a file or folder.
+    sources: Sequence[Path],
+    output: Path | None,
+    *,
+    into_folder: bool = False,
+    overwrite: bool = False,
+) -> Work:
+    """Finds the photos of files and folders, each real file once.
 
     Args:
-        source: an image, or a folder: all images below it (`find_images`).
-        output: for an image, a file or an existing folder; for a folder, a folder,
-            in which the sub-folders are kept. By default `<name>_restored` beside the
-            source. Suffixes that are read but not written get `.png` added.
-        overwrite: whether files that exist may be replaced; never those of `source`.
+        sources: images, and folders: all images below them
+            (`egnet_tf.images.find.search`).
+        output: for one image, a file or a folder; for one folder, a folder, in which
+            the sub-folders are kept; for several, a folder for all of them. By default
+            `<name>_restored` beside each. Suffixes that are read but not written get
+            `.png` added, and names that get too long are cut.
+        into_folder: whether the output of one image is a folder although it is not
+            there yet.
+        overwrite: whether files that exist may be replaced; never those of `sources`.
 
     Raises:
-        InputError: no such source, no images in it, a suffix that is not written, or
-            an output that exists or is a source.
+        InputError: no images in a folder, a suffix that is not written, two sources
+            for one output, or an output that exists or is a source.
     """
-    if source.is_dir():
-        jobs = _folder_jobs(source, output or _beside(source))
-    elif source.exists():
-        jobs = [Job(source, _file_target(source, output))]
-    else:
-        raise InputError(f"Expected an image or a folder. Received: {source}")
+    several = len(sources) > 1
+    if output is not None and (several or into_folder) and output.is_file():
+        raise InputError(f"Expected a folder as the output. Received: {output}")
+    into_folder = into_folder or several or (output is not None and output.is_dir())
+    jobs: list[Job] = []
+    failed: dict[Path, str] = {}
+    left_out: collections.Counter[str] = collections.Counter()
+    seen: set[tuple[int, int]] = set()
+    for source in sources:
+        try:
+            about = source.stat()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            failed[source] = (
+                f"Expected an image or a folder. Received: {source} ({reason})"
+            )
+            continue
+        if stat.S_ISDIR(about.st_mode):
+            target = output or _beside(source)
+            if several and output is not None:
+                target = output / source.resolve().name
+            found = _folder_jobs(source, target)
+        else:
+            job = Job(source, _file_target(source, output, into_folder))
+            found = Work([job], {}, {})
+        for job in found.jobs:
+            about = job.source.stat()
+            if about.st_ino and (about.st_dev, about.st_ino) in seen:
+                left_out["a second name of an image"] += 1
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            jobs.append(job)
+        failed.update(found.failed)
+        left_out.update(found.left_out)
+    _check_targets(jobs, overwrite=overwrite)
+    return Work(jobs, failed, dict(left_out.most_common()))
+
+
+def _check_targets(jobs: Sequence[Job], *, overwrite: bool) -> None:
+    targets: dict[Path, Path] = {}
+    for source, target in jobs:
+        other = targets.setdefault(target, source)
+        if other is not source:
+            raise InputError(
+                "Expected inputs of different names for one output folder. Received: "
+                f"{other} and {source}"
+            )
     existing = [job.target for job in jobs if os.path.lexists(job.target)]
     if existing:
         sources = {job.source.resolve() for job in jobs}
@@ -66,7 +133,6 @@ def find_jobs(
                 )
     if not overwrite:
         check_new(existing)
-    return jobs
 
 
 def check_new(targets: Iterable[Path]) -> None:
@@ -90,6 +156,7 @@ def restore_photos(
     quality: int = 95,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     batch: int = 1,
+    overwrite: bool = True,
     on_done: Callable[[int], object] = lambda count: None,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
@@ -97,7 +164,8 @@ def restore_photos(
 
     Opacity stays as it is. For `quality`, `max_pixels` and `on_tile` see `write_photo`,
     `read_photo` and `Restorer`. Up to `batch` small photos in a row are restored
-    together if they have the same size and type. `on_done` is called with how many more
+    together if they have the same size and type. `overwrite` is whether a file that
+    is there by then may be replaced. `on_done` is called with how many more
     photos are done, restored or not.
 
     Returns:
@@ -119,6 +187,7 @@ def restore_photos(
             with noting(job):
                 photo = read_photo(job.source, max_pixels)
                 check_fits(job.target, photo)
+                _check_computed(restorer, photo, max_pixels, job.source)
             if job.source in reasons:
                 on_done(1)
                 continue
@@ -138,7 +207,10 @@ def restore_photos(
             for (job, photo), result in zip(group, restored, strict=True):
                 with noting(job):
                     write_photo(
-                        job.target, replace(photo, pixels=result), quality=quality
+                        job.target,
+                        replace(photo, pixels=result),
+                        quality=quality,
+                        overwrite=overwrite,
                     )
         on_done(len(group))
     return {job.source: reasons[job.source] for job in jobs if job.source in reasons}
@@ -150,30 +222,60 @@ def _go_together(first: Photo, second: Photo) -> bool:
     return same and one.shape[0] * one.shape[1] <= _SMALL
 
 
-def _folder_jobs(source: Path, output: Path) -> list[Job]:
+def _check_computed(
+    restorer: Restorer, photo: Photo, max_pixels: int, source: Path
+) -> None:
+    """Checks the pixels that are computed: a thin image is padded to whole tiles.
+
+    Raises:
+        InputError: they are more than `max_pixels`, and twice those of the photo.
+    """
+    height, width = photo.pixels.shape[:2]
+    tile = restorer.plan(height, width, photo.pixels.itemsize).tile
+    padded = max(height, tile[0]) * max(width, tile[1])
+    if padded > max(max_pixels, 2 * height * width):
+        raise InputError(
+            f"Expected at most {max_pixels} pixels in whole tiles of {tile[0]} x "
+            f"{tile[1]}. Received: {width} x {height}, {source}"
+        )
+
+
+def _folder_jobs(source: Path, output: Path) -> Work:
     inside, outside = output.resolve(), source.resolve()
     if output.is_file() or inside == outside:
         raise InputError(
             f"Expected another folder as the output of {source}. Received: {output}"
         )
-    photos = find_images(source).values()
+    found = search(source)
+    photos = list(found.images.values())
+    left_out = dict(found.left_out)
     if outside in inside.parents:  # What an earlier run wrote is not restored again.
-        photos = [path for path in photos if inside not in path.resolve().parents]
+        written = [path for path in photos if inside in path.resolve().parents]
+        photos = [path for path in photos if path not in set(written)]
+        if written:
+            left_out["in the output folder"] = len(written)
     if not photos:
-        raise InputError(f"Expected images in the folder. Received: {source}")
+        there = [f"{path} ({reason})" for path, reason in found.unreadable.items()]
+        there += [f"{count} {kind}" for kind, count in left_out.items()]
+        raise InputError(
+            f"Expected images in the folder {source}. "
+            f"Received: {', '.join(there) or 'nothing'}"
+        )
     jobs: dict[Path, Job] = {}
     for path in photos:
-        target = _writable(output / path.relative_to(source))
+        wanted = target = _writable(output / path.relative_to(source))
+        number = 1
         while target in jobs:  # Of x.gif and x.gif.png, say.
-            target = target.with_name(f"{target.name}.png")
+            number += 1
+            target = _named(wanted, f"{wanted.stem}_{number}{wanted.suffix}")
         jobs[target] = Job(path, target)
-    return list(jobs.values())
+    return Work(list(jobs.values()), found.unreadable, left_out)
 
 
-def _file_target(source: Path, output: Path | None) -> Path:
+def _file_target(source: Path, output: Path | None, into_folder: bool) -> Path:
     if output is None:
         return _writable(_beside(source))
-    if output.is_dir():
+    if into_folder:
         return _writable(output / source.name)
     check_suffix(output)
     return output
@@ -186,14 +288,30 @@ def _beside(source: Path) -> Path:
     if not source.name:
         raise InputError(f"Expected --output for this folder. Received: {source}")
     if source.is_dir():
-        return source.with_name(f"{source.name}_restored")
-    return source.with_name(f"{source.stem}_restored{source.suffix}")
+        return _named(source, f"{source.name}_restored")
+    return _named(source, f"{source.stem}_restored{source.suffix}")
 
 
 def _writable(target: Path) -> Path:
     if target.suffix.lower() in writable_suffixes():
         return target
-    return target.with_name(f"{target.name}.png")
+    return _named(target, f"{target.name}.png")
+
+
+def _named(path: Path, name: str) -> Path:
+    """The path with another name, cut in the middle if the file system needs it."""
+    longest = 255
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        folder = next(x for x in (path.parent, *path.parent.parents) if x.is_dir())
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+    if len(os.fsencode(name)) <= longest:
+        return path.with_name(name)
+    ending = re.search(r"(_restored|_\d+)?(\.[^.]{1,16})?$", name)
+    ending = ending[0] if ending else ""
+    kept = name.removesuffix(ending)
+    while kept and len(os.fsencode(kept + ending)) > longest:
+        kept = kept[:-1]
+    return path.with_name(kept + ending)
 
 
 def _reason(error: Exception) -> str:

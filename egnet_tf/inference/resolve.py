@@ -80,7 +80,7 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
     """
     if not os.fspath(model):
         raise InputError("Expected a model. Received: nothing")
-    path = Path(model).expanduser()
+    path = Path(os.path.expanduser(model))
     if (path / "weights").is_dir():
         return ModelSource("run", _checked_weights(path / "weights"))
     if path.suffix == ".tflite" and path.is_file():

@@ -45,22 +45,27 @@ def folder(tmp_path):
 
 
 def test_folder_is_searched_in_order_and_its_structure_kept(folder, tmp_path):
-    jobs = find_jobs(folder, tmp_path / "out")
-    assert [(str(s.relative_to(folder)), t) for s, t in jobs] == [
+    work = find_jobs([folder], tmp_path / "out")
+    assert work.left_out == {".txt": 1}
+    assert [(str(s.relative_to(folder)), t) for s, t in work.jobs] == [
         ("a.jpg", tmp_path / "out/a.jpg"),
         ("b.png", tmp_path / "out/b.png"),
         ("trip/c.gif", tmp_path / "out/trip/c.gif.png"),
         ("trip/c.tif", tmp_path / "out/trip/c.tif"),
         ("trip/damaged.jpg", tmp_path / "out/trip/damaged.jpg"),
     ]
-    assert find_jobs(folder, None)[0].target == tmp_path / "photos_restored/a.jpg"
+    assert (
+        find_jobs([folder], None).jobs[0].target == tmp_path / "photos_restored/a.jpg"
+    )
 
 
 def test_output_inside_the_input_is_not_restored_again(folder):
     inside = folder / "restored"
-    before = find_jobs(folder, inside)
+    before = find_jobs([folder], inside).jobs
     save(inside / "a.jpg")
-    assert find_jobs(folder, inside, overwrite=True) == before
+    work = find_jobs([folder], inside, overwrite=True)
+    assert work.jobs == before
+    assert work.left_out["in the output folder"] == 1
 
 
 def test_output_path_of_a_photo(tmp_path):
@@ -71,10 +76,10 @@ def test_output_path_of_a_photo(tmp_path):
         ("out", "out/photo.jpg"),
         ("new/photo.png", "new/photo.png"),
     ):
-        jobs = find_jobs(source, output and tmp_path / output)
+        jobs = find_jobs([source], output and tmp_path / output).jobs
         assert jobs == [Job(source, tmp_path / target)]
     animation = save(tmp_path / "photo.gif")
-    assert find_jobs(animation, None)[0].target.name == "photo_restored.gif.png"
+    assert find_jobs([animation], None).jobs[0].target.name == "photo_restored.gif.png"
 
 
 def test_input_is_never_overwritten(tmp_path, folder):
@@ -84,33 +89,33 @@ def test_input_is_never_overwritten(tmp_path, folder):
     same = [(source, source), (source, tmp_path), (source, link), (folder, folder)]
     for given, output in [*same, (folder, folder / "trip" / "..")]:
         with pytest.raises(InputError, match="Received: "):
-            find_jobs(given, output, overwrite=True)
+            find_jobs([given], output, overwrite=True)
 
 
 def test_files_the_command_did_not_write_are_not_replaced(folder, tmp_path):
     written = save(tmp_path / "out" / "trip" / "c.tif")
     with pytest.raises(InputError, match=rf"--overwrite.*Received: {written}"):
-        find_jobs(folder, tmp_path / "out")
-    assert len(find_jobs(folder, tmp_path / "out", overwrite=True)) == 5
+        find_jobs([folder], tmp_path / "out")
+    assert len(find_jobs([folder], tmp_path / "out", overwrite=True).jobs) == 5
     for output in (folder / "trip", folder / "trip" / "c.tif"):
         with pytest.raises(InputError, match=r"Received: .*c\.tif"):
-            find_jobs(folder / "trip" / "c.tif", output)
+            find_jobs([folder / "trip" / "c.tif"], output)
     # Not even with --overwrite, where the output is an input.
     save(folder / "trip" / "trip" / "a.png")
     save(folder / "trip" / "a.png")
     with pytest.raises(InputError, match=r"other than the input.*trip/a\.png"):
-        find_jobs(folder / "trip", folder, overwrite=True)
+        find_jobs([folder / "trip"], folder, overwrite=True)
 
 
 def test_output_may_lie_above_the_input(folder):
-    jobs = find_jobs(folder / "trip", folder)
+    jobs = find_jobs([folder / "trip"], folder).jobs
     assert [job.target.name for job in jobs] == ["c.gif.png", "c.tif", "damaged.jpg"]
     assert jobs[1].target == folder / "c.tif"
 
 
 def test_photos_never_share_an_output_path(folder, tmp_path):
     save(folder / "trip" / "c.gif.png")
-    targets = [job.target for job in find_jobs(folder, tmp_path / "out")]
+    targets = [job.target for job in find_jobs([folder], tmp_path / "out").jobs]
     assert len(set(targets)) == len(targets) == 6
 
 
@@ -125,29 +130,31 @@ def test_photos_never_share_an_output_path(folder, tmp_path):
 )
 def test_relative_inputs_give_relative_outputs(folder, monkeypatch, source, target):
     monkeypatch.chdir(folder / "trip" if source == ".." else folder)
-    assert find_jobs(Path(source), None)[0].target.resolve() == Path(target).resolve()
+    assert (
+        find_jobs([Path(source)], None).jobs[0].target.resolve()
+        == Path(target).resolve()
+    )
 
 
 def test_root_folder_as_input_needs_an_output():
     with pytest.raises(InputError, match=r"--output.*Received: /"):
-        find_jobs(Path("/"), None)
+        find_jobs([Path("/")], None)
 
 
 def test_impossible_inputs_and_outputs_are_refused(tmp_path):
     source = save(tmp_path / "photo.jpg")
     (tmp_path / "empty").mkdir()
     for given, output in (
-        (tmp_path / "none.jpg", None),
         (tmp_path / "empty", None),
         (source, tmp_path / "out.txt"),
         (tmp_path / "empty", source),
     ):
         with pytest.raises(InputError, match="Received: "):
-            find_jobs(given, output)
+            find_jobs([given], output)
 
 
 def test_failure_of_one_photo_does_not_stop_the_others(folder, restorer, tmp_path):
-    jobs = find_jobs(folder, tmp_path / "out")
+    jobs = find_jobs([folder], tmp_path / "out").jobs
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b.png").mkdir()  # Cannot be replaced by a file.
     done = []
@@ -171,7 +178,7 @@ def test_network_error_fails_only_its_photo(folder, tmp_path):
             return batch * (np.nan if batch.max() < 0.5 else 1)
 
     save(folder / "a.jpg", value=50)
-    jobs = find_jobs(folder, tmp_path / "out")[:2]
+    jobs = find_jobs([folder], tmp_path / "out").jobs[:2]
     reasons = restore_photos(Restorer(Failing()), jobs)
     assert list(reasons) == [folder / "a.jpg"]
     assert (tmp_path / "out/b.png").exists()
@@ -185,10 +192,92 @@ def test_any_library_error_fails_only_its_photo(folder, tmp_path):
             return batch
 
     save(folder / "a.jpg", value=50)
-    jobs = find_jobs(folder, tmp_path / "out")[:2]
+    jobs = find_jobs([folder], tmp_path / "out").jobs[:2]
     reasons = restore_photos(Restorer(Failing()), jobs)
     assert reasons == {folder / "a.jpg": "RuntimeError: no kernel for this"}
     assert (tmp_path / "out/b.png").exists()
+
+
+def test_several_inputs_go_to_one_folder(folder, tmp_path):
+    photo = save(tmp_path / "photo.jpg")
+    (tmp_path / "link.jpg").symlink_to(photo)
+    given = [photo, folder, tmp_path / "missing.png", tmp_path / "link.jpg", photo]
+    work = find_jobs(given, tmp_path / "out")
+    assert work.jobs[0] == Job(photo, tmp_path / "out/photo.jpg")
+    assert work.jobs[1].target == tmp_path / "out/photos/a.jpg"
+    assert len(work.jobs) == 6
+    assert work.left_out == {"a second name of an image": 2, ".txt": 1}
+    (reason,) = work.failed.values()
+    assert reason.endswith("missing.png (No such file or directory)")
+    beside = find_jobs([photo, folder / "b.png"], None).jobs
+    assert [job.target.name for job in beside] == [
+        "photo_restored.jpg",
+        "b_restored.png",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_inputs_never_share_an_output(folder, tmp_path):
+    save(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"different names.*b\.png and .*b\.png"):
+        find_jobs([folder / "b.png", tmp_path / "b.png"], tmp_path / "out")
+    with pytest.raises(InputError, match=r"a folder as the output.*notes"):
+        find_jobs([folder / "b.png", folder / "a.jpg"], folder / "notes.txt")
+
+
+def test_output_that_ends_in_a_slash_is_a_folder(folder, tmp_path):
+    work = find_jobs([folder / "b.png"], tmp_path / "new.dir", into_folder=True)
+    assert work.jobs[0].target == tmp_path / "new.dir/b.png"
+
+
+@pytest.mark.parametrize("name", ["n" * 251, "\u4e2d" * 83 + "ab", "x" * 246])
+def test_longest_names_have_an_output(tmp_path, restorer, name):
+    for suffix in (".png", ".gif"):
+        source = save(tmp_path / "in" / f"{name}{suffix}")
+        for given, output in ((source, None), (source.parent, tmp_path / "out")):
+            jobs = find_jobs([given], output, overwrite=True).jobs
+            assert not restore_photos(restorer, jobs)
+            assert all(job.target.is_file() for job in jobs)
+            assert len({job.target for job in jobs}) == len(jobs)
+
+
+def test_file_that_came_meanwhile_is_not_replaced(tmp_path, restorer):
+    source = save(tmp_path / "in.png")
+    target = tmp_path / "out.png"
+    target.write_bytes(b"of another command")
+    reasons = restore_photos(restorer, [Job(source, target)], overwrite=False)
+    assert reasons == {source: f"File exists: {target}"}
+    assert target.read_bytes() == b"of another command"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "out.png"]
+
+
+def test_thin_photo_counts_as_what_is_computed(tmp_path, runner):
+    runner.tile = 256
+    source = save(tmp_path / "thin.png", size=(5000, 1))
+    job = Job(source, tmp_path / "out.png")
+    reasons = restore_photos(Restorer(runner), [job], max_pixels=10**6)
+    assert "in whole tiles of 256 x 256. Received: 5000 x 1" in reasons[source]
+    assert runner.batches == []
+    assert not restore_photos(Restorer(runner), [job], max_pixels=2 * 10**6)
+
+
+def test_sizes_that_the_format_cannot_hold_are_refused_before_the_work(
+    tmp_path, runner
+):
+    source = save(tmp_path / "wide.png", size=(66000, 1), mode="L", value=9)
+    for suffix, most in ((".jpg", 65500), (".webp", 16383), (".avif", 16384)):
+        job = Job(source, tmp_path / f"out{suffix}")
+        reasons = restore_photos(Restorer(runner), [job])
+        assert f"at most {most} pixels a side" in reasons[source]
+    assert runner.batches == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("name", ["pipe.png", "pipe"])
+def test_pipe_is_refused_and_not_waited_for(tmp_path, restorer, name):
+    os.mkfifo(tmp_path / name)
+    job = Job(tmp_path / name, tmp_path / "out.png")
+    assert "a pipe or a device" in restore_photos(restorer, [job])[job.source]
 
 
 def test_small_photos_of_one_size_are_batched(tmp_path, restorer, runner):

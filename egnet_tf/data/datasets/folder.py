@@ -102,7 +102,7 @@ def matching(root: Path, pattern: str) -> dict[str, Path]:
     Raises:
         InputError: more than one `*`, or no such folder.
     """
-    path = Path(pattern).expanduser().as_posix()
+    path = Path(os.path.expanduser(pattern)).as_posix()
     if "*" not in path:
         path += "/*"
     before, _, after = path.partition("*")
