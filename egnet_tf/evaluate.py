@@ -12,7 +12,7 @@ python -m egnet_tf.paper.table1 puts several evaluations into one table, and mak
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
 
 from absl.flags import DEFINE_string, FlagValues
@@ -25,7 +25,7 @@ from egnet_tf.evaluation.evaluate import (
     evaluate_model,
     evaluate_results,
 )
-from egnet_tf.evaluation.summary import left_out, markdown_table
+from egnet_tf.evaluation.summary import FAILURES, left_out, markdown_table
 from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.resolve import fusion_of, resolve
 
@@ -89,12 +89,13 @@ def main(values: FlagValues) -> int:
         folder = Path(summary["folder"])
         print(app.shown(folder / "scores.csv"), app.shown(folder / "summary.json"))
     print(f"\n{markdown_table(summaries)}")
+    log = logging.getLogger(__name__)
     for summary in summaries:
         of_protocol = f"{summary['protocol']}: " if summaries[1:] else ""
         for title, items in left_out(summary).items():
-            lines = (f"  {app.shown(item)}" for item in items)
-            title = f"{of_protocol}{title} ({len(items)}):"
-            print(title, *lines, sep="\n", file=sys.stderr)
+            level = logging.ERROR if title in FAILURES else logging.WARNING
+            for item in items:
+                log.log(level, "%s%s: %s", of_protocol, title, item)
     return 1 if any(s.get("only_sharp") or s["unscored"] for s in summaries) else 0
 
 

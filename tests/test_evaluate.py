@@ -197,7 +197,7 @@ def test_damaged_image_is_named_and_the_others_are_scored(tmp_path):
     done = evaluate("--restored=restored", "--sharp=sharp", cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "not scored (1):\n  01: Expected an image" in done.stderr
+    assert "error: not scored: 01: Expected an image" in done.stderr
     assert "| restored | sharp | plain | 2 of 3 |" in done.stdout
     output = tmp_path / "restored_evaluation" / "plain"
     assert [row["name"] for row in table(output)] == ["00", "02"]

@@ -13,10 +13,12 @@ import logging
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from absl import flags
+from tqdm import tqdm
 
 from egnet_tf.cli import quiet_tensorflow
 from egnet_tf.cli.flag_files import expanded
@@ -64,10 +66,11 @@ def call(
 ) -> int:
     """Runs a command on the words of a command line; for the arguments, see `run`.
 
-    A mistake in the flags, an `InputError`, an extra that is not installed and an error
-    of the operating system (missing file, full disk, no permission) become one line on
-    stderr. Any other
-    exception is a bug of ours and keeps its traceback.
+    A mistake in the flags, an `InputError`, an extra that is not installed, too little
+    memory and an error of the operating system (missing file, full disk, no permission)
+    become one line on stderr, "error: ...". Any other exception is a bug of ours and
+    keeps its traceback. What is logged or warned of meanwhile, by us or by a library,
+    is printed in the same voice: "error: ..." or "warning: ...".
 
     Returns:
         The exit code: what `main` returned or 0, 1 after an error, 130 after Ctrl-C.
@@ -75,7 +78,7 @@ def call(
     values = flags.FlagValues()
     define_flags(values)
     try:
-        with _warnings_in_one_line():
+        with _one_voice():
             words = list(expanded(words))
             if {"--help", "-help", "-h"} & set(words):
                 with contextlib.suppress(BrokenPipeError):
@@ -96,6 +99,8 @@ def call(
         if said is error:
             raise
         return _fail(str(said))
+    except MemoryError as error:
+        return _fail(f"Expected more free memory. Received: {error or 'none left'}")
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}")
@@ -171,19 +176,26 @@ def help_text(flag: flags.Flag) -> str:
 
 
 @contextlib.contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    """Prints what is logged as a warning or worse in the voice of our errors."""
+def _one_voice() -> Iterator[None]:
+    """Prints what is logged as a warning or worse, and Python's, as our errors are."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        _say("warning", str(message))
+
     root, handler = logging.getLogger(), _OneLine(logging.WARNING)
     root.addHandler(handler)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
     finally:
         root.removeHandler(handler)
 
 
 class _OneLine(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        _say(record.levelname.lower(), record.getMessage())
+        kind = "error" if record.levelno >= logging.ERROR else "warning"
+        _say(kind, record.getMessage())
 
 
 def _fail(message: str, code: int = 1) -> int:
@@ -193,4 +205,6 @@ def _fail(message: str, code: int = 1) -> int:
 
 def _say(kind: str, message: str) -> None:
     line = shown(" ".join(message.split()))
-    print(f"{kind}: {line}", file=sys.stderr, flush=True)
+    # Not into the middle of a progress bar.
+    with tqdm.external_write_mode(sys.stderr):
+        print(f"{kind}: {line}", file=sys.stderr, flush=True)

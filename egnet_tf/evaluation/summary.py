@@ -123,12 +123,16 @@ def markdown_table(summaries: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([markdown(score_rows(summaries)), "", *notes])
 
 
+FAILURES = ("not scored", "sharp without a restored image, not scored")
+"""The titles of `left_out` under which an evaluation is incomplete."""
+
+
 def left_out(summary: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is not in the means: a title for each kind to its images, with reasons."""
     kinds = {
-        "not scored": _reasons(summary["unscored"]),
+        FAILURES[0]: _reasons(summary["unscored"]),
         "restored without a sharp image, not scored": summary.get("only_restored"),
-        "sharp without a restored image, not scored": summary.get("only_sharp"),
+        FAILURES[1]: summary.get("only_sharp"),
     }
     for name in ("blurry", "restored"):
         mean = summary[name] or {"failed": {}, "identical": []}

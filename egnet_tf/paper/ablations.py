@@ -15,6 +15,7 @@ a row that fails does not stop the others.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 import signal
 import subprocess
@@ -111,7 +112,7 @@ def main(values: flags.FlagValues) -> int:
     print(f"\n{(output / 'table.md').read_text()}\n{output / 'table.md'}")
     failed = [name for name, found in results.items() if not found]
     if failed:
-        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+        logging.getLogger(__name__).error("failed: %s", ", ".join(failed))
     return 1 if failed else 0
 
 

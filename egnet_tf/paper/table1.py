@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -130,11 +131,10 @@ def main(values: FlagValues) -> int:
         write_table(Path(options.output), table, notes, shown=marked(table))
     unscored = [s for s in summaries if s["unscored"]]
     for summary in unscored:
-        print(
+        logging.getLogger(__name__).error(
             f"{summary['method']}, {summary['dataset']}, {summary['protocol']}: "
             f"{len(summary['unscored'])} images not scored, see "
-            f"{app.shown(Path(summary['folder'], 'summary.json'))}",
-            file=sys.stderr,
+            f"{Path(summary['folder'], 'summary.json')}"
         )
     return 1 if unscored else 0
 

@@ -1,12 +1,16 @@
 import dataclasses
 import logging
 import os
+import re
 import subprocess
 import sys
 import textwrap
+import warnings
 
+import absl.logging
 import pytest
 from absl import flags
+from tqdm import tqdm
 
 from egnet_tf.cli import app
 from egnet_tf.cli import flags as option_flags
@@ -63,6 +67,11 @@ def test_wrong_flags_are_refused_in_one_line(words, line, capsys):
         (InputError("no \x1b[31mred\udce4"), 1, "no \\x1b[31mred\\udce4"),
         (FileNotFoundError(2, "No such file", "x"), 1, "No such file: x"),
         (OSError(28, "No space left"), 1, "No space left"),
+        (
+            MemoryError("Unable to allocate 9 GiB"),
+            1,
+            "Expected more free memory. Received: Unable to allocate 9 GiB",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
@@ -79,13 +88,39 @@ def test_bugs_keep_their_traceback():
         call(main=lambda values: 1 // 0)
 
 
-def test_warnings_are_printed_like_errors(capsys):
+def test_all_that_is_said_has_one_voice(capsys):
     def main(values):
         logging.getLogger("egnet_tf.data").warning("expected %d\npairs", 3)
-        logging.getLogger("egnet_tf.data").info("nothing to report")
+        logging.getLogger("egnet_tf").error("a.png: damaged")
+        logging.getLogger("a_library").critical("it breaks")
+        absl.logging.warning("of absl")
+        logging.getLogger("egnet_tf").info("nothing to report")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("a library's\nown", UserWarning, stacklevel=1)
+
+    before = warnings.showwarning
+    assert call(main=main) == 0
+    assert warnings.showwarning is before
+    assert capsys.readouterr().err == (
+        "warning: expected 3 pairs\n"
+        "error: a.png: damaged\n"
+        "error: it breaks\n"
+        "warning: of absl\n"
+        "warning: a library's own\n"
+    )
+
+
+def test_what_is_said_is_not_written_into_a_progress_bar(capsys):
+    def main(values):
+        with tqdm(total=2, file=sys.stderr, ascii=True) as bar:
+            bar.update()
+            logging.getLogger("egnet_tf").warning("a pair is missing")
+            bar.update()
 
     assert call(main=main) == 0
-    assert capsys.readouterr().err == "warning: expected 3 pairs\n"
+    said = capsys.readouterr().err
+    assert re.search(r"[\r\n]warning: a pair is missing\n", said)
 
 
 def test_help_prints_every_flag_and_the_docstring(capsys):

@@ -23,7 +23,7 @@ def test_ablation_rows_are_trained_scored_and_set_beside_the_published(tmp_path)
     # The first row cannot be trained; the second is nevertheless.
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "failed: my_row" in done.stderr
+    assert "error: failed: my_row" in done.stderr
     with open(tmp_path / "runs" / "tiny" / "table.csv", newline="") as file:
         rows = {row["row"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["my_row", "table4_without_egn"]

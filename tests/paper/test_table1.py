@@ -138,7 +138,7 @@ def test_missing_images_are_said_and_their_mean_is_not_marked(place, tmp_path):
             f"--tests=gopro:{place / 'gopro'}",
         )
     assert done.returncode == 1
-    assert "SRN, gopro test, gopro: 1 images not scored" in done.stderr
+    assert "error: SRN, gopro test, gopro: 1 images not scored" in done.stderr
     assert "(1 of 2)" in done.stdout and "**" not in done.stdout
 
 
