@@ -61,6 +61,10 @@ def _check_keras() -> None:
         )
 
 
+if sys.argv[:1] == ["-m"]:
+    # `python -m` looks for a command in here: Ctrl-C takes one line from now on.
+    import egnet_tf.cli  # noqa: F401
+
 _check_keras()
 
 _HOMES = {

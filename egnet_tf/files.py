@@ -72,6 +72,17 @@ def _move_to_free_name(new: Path, path: Path) -> None:
     os.rename(new, path)
 
 
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yields a new folder in `parent`, which is made too; deletes it at the end."""
+    folder = parent / f"{_UNFINISHED}{os.urandom(4).hex()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _swap_folders(new: Path, path: Path, former: Path) -> None:
     os.replace(path, former)
     try:
@@ -83,7 +94,7 @@ def _swap_folders(new: Path, path: Path, former: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Deletes what `replacing` left in a folder where its process was killed.
+    """Deletes what a killed process left in a folder while it wrote there.
 
     Only for a folder in which no other process writes; see `egnet_tf.locks`.
     """

@@ -9,8 +9,11 @@ The first is then read by --dataset=shards:shards/gopro, the second by
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 from absl.flags import FlagValues
@@ -18,7 +21,9 @@ from tqdm import tqdm
 
 from egnet_tf.cli import app, dataset_flags, flags
 from egnet_tf.data.prepare import begin, write_images, write_shards
+from egnet_tf.data.registry import dataset_entry
 from egnet_tf.errors import InputError, require
+from egnet_tf.locks import only_process
 from egnet_tf.options import option
 
 
@@ -72,18 +77,28 @@ def main(values: FlagValues) -> None:
         "crop": crop if shards else 0,
         "overlap": overlap if shards and crop else 0,
     }
-    job = begin(folder, job, pairs.names)
-    with tqdm(total=len(pairs), unit="pair", desc=values.split) as bar:
+    with (
+        _resumable(folder),
+        only_process(folder),
+        tqdm(total=len(pairs), unit="pair", desc=values.split) as bar,
+    ):
+        job = begin(folder, job, pairs.names)
         work = {"workers": options.workers, "progress": bar.update}
         if shards:
             count = write_shards(pairs, folder, job, crop=crop, overlap=overlap, **work)
         else:
-            count = write_images(pairs, folder, **work)
-    kind = "shards" if shards else "folder"
-    print(
-        f"{len(pairs)} pairs, {count} crops: "
-        f"--dataset={kind}:{app.shown(options.output)}"
-    )
+            count = write_images(pairs, folder, job, **work)
+    entry = dataset_entry("shards" if shards else "folder", options.output)
+    flag = shlex.quote(f"--dataset={entry}")
+    print(f"{len(pairs)} pairs, {count} crops: {app.shown(flag)}")
+
+
+@contextlib.contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command resumes {folder}") from None
 
 
 if __name__ == "__main__":

@@ -5,25 +5,31 @@ The same command resumes a run that was stopped from its last checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app, flags
 from egnet_tf.cli.table import aligned
 from egnet_tf.data import Pairs, open_pairs
+from egnet_tf.data.fingerprint import files_in_both
 from egnet_tf.data.pairs import BLURRY
 from egnet_tf.errors import InputError, require
 from egnet_tf.images.write import write_image
+from egnet_tf.locks import only_process
 from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.options import option
-from egnet_tf.training import Recipe, RunFolder
+from egnet_tf.training import Recipe, RunFolder, resumption
+from egnet_tf.training.workers import environment_index
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from egnet_tf.inference import Restorer
 
 
@@ -37,6 +43,13 @@ class Options:
         "The devices: one_device is the first GPU or the CPU, mirrored all GPUs, "
         "multi_worker several machines that TF_CONFIG names (docs/train.md).",
         choices=("one_device", "mirrored", "multi_worker"),
+    )
+    resume_with: tuple[str, ...] = option(
+        (),
+        "What may differ from what the run was begun with: steps continues it with "
+        "other numbers of steps, data with other datasets or pairs "
+        "(docs/train.md).",
+        choices=resumption.RESUME_WITH,
     )
 
 
@@ -52,9 +65,20 @@ def main(values: FlagValues) -> None:
     options, recipe = flags.read(Options, values), flags.read(Recipe, values)
     if not options.run:
         raise InputError("Expected --run, the folder of the run. Received: none")
-    path = Path(options.run)
+    run = RunFolder(Path(options.run))
     recipe.phase_steps()
-    RunFolder(path, recipe, begins=False)
+    resumption.check(run, recipe, resume_with=options.resume_with)
+    several = options.strategy == "multi_worker"
+    chief = not several or environment_index() == 0
+    try:
+        with only_process(run.path) if chief else contextlib.nullcontext():
+            _train(run, recipe, options, chief)
+    except KeyboardInterrupt:
+        name = app.shown(run.path)
+        raise KeyboardInterrupt(f"the same command resumes {name}") from None
+
+
+def _train(run: RunFolder, recipe: Recipe, options: Options, chief: bool) -> None:
     data = {"data_dir": recipe.data_dir or None, "options": recipe.data}
     data["results"] = recipe.fuses_results
     pairs = open_pairs(recipe.dataset, split="train", seed=recipe.seed, **data)
@@ -66,21 +90,21 @@ def main(values: FlagValues) -> None:
             f"Expected --validation with the results of {', '.join(pairs.inputs)}. "
             f"Received: {', '.join(held_out.inputs)}"
         )
+    _warn_of_shared_files(pairs, held_out)
+    inputs = resumption.Inputs.of(recipe, pairs, held_out)
+    resumption.check(run, recipe, inputs, options.resume_with)
 
     # Imported here, so that whatever is wrong with the above is said at once.
     from egnet_tf.training import Interrupted, train
-    from egnet_tf.training.strategy import (
-        all_workers_agree,
-        device_strategy,
-        worker_index,
-    )
+    from egnet_tf.training.strategy import all_workers_agree, device_strategy
 
     # Before TensorFlow computes anything: workers must meet first.
     strategy = device_strategy(options.strategy)
-    chief = worker_index(strategy) == 0
-    run = RunFolder(path, recipe, begins=chief)
     name = app.shown(run.path)
     if chief:
+        changed = resumption.begin(run, recipe, inputs, options.resume_with)
+        if changed:
+            print(f"{name} continues with {app.shown(', '.join(changed))}")
         print(
             f"{recipe.variant}: {len(pairs)} training pairs, {len(held_out)} held out, "
             f"{strategy.num_replicas_in_sync} device(s), run {name}",
@@ -101,6 +125,17 @@ def main(values: FlagValues) -> None:
     all_workers_agree(strategy, 0)
 
 
+def _warn_of_shared_files(pairs: Pairs, held_out: Pairs) -> None:
+    """Warns where the scores of a validation are of what was trained on."""
+    shared = files_in_both(pairs, held_out)
+    if shared:
+        logging.getLogger(__name__).warning(
+            "%d files are both trained and validated on, such as %s: the scores say "
+            "nothing about other images",
+            *(len(shared), shared[0]),
+        )
+
+
 class EndOfPhase(NamedTuple):
     """A row of the table: the last validation of a phase."""
 
@@ -117,6 +152,8 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
     from egnet_tf.training.phases import TITLES
 
     rows = run.metrics()
+    if not rows:
+        return f"{app.shown(run.path)}: the table of its validations is gone"
     ends = {row["phase"]: row for row in rows}
     blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
     before = "blurry" if from_blurry else "best of the methods"
@@ -126,11 +163,15 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
         time = str(timedelta(seconds=int(row["seconds"])))
         numbers = int(row["step"]), int(row["parameters"])
         table.append(EndOfPhase(TITLES[name], *scores, *numbers, time))
-    best = max(rows, key=lambda row: float(row["psnr"]))
-    return (
-        f"{aligned(table)}\n\n{app.shown(run.best)}: the best validation, "
-        f"{float(best['psnr']):.2f} dB ({TITLES[best['phase']]}, step {best['step']})"
-    )
+    kept = run.best_validation()
+    if kept is None:
+        best = "is gone; the next validation of a run writes it again"
+    else:
+        best = (
+            f"the best validation, {kept.psnr:.2f} dB "
+            f"({TITLES[kept.phase]}, step {kept.step})"
+        )
+    return f"{aligned(table)}\n\n{app.shown(run.best)}: {best}"
 
 
 def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:

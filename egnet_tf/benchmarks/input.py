@@ -48,7 +48,7 @@ def _png(pairs: Pairs, folder: Path) -> Pairs:
     from egnet_tf.data import open_pairs
     from egnet_tf.data.prepare import write_images
 
-    write_images(pairs, folder, workers=_CPUS, progress=lambda _: None)
+    write_images(pairs, folder, {}, workers=_CPUS, progress=lambda _: None)
     return open_pairs("folder", data_dir=str(folder), split="test", cache_bytes=0)
 
 

@@ -104,8 +104,9 @@ def call(
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         return _fail(f"{error.strerror or error}{where}")
-    except KeyboardInterrupt:
-        return _fail("interrupted", code=130)
+    except KeyboardInterrupt as error:
+        # A command that resumes says so.
+        return _fail(": ".join(["interrupted", *map(str, error.args)]), code=130)
 
 
 def shown(name: object) -> str:

@@ -12,23 +12,53 @@ import contextlib
 import importlib.abc
 import importlib.util
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 
 
 @contextlib.contextmanager
-def muted_stderr() -> Iterator[None]:
-    """Discards what native code writes to the process's stderr meanwhile."""
+def muted_stderr() -> Iterator[int]:
+    """Discards what native code writes to the process's stderr meanwhile.
+
+    Yields a file descriptor that still leads there.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        yield
+        yield kept
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextlib.contextmanager
+def _ends_at_ctrl_c(stderr: int) -> Iterator[None]:
+    """Inside, Ctrl-C ends the process with one line, written to `stderr`.
+
+    In the middle of an import KeyboardInterrupt may become any other error. Nothing is
+    lost: what takes time begins after the import.
+    """
+
+    def end(number: int, frame: object) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            os.write(stderr, b"error: interrupted\n")
+        os._exit(130)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def install() -> None:
@@ -50,7 +80,7 @@ class _Finder(importlib.abc.MetaPathFinder):
             execute = spec.loader.exec_module
 
             def execute_muted(module: ModuleType) -> None:
-                with muted_stderr():
+                with muted_stderr() as stderr, _ends_at_ctrl_c(stderr):
                     execute(module)
 
             spec.loader.exec_module = execute_muted  # pyright: ignore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -43,6 +43,10 @@ class FilePairs(Pairs):
         self.names = tuple(files)
         self.files = tuple(files.values())
         self._read = cached_reader(cache_bytes)
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        return dict.fromkeys(file for files in self.files for file in files)
 
     def read(self, index: int) -> Pair:
         """Reads both files; see `Pairs.read`. The arrays are read-only."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class MixedPairs(Pairs):
             for name in source.names
         )
         self._shares = _shares(weights)
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        every = (source.source_files() for source in self._sources)
+        return dict.fromkeys(itertools.chain.from_iterable(every))
 
     def read(self, index: int) -> Pair:
         """See `Pairs.read`."""

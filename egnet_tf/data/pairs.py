@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +70,10 @@ class Pairs(abc.ABC):
         height, width = pair.sharp.shape[:2]
         top, left = random_corner(height, width, size, rng)
         return Pair(*(window(image, top, left, size, size) for image in pair))
+
+    def source_files(self) -> Iterable[Path]:
+        """The files that the pairs are made from, each once, in a fixed order."""
+        return ()
 
     def draw(self, number: int, seed: int) -> int:
         """Returns the index of the pair that the training sample of that number uses.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import os
 import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +18,25 @@ from typing import Any
 
 import numpy as np
 
-from egnet_tf.data.datasets.shards import FORMAT, JOB, MANIFEST, shard_file
+from egnet_tf.data.datasets.shards import (
+    FORMAT,
+    JOB,
+    MANIFEST,
+    mapped_shard,
+    shard_file,
+)
 from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.registry import parse_dataset
 from egnet_tf.errors import InputError
-from egnet_tf.files import path_below, read_json, replacing, write_json
+from egnet_tf.files import (
+    path_below,
+    read_json,
+    remove_unfinished,
+    replacing,
+    write_json,
+)
 from egnet_tf.images.write import write_image
+from egnet_tf.locks import LOCK
 
 
 def crop_corners(
@@ -64,7 +79,9 @@ def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
     """Describes a job in its folder, or finds that it is the one to resume.
 
     `job` says what the pairs are made from and how; `job.json` also holds the number of
-    their names and a digest of them.
+    their names and a digest of them. Where the dataset lies may differ: it may have
+    been moved. Only for the process that has the folder to itself
+    (`egnet_tf.locks`): what a killed one left unfinished is deleted.
 
     Returns:
         The content of `job.json`.
@@ -78,20 +95,33 @@ def begin(folder: Path, job: Mapping[str, Any], names: Sequence[str]) -> dict:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / JOB).is_file():
         before = read_json(folder / JOB)
+        one, other = _without_folders(before), _without_folders(job)
         differing = [
-            f"{key}={before.get(key)!r} there, {job.get(key)!r} asked for"
-            for key in sorted({*job, *before})
-            if before.get(key) != job.get(key)
+            f"{key}={one.get(key)!r} there, {other.get(key)!r} asked for"
+            for key in sorted({*one, *other})
+            if one.get(key) != other.get(key)
         ]
         if differing:
             raise InputError(
                 f"Expected a new folder, or the same job as in {folder}. Received: "
                 + "; ".join(differing)
             )
-    elif any(folder.iterdir()):
+        for parent, _, _ in os.walk(folder):
+            remove_unfinished(Path(parent))
+    elif any(path.name != LOCK for path in folder.iterdir()):
         raise InputError(f"Expected a new or an empty folder. Received: {folder}")
     write_json(folder / JOB, job)
     return job
+
+
+def _without_folders(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job without where its dataset lies."""
+    kept = {key: value for key, value in job.items() if key != "data_dir"}
+    try:
+        sources = parse_dataset(kept["dataset"])
+    except (KeyError, TypeError, InputError):
+        return kept  # Of a dataset that no longer exists.
+    return {**kept, "dataset": [f"{x.name}*{x.weight:g}" for x in sources]}
 
 
 def write_shards(
@@ -118,10 +148,7 @@ def write_shards(
         InputError: a pair cannot be read.
         OSError: the disk is full or cannot be written.
     """
-    try:
-        known = read_json(folder / MANIFEST)["shards"]
-    except (InputError, KeyError):
-        known = None
+    known = _earlier_manifest(folder, len(pairs))
 
     def shard(number: int) -> dict[str, int]:
         name, file = pairs.names[number], shard_file(folder, number)
@@ -138,11 +165,21 @@ def write_shards(
     return sum(map(len, shards))
 
 
+def _earlier_manifest(folder: Path, count: int) -> list[Any]:
+    """What is known of each file; empty if no preparation was finished here."""
+    try:
+        known = read_json(folder / MANIFEST)
+        known = known.get("shards", known.get("images"))
+    except InputError:
+        return []
+    return known if isinstance(known, list) and len(known) == count else []
+
+
 def _checksums(name: str, file: Path, whole: bool) -> dict[str, int]:
     """CRC-32 of a shard's crops by their names: name-1, ...; {} if it is damaged."""
     try:
-        crops = np.load(file, mmap_mode="r")
-    except (ValueError, EOFError):
+        crops = mapped_shard(file)
+    except InputError:
         return {}
     names = [name] if whole else [f"{name}-{k + 1}" for k in range(len(crops))]
     sums = (zlib.crc32(crop.data) for crop in crops)
@@ -152,30 +189,39 @@ def _checksums(name: str, file: Path, whole: bool) -> dict[str, int]:
 def write_images(
     pairs: Pairs,
     folder: Path,
+    job: Mapping[str, Any],
     *,
     workers: int,
     progress: Callable[[int], object],
 ) -> int:
     """Writes `blurry/name.png` and `sharp/name.png`, which `--dataset=folder` reads.
 
-    For `workers` and `progress` see `write_shards`.
+    Then the manifest with a CRC-32 of each file. For `job`, `workers` and `progress`,
+    and for what is kept of an earlier preparation, see `write_shards`.
 
     Returns:
         The number of pairs.
 
     Raises:
-        InputError: a pair cannot be read.
+        InputError: a pair cannot be read, or its name leads out of the folder.
         OSError: the disk is full or cannot be written.
     """
+    known = _earlier_manifest(folder, len(pairs))
 
-    def write(index: int) -> None:
+    def write(index: int) -> list[int]:
         name = f"{pairs.names[index]}.png"
         files = [path_below(folder / kind, name) for kind in ("blurry", "sharp")]
-        if not all(file.is_file() for file in files):
-            for file, image in zip(files, pairs.read(index), strict=True):
-                write_image(file, image)
+        if all(file.is_file() for file in files):
+            sums = [zlib.crc32(file.read_bytes()) for file in files]
+            if not known or sums == known[index]:
+                return sums
+        for file, image in zip(files, pairs.read(index), strict=True):
+            write_image(file, image)
+        return [zlib.crc32(file.read_bytes()) for file in files]
 
-    return len(_in_threads(write, len(pairs), workers, progress))
+    sums = _in_threads(write, len(pairs), workers, progress)
+    write_json(folder / MANIFEST, {**job, "format": FORMAT, "images": sums})
+    return len(sums)
 
 
 def _in_threads(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
-from egnet_tf.files import replacing
+from egnet_tf.files import replacing, temporary_folder
+from egnet_tf.training.run_folder import checkpoint_steps
 from egnet_tf.training.state import TrainState
+from egnet_tf.training.tensorflow_files import errors_of_files, plain_path
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,21 +69,32 @@ class Checkpoints:
         Raises:
             InputError: there are checkpoints, but none is whole.
         """
-        paths = self._paths()
-        for path in reversed(paths):
+        steps = checkpoint_steps(self._folder)
+        for step in reversed(steps):
+            path = self._folder / f"ckpt-{step}"
             try:
-                self._checkpoint.restore(str(path)).assert_consumed()
+                with plain_path(self._folder) as folder:
+                    status = self._checkpoint.restore(str(folder / path.name))
+                    status.assert_consumed()
+                if int(self._step) != step:
+                    raise ValueError(f"it is of step {int(self._step)}")
             except _DAMAGED as error:
                 reason = str(error).strip().split("\n", 1)[0]
                 _LOG.warning("Skipped damaged checkpoint %s (%s)", path, reason)
                 continue
             with contextlib.suppress(OSError, ValueError):
-                self._spent = float(self._clock.read_text())
-            return int(self._step)
-        if paths:
+                self._spent = max(0.0, float(self._clock.read_text()))
+            if self._saves:
+                self._remove_all_but_latest()
+            return step
+        if steps:
             raise InputError(
                 "Expected an undamaged checkpoint to resume from; delete the folder "
                 f"to begin this phase again. Received: {self._folder}"
+            )
+        if any(self._folder.glob("ckpt-*.data-*")):
+            _LOG.warning(
+                "Began the phase anew: no checkpoint in %s has its index", self._folder
             )
         return 0
 
@@ -91,30 +106,41 @@ class Checkpoints:
         """
         if not self._saves:
             return
-        path = self._folder / f"ckpt-{int(self._step)}"
+        name = f"ckpt-{int(self._step)}"
         self._checkpoint.save_counter.assign_add(1)  # `restore` expects it.
-        try:
-            self._checkpoint.write(str(path))
-        except tf.errors.OpError as error:
-            _remove(path)
-            reason = error.message.strip().split("\n", 1)[0]
-            raise OSError(f"Cannot save a checkpoint: {reason}") from error
+        # Elsewhere, and moved: a checkpoint of that step stays until this one is whole.
+        with temporary_folder(self._folder) as beside:
+            with errors_of_files(self._folder / name), plain_path(beside) as folder:
+                self._checkpoint.write(str(folder / name))
+            self._move_here(beside)
         with replacing(self._clock) as unfinished:
             unfinished.write_text(f"{self.seconds:.1f}\n")
-        for path in self._paths()[:-_KEPT]:
-            _remove(path)
+        self._remove_all_but_latest()
 
-    def _paths(self) -> list[Path]:
-        """The checkpoints without their suffixes, in the order of their steps."""
-        names = (path.stem for path in self._folder.glob("ckpt-*.index"))
-        steps = (name.removeprefix("ckpt-") for name in names)
-        ordered = sorted(int(step) for step in steps if step.isdecimal())
-        return [self._folder / f"ckpt-{step}" for step in ordered]
+    def _move_here(self, beside: Path) -> None:
+        """Moves a checkpoint, its index last: that makes it one."""
+        files = sorted(beside.iterdir(), key=_is_index)
+        for file in files:
+            with file.open("rb+") as content:
+                os.fsync(content.fileno())
+        (self._folder / files[-1].name).unlink(missing_ok=True)
+        for file in files:
+            os.replace(file, self._folder / file.name)
+
+    def _remove_all_but_latest(self) -> None:
+        """Deletes older checkpoints, and what was left of any by a killed process."""
+        kept = {f"ckpt-{step}" for step in checkpoint_steps(self._folder)[-_KEPT:]}
+        found = {path: _PART.fullmatch(path.name) for path in self._folder.iterdir()}
+        parts = [path for path, part in found.items() if part and part[1] not in kept]
+        for path in sorted(parts, key=_is_index, reverse=True):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
-def _remove(path: Path) -> None:
-    """Deletes what there is of a checkpoint, its index first: that makes it one."""
-    path.with_name(f"{path.name}.index").unlink(missing_ok=True)
-    for part in path.parent.glob(f"{path.name}.data-*"):
-        part.unlink(missing_ok=True)
-    shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
+_PART = re.compile(r"(ckpt-\d+)(\.index|\.data-\d+-of-\d+|_temp)")
+
+
+def _is_index(path: Path) -> bool:
+    return path.suffix == ".index"

@@ -28,6 +28,7 @@ from egnet_tf.training.phases import Phase
 from egnet_tf.training.recipe import Recipe
 from egnet_tf.training.run_folder import RunFolder
 from egnet_tf.training.state import TrainState
+from egnet_tf.training.tensorflow_files import errors_of_files, plain_path
 from egnet_tf.training.validation import Validator
 from egnet_tf.visualization import visible_gradient_map
 from egnet_tf.visualization.sheet import column, labelled_row, resized
@@ -92,9 +93,12 @@ class PhaseLog(WorkerLog):
     def __post_init__(self):
         phase, recipe = self.state.phase, self.recipe
         self._samples = Samples(phase, self.validator, recipe.crop, recipe.hsic)
-        self._writer = tf.summary.create_file_writer(
-            str(self.run.logs / phase.name), flush_millis=30_000
-        )
+        self._logs = self.run.logs / phase.name
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._open = contextlib.ExitStack()
+        path = self._open.enter_context(plain_path(self._logs))
+        with errors_of_files(self._logs):
+            self._writer = tf.summary.create_file_writer(str(path), flush_millis=30_000)
         self._every = points_every(self.steps)
         self._stopwatch = Stopwatch(recipe.batch)
         self._bar = tqdm(
@@ -107,8 +111,9 @@ class PhaseLog(WorkerLog):
     def __exit__(self, *error: Any) -> None:
         """Ends the progress bar and flushes TensorBoard's events."""
         self._bar.close()
-        if error[0] in (None, Interrupted):
-            self._writer.close()
+        with self._open, errors_of_files(self._logs):
+            if error[0] in (None, Interrupted):
+                self._writer.close()
 
     def waiting_for_input(self) -> contextlib.AbstractContextManager[None]:
         """See `WorkerLog`."""
@@ -153,7 +158,7 @@ class PhaseLog(WorkerLog):
         if hsic is not None:
             values["validation/hsic"] = hsic
         self._write(step, values)
-        with self._writer.as_default(step=step):
+        with errors_of_files(self._logs), self._writer.as_default(step=step):
             tf.summary.image("samples", sheet[None])
         self._stopwatch.restart()
 
@@ -165,20 +170,15 @@ class PhaseLog(WorkerLog):
         self._bar.update()
 
     def _save(self, step: int, psnr: float) -> None:
-        phase, run = self.state.phase, self.run
-        model = models.LoadedModel(
-            phase.variant,
-            phase.network,
-            phase.ensemble,
-            phase.branches,
-            self.recipe.crop,
-        )
+        name, run = self.state.phase.name, self.run
+        model = self.state.phase.model(self.recipe.crop)
         models.save(run.weights, model)
-        if run.is_best(phase.name, step, psnr):
+        if run.is_best(psnr):
             models.save(run.best / run.weights.name, model)
+            run.note_best(name, step, psnr)
 
     def _write(self, step: int, values: Values) -> None:
-        with self._writer.as_default(step=step):
+        with errors_of_files(self._logs), self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from egnet_tf import models
 from egnet_tf.data import Pairs
 from egnet_tf.data.pipeline import readable_errors
 from egnet_tf.inference import Restorer
@@ -23,7 +24,7 @@ from egnet_tf.training.log import PhaseLog, WorkerLog
 from egnet_tf.training.optimizers import adopt_final_weights
 from egnet_tf.training.phases import Phase, tensorflow_variables
 from egnet_tf.training.process_settings import process_settings
-from egnet_tf.training.recipe import Recipe
+from egnet_tf.training.recipe import PHASES, Recipe
 from egnet_tf.training.run_folder import RunFolder
 from egnet_tf.training.state import TrainState
 from egnet_tf.training.strategy import (
@@ -171,6 +172,9 @@ def train(
 
     Validates on the held-out pairs. Of several workers only the chief writes.
 
+    A phase before the latest one that has checkpoints is not trained again, whatever
+    became of its own.
+
     Returns:
         The trained networks of the last phase, ready to restore.
 
@@ -193,6 +197,7 @@ def train(
         fused = recipe.branches
         if recipe.fuses_results:
             fused = result_branches(pairs.inputs)
+        latest = max(map(PHASES.index, run.steps_done()), default=0)
         for name, steps in recipe.phase_steps().items():
             with strategy.scope():
                 phase = Phase.begin(
@@ -204,6 +209,10 @@ def train(
                     pytorch_spread=recipe.initial_spread == "pytorch",
                 )
             phase.check_crop(recipe.crop)
+            if PHASES.index(name) < latest:
+                # The checkpoints of a later phase hold all weights.
+                first_step += steps
+                continue
             validator = Validator(phase, held_out, recipe.validation_pairs)
             state = TrainState.begin(phase, steps, recipe, strategy)
             checkpoints = Checkpoints(run.checkpoints(name), state, saves=chief)
@@ -222,4 +231,6 @@ def train(
                     )
             state.averages.adopt()
             first_step += steps
+        if chief and phase and not run.has_weights():
+            models.save(run.weights, phase.model(recipe.crop))
     return validator.restorer

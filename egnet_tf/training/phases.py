@@ -25,6 +25,7 @@ from egnet_tf.inference.branches import (
 )
 from egnet_tf.inference.resolve import resolve
 from egnet_tf.models import (
+    LoadedModel,
     Variant,
     build,
     build_ensemble,
@@ -125,6 +126,12 @@ class Phase:
             layers = [x for x in self.network.layers if x.name.startswith("egn_")]
             return [v for layer in layers for v in layer.trainable_variables]
         return self.network.trainable_variables
+
+    def model(self, crop: int) -> LoadedModel:
+        """The networks as they are, trained on crops of that side in pixels."""
+        return LoadedModel(
+            self.variant, self.network, self.ensemble, self.branches, crop
+        )
 
     def check_crop(self, size: int) -> None:
         """Checks the side of the training crops.

@@ -33,6 +33,9 @@ from egnet_tf.models.variants import RESULTS, VARIANTS, Variant, variant
 from egnet_tf.models.weights import read_variant
 from egnet_tf.options import changes, from_text, option
 
+PHASES = ("backbone", "egn", "joint", "ensemble")
+"""The phases in their order; see `egnet_tf.training.phases`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -286,12 +289,7 @@ class Recipe:
         Raises:
             InputError: there is none, or EGN is to be trained in a network without.
         """
-        steps = {
-            "backbone": self.backbone_steps,
-            "egn": self.egn_steps,
-            "joint": self.joint_steps,
-            "ensemble": self.ensemble_steps,
-        }
+        steps = {name: getattr(self, f"{name}_steps") for name in PHASES}
         phases = {name: count for name, count in steps.items() if count}
         if not phases:
             raise InputError(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
 from egnet_tf.errors import InputError
+from egnet_tf.training.workers import environment_index
 
 
 def device_strategy(name: str) -> tf.distribute.Strategy:
@@ -30,19 +29,7 @@ def device_strategy(name: str) -> tf.distribute.Strategy:
         return tf.distribute.OneDeviceStrategy("/GPU:0" if gpus else "/CPU:0")
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
-    received = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(received)
-        workers = config["cluster"]["worker"]
-        if not 0 <= int(config["task"]["index"]) < len(workers):
-            raise ValueError("no such worker")
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            "Expected for --strategy=multi_worker the variable TF_CONFIG, "
-            '{"cluster": {"worker": ["host:port", ...]}, '
-            '"task": {"type": "worker", "index": 0}}, with the index of this process. '
-            f"Received: {received or 'none'}"
-        ) from None
+    environment_index()
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 

@@ -25,6 +25,7 @@ from egnet_tf.training import Recipe, RunFolder, train
 from egnet_tf.training.averages import WeightAverages
 from egnet_tf.training.log import PhaseLog
 from egnet_tf.training.loop import train_step
+from egnet_tf.training.resumption import Inputs, begin
 from egnet_tf.training.state import TrainState
 
 # Replaces the tests' network: half as large, with a third of its layers.
@@ -63,7 +64,9 @@ class Images(Pairs):
 
 def run(folder, strategy, **options):
     recipe = Recipe(**RECIPE | options)
-    train(recipe, RunFolder(folder, recipe), strategy, Images(), Images())
+    folder, images = RunFolder(folder), Images()
+    begin(folder, recipe, Inputs.of(recipe, images, images))
+    train(recipe, folder, strategy, images, images)
 
 
 def devices(folder):

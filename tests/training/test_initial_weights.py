@@ -8,6 +8,7 @@ from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.training import Recipe, RunFolder
 from egnet_tf.training.phases import Phase
+from egnet_tf.training.resumption import check
 from helpers import random_image
 
 TESTING = models.variant("egnet_testing")
@@ -92,5 +93,5 @@ def test_initial_weights_of_other_backbones_and_non_runs_are_refused(run, tmp_pa
 def test_imported_run_is_not_overwritten_by_training(run):
     folder, _ = run
     with pytest.raises(InputError, match=f"--init_weights={folder} "):
-        RunFolder(folder, recipe("", backbone_steps=1))
+        check(RunFolder(folder), recipe("", backbone_steps=1))
     assert not (folder / "recipe.flags").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,10 @@ class CameraMotionPairs(Pairs):
         self._read = cached_reader(cache_bytes)
         self.names = tuple(photos)
         self._paths = tuple(photos.values())
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        return dict.fromkeys(self._paths)
 
     def read(self, index: int) -> Pair:
         """The whole photograph under one motion; see the class."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,10 @@ class CameraShakePairs(Pairs):
         }
         self.names = tuple(named)
         self._paths = tuple(named.values())
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        return dict.fromkeys(self._paths)
 
     def read(self, index: int) -> Pair:
         """The whole photograph, blurry and sharp; see the class."""

@@ -93,7 +93,8 @@ def matching(root: Path, pattern: str) -> dict[str, Path]:
 
     Args:
         root: what a relative pattern starts from.
-        pattern: a path with one `*`; a path without stands for a folder.
+        pattern: a path with one `*`; a path without stands for a folder. A star that
+            belongs to the path itself is written `[*]`.
 
     Returns:
         What the `*` stands for to the file, in natural order. Where the pattern
@@ -102,11 +103,12 @@ def matching(root: Path, pattern: str) -> dict[str, Path]:
     Raises:
         InputError: more than one `*`, or no such folder.
     """
-    path = Path(os.path.expanduser(pattern)).as_posix()
+    path = Path(os.path.expanduser(pattern)).as_posix().replace("[*]", "\0")
     if "*" not in path:
         path += "/*"
-    before, _, after = path.partition("*")
-    if "*" in after:
+    before, star, after = path.partition("*")
+    before, after = (part.replace("\0", "*") for part in (before, after))
+    if path.count(star) > 1:
         raise InputError(f"Expected a pattern with one *. Received: {pattern}")
     folder, _, start = before.rpartition("/")
     if before.startswith("/") and not folder:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,10 @@ class AveragedFrames(Pairs):
         self._windows = tuple(windows.values())
         self._blur = blur
         self._read = cached_reader(cache_bytes)
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        return dict.fromkeys(file for frames in self._windows for file in frames)
 
     def read(self, index: int) -> Pair:
         """Averages whole frames; see `Pairs.read`."""

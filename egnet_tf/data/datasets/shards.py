@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,42 @@ JOB = "job.json"
 def shard_file(folder: Path, number: int) -> Path:
     """The file of the pair with that number."""
     return folder / f"{number:06}.npy"
+
+
+def mapped_shard(file: Path) -> np.memmap:
+    """Maps a shard, uint8 (crops, 2, height, width, 3); reads its header only.
+
+    Raises:
+        InputError: it is missing, cut off, or holds something else.
+    """
+    try:
+        crops = np.load(file, mmap_mode="r")
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"Expected a whole shard: prepare it again. Received: {file} ({reason})"
+        ) from None
+    crop = crops.shape[1:]
+    right = isinstance(crops, np.memmap) and crops.dtype == np.uint8 and len(crops)
+    if not right or len(crop) != 4 or (crop[0], crop[3]) != (2, 3) or not crops.size:
+        raise InputError(
+            "Expected a shard of uint8 (crops, 2, height, width, 3): prepare it again. "
+            f"Received: {file} of {crops.dtype} {crops.shape}"
+        )
+    return crops
+
+
+def _checked_shards(manifest: Mapping[str, Any], folder: Path) -> list[dict[str, int]]:
+    shards = manifest["shards"]
+    if not isinstance(shards, list) or not all(
+        isinstance(shard, dict) and all(type(x) is int for x in shard.values())
+        for shard in shards
+    ):
+        raise InputError(
+            "Expected a manifest with the checksums of each crop. "
+            f"Received: other values in {folder / MANIFEST}"
+        )
+    return shards
 
 
 class _Crop(NamedTuple):
@@ -62,27 +99,31 @@ class ShardPairs(Pairs):
                 + ("an unfinished preparation" if unfinished else "no such file")
             )
         self.manifest = read_json(folder / MANIFEST)
-        if self.manifest.get("format") != FORMAT:
+        if self.manifest.get("format") != FORMAT or "shards" not in self.manifest:
             raise InputError(
                 f"Expected shards of format {FORMAT} in {folder}. "
                 f"Received: {self.manifest.get('format')}"
             )
         self._crops: list[_Crop] = []
-        for number, shard in enumerate(self.manifest["shards"]):
+        for number, shard in enumerate(_checked_shards(self.manifest, folder)):
             file = shard_file(folder, number)
-            try:
-                crops = np.load(file, mmap_mode="r")
-            except (OSError, ValueError) as error:
+            crops = mapped_shard(file)
+            if len(crops) != len(shard):
                 raise InputError(
-                    f"Expected a whole shard: prepare it again. Received: {file} "
-                    f"({error})"
-                ) from None
+                    f"Expected {len(shard)} crops: prepare it again. "
+                    f"Received: {len(crops)} in {file}"
+                )
             for crop, (name, crc32) in enumerate(shard.items()):
                 shape = crops.shape[1:]
                 start = crops.offset + crop * math.prod(shape)
                 self._crops.append(_Crop(name, file, start, shape, crc32))
         self.names = tuple(crop.name for crop in self._crops)
+        self._folder = folder
         self._verified = bytearray(len(self.names))
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`; the manifest is one of them."""
+        return [self._folder / MANIFEST, *dict.fromkeys(x.file for x in self._crops)]
 
     def read(self, index: int) -> Pair:
         """Maps a crop; see `Pairs.read`. The arrays are read-only."""
