@@ -255,20 +255,22 @@ def test_folder_of_imported_weights_is_no_run(tmp_path, inputs):
         begin(run, RECIPE, inputs())
 
 
-OTHERS = {"dataset": "samples", "branches": ("whole",), "frames_windows": (3,)}
+OTHERS = {"branches": ("whole",), "frames_windows": (3,)}
 
 
 @pytest.mark.parametrize("option", list(flatten(RECIPE)), ids=lambda one: one.name)
 def test_difference_in_any_flag_is_refused_or_said(run, inputs, option):
     name, value = option.name, option.value
-    if option.kind is bool:
+    if option.is_list:
+        other = OTHERS.get(name, (0.5,))
+    elif option.kind is bool:
         other = not value
-    elif option.choices and not option.is_list:
+    elif option.choices:
         other = next(choice for choice in option.choices if choice != value)
     elif option.kind is str:
-        other = OTHERS.get(name, "samples")
+        other = "samples"
     else:
-        other = OTHERS.get(name, 0.5 if option.upper else 3)
+        other = 0.5 if option.upper else 3
     recipe = unflatten(RECIPE, {name: other})
     free = {"data_dir", "folder_blurry", "folder_sharp", "hsic"}
     free |= {"checkpoint_every", "validate_every"}
