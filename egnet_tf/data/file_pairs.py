@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from egnet_tf.data.pairs import Pair, Pairs
+from egnet_tf.data.real_files import each_once
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 
@@ -40,8 +42,10 @@ class FilePairs(Pairs):
                 f"of {len(files)} names. Received: {len(faults)} others: "
                 + "; ".join(faults)
             )
-        self.names = tuple(files)
-        self.files = tuple(files.values())
+        every = [file for pair in files.values() for file in pair]
+        root = Path(os.path.commonpath([file.parent for file in every]))
+        self.names = tuple(each_once(files, root))
+        self.files = tuple(files[name] for name in self.names)
         self._read = cached_reader(cache_bytes)
 
     def source_files(self) -> Iterable[Path]:

@@ -7,6 +7,7 @@ import os
 from typing import Any, NamedTuple
 
 from egnet_tf.data.pairs import Pairs
+from egnet_tf.data.real_files import real_file
 
 
 class Fingerprint(NamedTuple):
@@ -46,10 +47,5 @@ def files_in_both(one: Pairs, other: Pairs) -> list[str]:
 
     A link is the file that it leads to.
     """
-
-    def identity(file: str | os.PathLike[str]) -> tuple[int, int]:
-        found = os.stat(file)
-        return found.st_dev, found.st_ino
-
-    known = {identity(file) for file in one.source_files()}
-    return [str(x) for x in other.source_files() if identity(x) in known]
+    known = {real_file(file) for file in one.source_files()}
+    return [str(x) for x in other.source_files() if real_file(x) in known]

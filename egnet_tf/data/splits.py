@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from egnet_tf.data.real_files import each_once, without
 from egnet_tf.data.registry import Request
 from egnet_tf.errors import InputError
 from egnet_tf.images.find import find_images
@@ -13,16 +14,29 @@ from egnet_tf.images.find import find_images
 _SHARE = 10
 
 
-def split_folder(root: Path, split: str) -> tuple[Path, bool]:
-    """Enters the folder of the split, train/ or test/, where the user has made both.
+def split_images(request: Request) -> tuple[Path, dict[str, Path], bool]:
+    """Finds the images of a folder, or those of a split that the user has made.
+
+    A split is the user's own if the folder holds both train/ and test/. No real file
+    is found twice, and none in both splits: links to it are left out, and those of the
+    test split from the training split, with a warning.
 
     Returns:
-        The folder to look in, and whether it is the split's own: it is if `root`
-        holds both train/ and test/.
+        The folder that was looked in, name to file there, and whether that is the
+        split's own folder.
+
+    Raises:
+        InputError: no folder.
     """
-    if (root / "train").is_dir() and (root / "test").is_dir():
-        return root / split, True
-    return root, False
+    root = request.root
+    own = (root / "train").is_dir() and (root / "test").is_dir()
+    folder = root / request.split if own else root
+    found = find_images(folder)
+    names = each_once({name: [file] for name, file in found.items()}, folder)
+    found = {name: found[name] for name in names}
+    if own and request.split == "train":
+        found = without(found, find_images(root / "test").values(), "test")
+    return folder, found, own
 
 
 def split_names(names: Sequence[str], split: str, noun: str) -> list[str]:
@@ -65,8 +79,7 @@ def photographs(request: Request) -> dict[str, Path]:
     Raises:
         InputError: no folder, or no photograph in it.
     """
-    root, own = split_folder(request.root, request.split)
-    photos = find_images(root)
+    root, photos, own = split_images(request)
     if not photos:
         raise InputError(f"Expected sharp photographs in {root}. Received: none")
     names = list(photos)

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.camera_shake import CameraShakeOptions
+from egnet_tf.data.datasets.camera_shake import CameraShakeOptions, CameraShakePairs
+from egnet_tf.data.fingerprint import files_in_both
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.registry import Request, dataset_entry, parse_dataset
+from egnet_tf.data.registry import SPLITS, Request, dataset_entry, parse_dataset
 from egnet_tf.data.splits import split_names
 from egnet_tf.errors import InputError
+from egnet_tf.images.find import find_images
 
 
 class Constant(Pairs):
@@ -171,3 +173,73 @@ def test_open_pairs_opens_a_mixture(tmp_path, write_all):
 def test_upsampling_factor_below_one_is_refused():
     with pytest.raises(InputError, match=r"at least 1 .*Received: 0\.5"):
         CameraShakeOptions(max_upscale=0.5)
+
+
+LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+
+
+@LINKS
+@pytest.mark.parametrize("dataset", ["camera_shake", "camera_motion"])
+def test_no_photograph_counts_twice_or_is_in_both_splits(
+    tmp_path, write_all, caplog, dataset
+):
+    root = write_all(tmp_path / "photos", {f"z/photo{n}.png": n for n in range(12)})
+    alone = {x: open_pairs(f"{dataset}:{root}", split=x).names for x in SPLITS}
+    assert not caplog.records
+    (root / "again").symlink_to(".")
+    (root / "copy").symlink_to("z")
+    (root / "a.png").symlink_to("z/photo3.png")
+    os.link(root / "z" / "photo4.png", root / "zz.png")
+    assert {x: open_pairs(f"{dataset}:{root}", split=x).names for x in SPLITS} == alone
+    assert "14 further names" in caplog.text
+    # Over a link to the folder it is the same one.
+    (tmp_path / "link").symlink_to(root)
+    linked = f"{dataset}:{tmp_path}/link"
+    assert {x: open_pairs(linked, split=x).names for x in SPLITS} == alone
+
+
+@LINKS
+def test_photograph_of_both_own_splits_is_left_out_of_training(
+    tmp_path, write_all, caplog
+):
+    root = write_all(tmp_path, {f"train/{n}.png": n for n in range(5)})
+    write_all(tmp_path, {"test/t.png": 9})
+    (root / "test" / "one.png").symlink_to("../train/1.png")
+    (root / "train" / "again").symlink_to("../test")
+    train, test = (open_pairs(f"camera_shake:{root}", split=x) for x in SPLITS)
+    assert train.names == ("0", "2", "3", "4")
+    assert test.names == ("one", "t")
+    assert "such as 1" in caplog.text
+    assert not files_in_both(train, test)
+
+
+@LINKS
+def test_pair_of_the_same_files_counts_once(tmp_path, write_all, caplog):
+    names = [f"{kind}/{n}.png" for kind in ("blurry", "sharp") for n in "abc"]
+    root = write_all(tmp_path, {name: number for number, name in enumerate(names)})
+    for kind in ("blurry", "sharp"):
+        (root / kind / "0.png").symlink_to("b.png")
+    # One sharp image of two blurry ones makes two pairs.
+    (root / "sharp" / "c.png").unlink()
+    (root / "sharp" / "c.png").symlink_to("a.png")
+    assert open_pairs(f"folder:{root}", split="test").names == ("a", "b", "c")
+    assert "1 further names" in caplog.text
+
+
+@LINKS
+def test_frames_under_two_names_make_windows_once(tmp_path, write_all):
+    root = write_all(tmp_path, {f"s{k}/{n}.png": n for k in "ab" for n in range(7)})
+    (root / "0").symlink_to("sb")
+    train, test = (open_pairs(f"frames:{root}", split=x) for x in SPLITS)
+    assert sorted([*train.names, *test.names]) == ["sa/3_7", "sb/3_7"]
+
+
+@LINKS
+def test_files_that_two_datasets_share_are_found_by_any_name(tmp_path, write_all):
+    root = write_all(tmp_path / "a", {f"{n}.png": n for n in range(3)})
+    write_all(tmp_path / "b", {"x.png": 9, "y.png": 8})
+    (tmp_path / "b" / "z.png").symlink_to("../a/2.png")
+    one, other = (
+        CameraShakePairs(find_images(x), seed=0) for x in (root, tmp_path / "b")
+    )
+    assert files_in_both(one, other) == [str(tmp_path / "b" / "z.png")]

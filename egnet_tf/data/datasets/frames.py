@@ -24,11 +24,10 @@ import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.registry import Request, dataset
-from egnet_tf.data.splits import split_folder, split_names
+from egnet_tf.data.splits import split_images, split_names
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
 from egnet_tf.images.convert import to_uint8
-from egnet_tf.images.find import find_images
 from egnet_tf.options import check, option
 
 WINDOWS = (7, 9, 11, 13)
@@ -137,27 +136,27 @@ def open_frames(request: Request, options: FramesOptions) -> AveragedFrames:
     Raises:
         InputError: no folder, or no sequence long enough.
     """
-    root, own = split_folder(request.root, request.split)
+    root, found, own = split_images(request)
     sequences = collections.defaultdict(list)
-    for file in find_images(root).values():
+    for file in found.values():
         name = file.parent.relative_to(root).as_posix()
         sequences[root.name if name == "." else name].append(file)
     names = list(sequences)
     if not own:
         names = split_names(names, request.split, "sequences")
-    found = {
+    windows = {
         f"{name}/{frames[m // 2].stem}_{m}": frames
         for name in names
         for m in sorted(set(options.windows))
         for run in _unbroken(sequences[name])
         for frames in (run[i : i + m] for i in range(0, len(run) - m + 1, m))
     }
-    if not found:
+    if not windows:
         raise InputError(
             f"Expected sequences of at least {min(options.windows)} successive frames "
             f"in {root}. Received: {len(sequences)} folders of images, none so long"
         )
-    return AveragedFrames(found, blur=options.blur, cache_bytes=request.cache_bytes)
+    return AveragedFrames(windows, blur=options.blur, cache_bytes=request.cache_bytes)
 
 
 def _unbroken(frames: list[Path]) -> list[list[Path]]:
