@@ -1,4 +1,6 @@
+import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -9,6 +11,7 @@ import pytest
 from egnet_tf.data import open_pairs
 from egnet_tf.data.prepare import write_shards
 from egnet_tf.images.write import write_image
+from egnet_tf.locks import only_process
 from helpers import call, random_image, start
 
 
@@ -40,6 +43,101 @@ def test_wrong_call_is_refused_in_one_line(tmp_path):
     assert done.stderr.startswith("error: Expected a folder for the dataset gopro")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def prepared_photos(folder, count=3):
+    for number, image in enumerate(random_image((count, 40, 50, 3))):
+        write_image(folder / "photos" / f"{number}.png", image)
+    return f"--dataset=camera_shake:{folder}/photos"
+
+
+def content(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def flip(path):
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+@pytest.mark.parametrize("form", ["images", "shards"])
+def test_damaged_files_are_repaired_by_the_same_command(tmp_path, form):
+    words = [prepared_photos(tmp_path), f"--form={form}", f"--output={tmp_path}/out"]
+    assert run(*words).returncode == 0
+    expected = content(tmp_path / "out")
+    data = sorted(x for x in expected if x.suffix in (".png", ".npy"))
+    assert len(data) == (4 if form == "images" else 2)
+    for damage in (flip, lambda path: os.truncate(path, 100), os.unlink):
+        for file in data:
+            damage(tmp_path / "out" / file)
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert content(tmp_path / "out") == expected
+
+
+def test_moved_dataset_resumes_and_leftovers_are_removed(tmp_path):
+    words = ["--form=images", f"--output={tmp_path}/out"]
+    assert run(prepared_photos(tmp_path), *words).returncode == 0
+    expected = content(tmp_path / "out")
+    for folder in ("train", "train/blurry"):
+        (tmp_path / "out" / folder / ".unfinished-00112233.png").touch()
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    moved = ["--dataset=camera_shake", f"--data_dir={tmp_path}/moved"]
+    done = run(*moved, *words)
+    assert done.returncode == 0, done.stderr
+    job = expected.keys() - {path for path in expected if path.suffix == ".json"}
+    found = content(tmp_path / "out")
+    assert found.keys() == expected.keys()
+    assert all(found[path] == expected[path] for path in job)
+    done = run(*moved, *words, "--seed=1")
+    assert done.returncode == 1 and "seed=0 there, 1 asked for" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../../../out", "/tmp/egnet_tf_out", "a/../../b"])
+def test_names_of_shards_do_not_lead_out_of_the_output(tmp_path, name):
+    words = [prepared_photos(tmp_path), "--crop=0", f"--output={tmp_path}/shards"]
+    assert run(*words).returncode == 0
+    manifest = tmp_path / "shards" / "train" / "manifest.json"
+    values = json.loads(manifest.read_text())
+    values["shards"] = [{name: next(iter(x.values()))} for x in values["shards"][:1]]
+    manifest.write_text(json.dumps(values))
+    before = content(tmp_path)
+    output = tmp_path / "a" / "b" / "c"
+    done = run(
+        *(f"--dataset=shards:{tmp_path}/shards", "--form=images"),
+        f"--output={output}",
+    )
+    assert done.returncode == 1 and "name of a file below" in done.stderr
+    new = set(content(tmp_path)) - set(before)
+    assert new == {(output / "train" / "job.json").relative_to(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    "name", ["a, b*2 ", "a\nb", os.fsdecode(b"fot\xe4"), "[1]*", "-x"], ids=ascii
+)
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_any_folder_is_prepared_and_told_as_it_can_be_given(tmp_path, name):
+    data, output = tmp_path / name / "in", tmp_path / name / "out"
+    prepared_photos(data)
+    data = json.dumps(str(data / "photos"))
+    done = run(f"--dataset=camera_shake:{data}", f"--output={output}")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.rstrip("\n").partition("crops: ")[2]
+    (word,) = shlex.split(told)
+    assert len(open_pairs(word.removeprefix("--dataset="), split="train")) == 2
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_second_preparation_at_the_same_time_is_refused(tmp_path):
+    words = [prepared_photos(tmp_path), f"--output={tmp_path}/out"]
+    with only_process(tmp_path / "out" / "train"):
+        done = run(*words)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"process {os.getpid()} on" in done.stderr
+    assert run(*words).returncode == 0
 
 
 @pytest.mark.process

@@ -1,3 +1,4 @@
+import json
 import pathlib
 
 import numpy as np
@@ -185,3 +186,72 @@ def test_shards_open_as_a_dataset(prepare):
     assert len(shards) == len(ShardPairs(folder))
     with pytest.raises(InputError, match=r"test.manifest.json.*no such file"):
         open_pairs("shards", data_dir=str(folder.parent), split="test")
+
+
+def mutated(content, rng):
+    """Bytes of a file with flips, a cut, or a number replaced by a huge one."""
+    content, kind = bytearray(content), rng.integers(3)
+    if kind == 0:
+        for position in rng.integers(0, len(content), rng.integers(1, 9)):
+            content[position] = rng.integers(256)
+    elif kind == 1:
+        del content[rng.integers(len(content)) :]
+    else:
+        digits = [i for i, byte in enumerate(content) if 48 <= byte <= 57]
+        position = digits[rng.integers(len(digits))]
+        content[position : position + 1] = b"9" * int(rng.integers(1, 20))
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", ["000003.npy", "manifest.json"])
+def test_mutated_shards_are_read_right_or_refused(prepare, name):
+    folder = prepare(Noise())
+    sound = ShardPairs(folder)
+    expected = {x: sound.read(i) for i, x in enumerate(sound.names)}
+    content = (folder / name).read_bytes()
+    header = content[:128] if name.endswith("npy") else content
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = mutated(header, rng) + content[len(header) :]
+        (folder / name).write_bytes(damaged)
+        try:
+            shards = ShardPairs(folder)
+            for index, found in enumerate(shards.names):
+                pair = shards.read(index)
+                for one, other in zip(pair, expected.get(found, pair), strict=True):
+                    assert one.shape == other.shape and (one == other).all()
+        except InputError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [
+        None,
+        {},
+        "x",
+        [1],
+        [[]],
+        [{"a": None}],
+        [{"a": "1"}],
+        [{"a": 1.5}],
+        [{"a": True}],
+    ],
+    ids=repr,
+)
+def test_manifest_of_other_values_is_refused(prepare, shards):
+    folder = prepare(Noise())
+    manifest = {"format": 2, "shards": shards}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="Received: "):
+        ShardPairs(folder)
+
+
+def test_header_of_a_huge_array_takes_no_memory(prepare):
+    folder = prepare(Noise())
+    shape = (1 << 40, 2, 16, 16, 3)
+    with (folder / "000003.npy").open("wb") as file:
+        about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_2_0(file, about)
+    with pytest.raises(InputError, match="whole shard"):
+        ShardPairs(folder)
