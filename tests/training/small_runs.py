@@ -2,6 +2,7 @@
 
 python small_runs.py devices FOLDER   the same step and run on one device and on two
 python small_runs.py kills FOLDER     an uninterrupted run, and one killed ten times
+python small_runs.py folders FOLDER  a run, and what may happen to its folder
 python small_runs.py addons FOLDER    runs with optimizers that hold others, and the
                                       same resumed in the middle
 """
@@ -62,10 +63,10 @@ class Images(Pairs):
         return Pair(sharp // 2 + 60, sharp)
 
 
-def run(folder, strategy, **options):
+def run(folder, strategy, resume_with=(), **options):
     recipe = Recipe(**RECIPE | options)
     folder, images = RunFolder(folder), Images()
-    begin(folder, recipe, Inputs.of(recipe, images, images))
+    begin(folder, recipe, Inputs.of(recipe, images, images), resume_with)
     train(recipe, folder, strategy, images, images)
 
 
@@ -132,6 +133,41 @@ def kills(folder):
     assert attempt(folder / "killed", None) == 0
 
 
+def folders(folder):
+    """What may happen to the folder of a run between two processes."""
+    options = {
+        "backbone_steps": 6,
+        "egn_steps": 4,
+        "checkpoint_every": 2,
+        # Not the schedule, or an extended run would differ.
+        "final_learning_rate": RECIPE["learning_rate"],
+    }
+    one = tf.distribute.OneDeviceStrategy("/CPU:0")
+
+    def copy_without(name, *gone):
+        copy = folder / name
+        shutil.copytree(folder / "whole", copy)
+        for pattern in gone:
+            for path in copy.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return copy
+
+    run(folder / "whole", one, **options)
+    last = "checkpoints/egn/ckpt-4*"
+    copies = [
+        copy_without("a[1]*\\, ü", last),
+        copy_without("earlier_phase", last, "checkpoints/backbone"),
+        copy_without("weights", "weights"),
+        copy_without("half_of_weights", "weights/network*"),
+        copy_without("best", "best", last),
+    ]
+    for copy in copies:
+        run(copy, one, **options)
+    short = options | {"egn_steps": 1}
+    run(folder / "extended", one, **short)
+    run(folder / "extended", one, ["steps"], **options)
+
+
 def addons(folder):
     strategy = tf.distribute.OneDeviceStrategy("/CPU:0")
     for name in ("lookahead", "swa"):
@@ -191,5 +227,5 @@ if __name__ == "__main__":
     # Rewriting the graphs costs more time than such networks take to run.
     quick = {"disable_meta_optimizer": True}
     tf.config.optimizer.set_experimental_options(quick)
-    jobs = {"devices": devices, "kills": kills, "addons": addons}
+    jobs = {"devices": devices, "kills": kills, "folders": folders, "addons": addons}
     jobs[sys.argv[1]](Path(sys.argv[2]))

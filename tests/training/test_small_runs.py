@@ -1,11 +1,13 @@
 """Devices and kills, with the smallest network, each in a process of its own."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from egnet_tf.training.run_folder import RunFolder
 from helpers import python, weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -45,6 +47,26 @@ def test_run_killed_ten_times_ends_bit_identical_to_an_uninterrupted_one(tmp_pat
     # All columns but the seconds.
     rows = [[line.rpartition(",")[0] for line in table] for table in tables]
     assert rows[0] == rows[1] and len(rows[0]) == 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_runs_end_bit_identical_whatever_happens_to_their_folders(tmp_path):
+    small_runs("folders", tmp_path)
+    whole = weights(tmp_path / "whole")
+    others = [path for path in tmp_path.iterdir() if path.name != "whole"]
+    assert len(others) == 6
+    for path in others:
+        found = weights(path)
+        assert found.keys() == whole.keys()
+        for key, array in whole.items():
+            np.testing.assert_array_equal(found[key], array, err_msg=f"{path} {key}")
+        assert RunFolder(path).steps_done() == {"egn": 4} | (
+            {} if path.name == "earlier_phase" else {"backbone": 6}
+        )
+        assert not list(path.rglob(".unfinished-*"))
+    logs = tmp_path / "a[1]*\\, ü" / "logs" / "egn"
+    assert len([path for path in logs.iterdir() if path.stat().st_size]) == 2
+    assert RunFolder(tmp_path / "best").best_validation()[:2] == ("egn", 4)
 
 
 @pytest.mark.skipif(
