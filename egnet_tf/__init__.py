@@ -61,10 +61,13 @@ def _check_keras() -> None:
         )
 
 
-if sys.argv[:1] == ["-m"]:
-    # `python -m` looks for a command in here: Ctrl-C takes one line from now on.
-    import egnet_tf.cli  # noqa: F401
+def _expect_ctrl_c() -> None:
+    """Makes Ctrl-C one line from now on, if `python -m` looks for a command here."""
+    if sys.argv[:1] == ["-m"]:
+        import egnet_tf.cli  # noqa: F401
 
+
+_expect_ctrl_c()
 _check_keras()
 
 _HOMES = {

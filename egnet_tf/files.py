@@ -83,6 +83,20 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def reserve(path: str | os.PathLike[str], size: int) -> None:
+    """Writes a file of so many zero bytes, for what is then written in its place.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    with open(path, "wb") as file:
+        block = bytes(2**20)
+        for start in range(0, size, len(block)):
+            file.write(block[: size - start])
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _swap_folders(new: Path, path: Path, former: Path) -> None:
     os.replace(path, former)
     try:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from egnet_tf.errors import InputError
-from egnet_tf.files import read_json, replacing, write_json
+from egnet_tf.files import read_json, replacing, reserve, write_json
 from egnet_tf.models.configs import Config, number
 from egnet_tf.models.variants import Variant
 from egnet_tf.trial import one_line, try_out
@@ -192,15 +193,23 @@ def _check_size(variant: Variant, path: Path) -> None:
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    """As Keras does, but in HDF5's newer layout: 0.6 MB less for `egnet_mobile`."""
+    """As Keras does, but in HDF5's newer layout: 0.6 MB less for `egnet_mobile`.
+
+    HDF5 may end the process when the disk is full. So the space is taken before Keras
+    writes, and what HDF5 itself writes is memory.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
     import h5py
 
-    keras_file = f"{path}.keras.weights.h5"
+    keras_file, content = f"{path}.keras.weights.h5", io.BytesIO()
     try:
+        reserve(keras_file, largest_file(model))
         model.save_weights(keras_file)
         with (
             h5py.File(keras_file) as source,
-            h5py.File(path, "w", libver="latest") as target,
+            h5py.File(content, "w", libver="latest") as target,
         ):
 
             def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -214,6 +223,12 @@ def _save(model: keras.Model, path: Path) -> None:
             source.visititems(copy)
     finally:
         Path(keras_file).unlink(missing_ok=True)
+    path.write_bytes(content.getbuffer())
+
+
+def largest_file(model: keras.Model) -> int:
+    """An upper limit of the bytes that Keras takes for a network's weights."""
+    return 4 * model.count_params() + 4096 * len(model.weights) + 2**14
 
 
 def _load(model: keras.Model, path: Path) -> None:
