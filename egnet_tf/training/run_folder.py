@@ -120,12 +120,15 @@ class RunFolder:
             return None
         try:
             note = read_json(self.best / _NOTE)
-            return Best(str(note["phase"]), int(note["step"]), float(note["psnr"]))
+            best = Best(note["phase"], int(note["step"]), float(note["psnr"]))
+            if best.phase in PHASES:
+                return best
         except (InputError, KeyError, TypeError, ValueError):
-            # Earlier versions wrote no such note: it was the best in the table.
-            rows = self.metrics()
-            ends = [Best(x["phase"], int(x["step"]), float(x["psnr"])) for x in rows]
-            return max(ends, key=lambda end: end.psnr, default=None)
+            pass
+        # Earlier versions wrote no such note: it was the best in the table.
+        rows = self.metrics()
+        ends = [Best(x["phase"], int(x["step"]), float(x["psnr"])) for x in rows]
+        return max(ends, key=lambda end: end.psnr, default=None)
 
     def add_metrics(self, **row) -> None:
         """Adds a row to metrics.csv; it replaces one of the same phase and step."""
