@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -155,13 +157,14 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
     if not rows:
         return f"{app.shown(run.path)}: the table of its validations is gone"
     ends = {row["phase"]: row for row in rows}
-    blurry = float(rows[0]["blurry_psnr"]), float(rows[0]["blurry_ssim"])
+    blurry = _number(rows[0], "blurry_psnr"), _number(rows[0], "blurry_ssim")
     before = "blurry" if from_blurry else "best of the methods"
     table = [EndOfPhase(before, *blurry, 0, 0, "")]
     for name, row in ends.items():
-        scores = float(row["psnr"]), float(row["ssim"])
-        time = str(timedelta(seconds=int(row["seconds"])))
-        numbers = int(row["step"]), int(row["parameters"])
+        scores = _number(row, "psnr"), _number(row, "ssim")
+        seconds, parameters = _number(row, "seconds"), _number(row, "parameters")
+        time = str(timedelta(seconds=int(seconds))) if abs(seconds) < 1e12 else ""
+        numbers = int(row["step"]), int(parameters) if 0 < parameters < 1e15 else 0
         table.append(EndOfPhase(TITLES[name], *scores, *numbers, time))
     kept = run.best_validation()
     if kept is None:
@@ -172,6 +175,14 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
             f"({TITLES[kept.phase]}, step {kept.step})"
         )
     return f"{aligned(table)}\n\n{app.shown(run.best)}: {best}"
+
+
+def _number(row: Mapping[str, str], name: str) -> float:
+    """A cell of metrics.csv; NaN where earlier versions, or people, left none."""
+    try:
+        return float(row[name])
+    except (KeyError, TypeError, ValueError):
+        return math.nan
 
 
 def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:

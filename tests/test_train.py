@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from egnet_tf import train
 from egnet_tf.data import open_pairs
 from egnet_tf.images.write import write_image
 from egnet_tf.locks import LOCK, only_process
@@ -122,3 +123,20 @@ def test_ctrl_c_while_a_command_imports_is_one_line(begun, tmp_path, module):
     assert done.stderr == "error: interrupted\n"
     assert done.returncode == (130 if swallowed else -signal.SIGINT)
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "table",
+    [
+        "",
+        "phase,step,psnr\nbackbone,2,20.5\n",
+        "phase,step,psnr,ssim,seconds,parameters\nbackbone,2,inf,nan,inf,-1\n",
+        "phase,step,psnr,seconds,parameters\nbackbone,2,1e999,1e30,inf\n",
+        "\0\0\0",
+    ],
+)
+def test_end_of_a_run_is_told_whatever_its_table_holds(tmp_path, table):
+    (tmp_path / "metrics.csv").write_text(table)
+    told = train._table(RunFolder(tmp_path))
+    assert "is gone" in told if "backbone" not in table else "backbone" in told

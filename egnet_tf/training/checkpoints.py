@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import re
 import shutil
@@ -83,7 +84,8 @@ class Checkpoints:
                 _LOG.warning("Skipped damaged checkpoint %s (%s)", path, reason)
                 continue
             with contextlib.suppress(OSError, ValueError):
-                self._spent = max(0.0, float(self._clock.read_text()))
+                spent = float(self._clock.read_text())
+                self._spent = spent if math.isfinite(spent) else 0.0
             if self._saves:
                 self._remove_all_but_latest()
             return step
