@@ -11,7 +11,7 @@ from egnet_tf.data.real_files import real_file
 
 
 class Fingerprint(NamedTuple):
-    """Of a split: how many pairs, and a SHA-256 of their names and files' sizes.
+    """Of a split: how many pairs, and a SHA-256 of names and of the files' sizes.
 
     Where the files lie is no part of it: data may be moved.
     """
@@ -27,7 +27,7 @@ class Fingerprint(NamedTuple):
             OSError: a file is gone.
         """
         digest = hashlib.sha256()
-        for name in pairs.names:
+        for name in (*pairs.inputs, *pairs.names):
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
         for file in pairs.source_files():
             digest.update(b"%d\0" % os.stat(file).st_size)

@@ -35,7 +35,10 @@ from egnet_tf.training.run_folder import RunFolder
 RESUME_WITH = ("steps", "data")
 
 _WRITING = ("checkpoint_every", "validate_every", "hsic")
-_PATHS = ("data_dir", "folder_blurry", "folder_sharp")
+_PATHS = (
+    *("data_dir", "folder_blurry", "folder_sharp"),
+    *("results_methods", "results_sharp"),
+)
 _DATASETS = ("dataset", "validation")
 _DATA = ("data_dir", *_DATASETS, "validation_pairs")
 _STEPS = tuple(f"{name}_steps" for name in PHASES)

@@ -262,7 +262,7 @@ OTHERS = {"branches": ("whole",), "frames_windows": (3,)}
 def test_difference_in_any_flag_is_refused_or_said(run, inputs, option):
     name, value = option.name, option.value
     if option.is_list:
-        other = OTHERS.get(name, (0.5,))
+        other = OTHERS.get(name, (option.kind(0.5),))
     elif option.kind is bool:
         other = not value
     elif option.choices:
@@ -273,6 +273,7 @@ def test_difference_in_any_flag_is_refused_or_said(run, inputs, option):
         other = 0.5 if option.upper else 3
     recipe = unflatten(RECIPE, {name: other})
     free = {"data_dir", "folder_blurry", "folder_sharp", "hsic"}
+    free |= {"results_methods", "results_sharp"}
     free |= {"checkpoint_every", "validate_every"}
     if name in free:
         said = check(run, recipe, inputs())

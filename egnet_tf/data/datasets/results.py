@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,10 @@ class ResultPairs(Pairs):
             for name in sharp
         ]
         self._read = cached_reader(cache_bytes)
+
+    def source_files(self) -> Iterable[Path]:
+        """See `Pairs.source_files`."""
+        return dict.fromkeys(file for files in self.files for file in files)
 
     def read(self, index: int) -> Pair:
         """Reads all methods' images and the sharp one; see `Pairs.read`."""

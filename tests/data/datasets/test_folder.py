@@ -1,9 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from egnet_tf.data import open_pairs
-from egnet_tf.data.datasets.folder import FolderOptions
+from egnet_tf.data.datasets.folder import FolderOptions, matching
 from egnet_tf.errors import InputError
 from egnet_tf.images.write import write_image
 
@@ -128,3 +130,17 @@ def test_sizes_that_differ_after_rotation_are_found_on_reading(
 def test_missing_and_ambiguous_folders_are_refused(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         open_folder(tmp_path, **options)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that Windows does not have")
+def test_stars_of_the_path_itself_are_written_in_brackets(write_all, tmp_path):
+    root = write_all(tmp_path / "set*2", {"in/a.png": 1, "gt/a.png": 2})
+    (tmp_path / "set12").mkdir()
+    said = str(root).replace("*", "[*]")
+    for end in ("", "/*"):
+        pairs = open_folder(None, blurry=f"{said}/in{end}", sharp=f"{said}/gt/*.png")
+        assert pairs.names == ("a",)
+    (root / "in" / "a*b[*].png").touch()
+    assert list(matching(root, "in/a[*]b*.png")) == ["[*]"]
+    with pytest.raises(InputError, match=r"one \*"):
+        matching(root, f"{said}/*/a*")
