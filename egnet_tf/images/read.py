@@ -464,7 +464,10 @@ def _decode_by_pillow(content: bytearray, name: str, max_pixels: int) -> _Decode
     image = _opened_by_pillow(content, name)
     with image:
         _check_size(image.width, image.height, max_pixels, name)
+        depth = _jp2_depth(content) if image.format == "JPEG2000" else 8
         samples = _pillow_samples(image)
+        if 8 < depth < 16:
+            samples = _stretched(samples, depth)
         info = image.info
     dpi = info.get("dpi")
     exif, orientation = read_exif(Block.of(bytes(info.get("exif", b""))[6:]))
@@ -518,6 +521,24 @@ def _unpacked(image: Image.Image, mode: str) -> np.ndarray:
         strip = image.crop((0, top, image.width, bottom)).convert(mode)
         samples[top:bottom] = np.asarray(strip).reshape(-1, image.width, len(mode))
     return samples
+
+
+def _jp2_depth(content: bytearray) -> int:
+    """The bits a channel of a JPEG 2000 file, from its marker SIZ (T.800 A.5.1).
+
+    Raises:
+        ValueError: Pillow would not read them correctly.
+    """
+    place = content.find(b"\xff\x4f\xff\x51") + 40
+    channels = int.from_bytes(content[place : place + 2], "big")
+    depths = set(content[place + 2 : place + 2 + 3 * channels : 3])
+    depth = 1 + max(depths, default=0)
+    wide = channels == 1 and 10 <= depth <= 16
+    if place < 40 or len(depths) != 1 or not (depth == 8 or wide):
+        raise ValueError(
+            "a depth that is not read: 8 bits a channel are, and 10 to 16 of grey"
+        )
+    return depth
 
 
 def _jp2_profile(content: bytearray) -> bytes | None:

@@ -94,8 +94,9 @@ class Page:
     def files(self) -> Iterator[bytearray]:
         """Yields TIFF files that together hold the pixels.
 
-        It is one, or one grey file for each sample where planes are tiled, which
-        libvips does not read. They are the same bytes, changed in place.
+        It is one, or one grey file for each sample where they are stored in planes,
+        which libvips misreads where they are two and does not read in tiles. They are
+        the same bytes, changed in place.
         """
         tags = dict(self._tags)
         layout = self.layout
@@ -105,23 +106,27 @@ class Page:
         if layout.photometric == WHITE_IS_ZERO and layout.bits >= 8:
             tags[_PHOTOMETRIC] = integers(SHORT, BLACK_IS_ZERO)
         samples = _one(tags, _SAMPLES, 1)
-        separate = _one(tags, _PLANAR, 1) == 2 and samples > 1
-        if not (separate and _TILE_OFFSETS in tags):
+        if _one(tags, _PLANAR, 1) != 2 or samples == 1:
             yield self._file(tags)
             return
         tags.pop(_EXTRA, None)
-        places = tags[_TILE_OFFSETS].integers()
-        counts = tags[_TILE_COUNTS].integers()
-        each = len(places) // samples
-        tags[_SAMPLES], tags[_PLANAR] = integers(SHORT, 1), integers(SHORT, 1)
+        tiled = _TILE_OFFSETS in tags
+        offsets = _TILE_OFFSETS if tiled else _OFFSETS
+        counts = _TILE_COUNTS if tiled else _COUNTS
+        lists = {n: tags[n].integers() for n in (offsets, counts) if n in tags}
+        if len({len(values) for values in lists.values()}) > 1:
+            raise ValueError("fewer lengths than places, or more")
+        each = len(lists.get(offsets, ())) // samples
+        if not each:
+            raise ValueError("fewer planes than samples")
+        for number in (_SAMPLES, _PLANAR, _FORMAT):
+            tags[number] = integers(SHORT, 1)
         tags[_BITS] = integers(SHORT, layout.bits)
-        tags[_FORMAT] = integers(SHORT, 1)
         tags[_PHOTOMETRIC] = integers(SHORT, BLACK_IS_ZERO)
         kind = 16 if self._block.big else LONG
         for first in range(0, samples * each, each):
-            part = slice(first, first + each)
-            tags[_TILE_OFFSETS] = integers(kind, *places[part])
-            tags[_TILE_COUNTS] = integers(kind, *counts[part])
+            for number, values in lists.items():
+                tags[number] = integers(kind, *values[first : first + each])
             yield self._file(tags)
 
     def _file(self, tags: Mapping[int, Tag]) -> bytearray:
