@@ -23,6 +23,7 @@ from egnet_tf.data.fingerprint import files_in_both
 from egnet_tf.data.pairs import BLURRY
 from egnet_tf.errors import InputError, require
 from egnet_tf.images.write import write_image
+from egnet_tf.inference.resolve import resolve
 from egnet_tf.locks import only_process
 from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.options import option
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from egnet_tf.inference import Restorer
+    from egnet_tf.training.validation import Validation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Options:
         "(docs/train.md).",
         choices=resumption.RESUME_WITH,
     )
+    compare_with: str = option(
+        "",
+        "Another model, such as egnet_mobile, that is scored and shown beside the run "
+        "at the end.",
+    )
 
 
 def define_flags(values: FlagValues) -> None:
@@ -69,6 +76,13 @@ def main(values: FlagValues) -> None:
         raise InputError("Expected --run, the folder of the run. Received: none")
     run = RunFolder(Path(options.run))
     recipe.phase_steps()
+    if options.compare_with:
+        resolve(options.compare_with)
+        if recipe.fuses_results:
+            raise InputError(
+                "Expected no --compare_with where results of methods are fused. "
+                f"Received: {options.compare_with}"
+            )
     resumption.check(run, recipe, resume_with=options.resume_with)
     several = options.strategy == "multi_worker"
     chief = not several or environment_index() == 0
@@ -118,10 +132,18 @@ def _train(run: RunFolder, recipe: Recipe, options: Options, chief: bool) -> Non
         print(f"Stopped; all is saved. The same command resumes {name}.")
         return
     if chief:
+        restorers, others = {"restored": restorer}, {}
+        if options.compare_with:
+            from egnet_tf.inference import load
+            from egnet_tf.training.validation import validate
+
+            other, title = load(options.compare_with), Path(options.compare_with).name
+            restorers = {f"{_time(run)} of training": restorer, title: other}
+            others[title] = validate(other, held_out, recipe.validation_pairs)
         image = run.path / "compare.png"
-        write_image(image, _comparison(restorer, held_out))
-        print(f"\n{_table(run, held_out.inputs == BLURRY)}")
-        shown = ", ".join([*held_out.inputs, "restored", "sharp"])
+        write_image(image, _comparison(restorers, held_out))
+        print(f"\n{_table(run, held_out.inputs == BLURRY, others)}")
+        shown = ", ".join([*held_out.inputs, *restorers, "sharp"])
         print(f"{app.shown(image)}: {shown}")
     # A worker that leaves before the chief has written all looks lost to it.
     all_workers_agree(strategy, 0)
@@ -144,19 +166,31 @@ class EndOfPhase(NamedTuple):
     held_out_pairs: str
     PSNR: float
     SSIM: float
-    steps: int
-    parameters: int
+    steps: int | None
+    parameters: int | None
     time: str
 
 
-def _table(run: RunFolder, from_blurry: bool) -> str:
-    """The end of each phase, below the images it started from: blurry, or results."""
+def _table(run: RunFolder, from_blurry: bool, others: Mapping[str, Validation]) -> str:
+    """The end of each phase, below the images it started from: blurry, or results.
+
+    Other models come last. Of a self-ensemble that lost to its start, the start counts.
+    """
     from egnet_tf.training.phases import TITLES
 
     rows = run.metrics()
     if not rows:
         return f"{app.shown(run.path)}: the table of its validations is gone"
     ends = {row["phase"]: row for row in rows}
+    note = ""
+    if start := run.better_start():
+        trained, mean = (float(row["psnr"]) for row in (ends["ensemble"], start))
+        note = (
+            "\nThe self-ensemble averages its branches, as it starts "
+            f"({mean:.2f} dB): its training lost ({trained:.2f} dB) and is not used.\n"
+        )
+        scores = {name: start[name] for name in ("psnr", "ssim")}
+        ends["ensemble"] = {**ends["ensemble"], **scores}
     blurry = _number(rows[0], "blurry_psnr"), _number(rows[0], "blurry_ssim")
     before = "blurry" if from_blurry else "best of the methods"
     table = [EndOfPhase(before, *blurry, 0, 0, "")]
@@ -166,6 +200,8 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
         time = str(timedelta(seconds=int(seconds))) if abs(seconds) < 1e12 else ""
         numbers = int(row["step"]), int(parameters) if 0 < parameters < 1e15 else 0
         table.append(EndOfPhase(TITLES[name], *scores, *numbers, time))
+    for title, found in others.items():
+        table.append(EndOfPhase(title, found.psnr, found.ssim, None, None, ""))
     kept = run.best_validation()
     if kept is None:
         best = "is gone; the next validation of a run writes it again"
@@ -174,7 +210,14 @@ def _table(run: RunFolder, from_blurry: bool) -> str:
             f"the best validation, {kept.psnr:.2f} dB "
             f"({TITLES[kept.phase]}, step {kept.step})"
         )
-    return f"{aligned(table)}\n\n{app.shown(run.best)}: {best}"
+    return f"{aligned(table)}\n{note}\n{app.shown(run.best)}: {best}"
+
+
+def _time(run: RunFolder) -> str:
+    """The time that all phases took: "3 minutes"."""
+    ends = {row["phase"]: _number(row, "seconds") for row in run.metrics()}
+    minutes = round(sum(ends.values()) / 60) if ends else 0
+    return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _number(row: Mapping[str, str], name: str) -> float:
@@ -185,15 +228,15 @@ def _number(row: Mapping[str, str], name: str) -> float:
         return math.nan
 
 
-def _comparison(restorer: Restorer, held_out: Pairs) -> np.ndarray:
-    """A sheet of the first held-out pair and one from the middle."""
+def _comparison(restorers: Mapping[str, Restorer], held_out: Pairs) -> np.ndarray:
+    """A sheet of the first held-out pair and one from the middle, as each restores."""
     from egnet_tf.visualization import column, comparison_sheet
 
     score, sheets = PROTOCOLS["plain"].score, []
     for index in sorted({0, len(held_out) // 2}):
         blurry, sharp = held_out.read(index)
-        restored = restorer(blurry)
-        images = {**held_out.images_of(blurry), "restored": restored}
+        images = held_out.images_of(blurry)
+        images |= {title: restore(blurry) for title, restore in restorers.items()}
         captions = {
             f"{title} {score(image, sharp).psnr:.2f} dB": image
             for title, image in images.items()

@@ -173,7 +173,9 @@ def train(
     Validates on the held-out pairs. Of several workers only the chief writes.
 
     A phase before the latest one that has checkpoints is not trained again, whatever
-    became of its own.
+    became of its own. A self-ensemble whose last validation is below that of its start,
+    the mean of the branches, becomes its start again: it is trained on the images that
+    the network was trained on, where the network's branches are better than on others.
 
     Returns:
         The trained networks of the last phase, ready to restore.
@@ -231,6 +233,9 @@ def train(
                     )
             state.averages.adopt()
             first_step += steps
-        if chief and phase and not run.has_weights():
+        lost = bool(phase and phase.ensemble) and run.better_start() is not None
+        if phase and lost:
+            phase.average_branches()
+        if chief and phase and (lost or not run.has_weights()):
             models.save(run.weights, phase.model(recipe.crop))
     return validator.restorer

@@ -127,6 +127,12 @@ class Phase:
             return [v for layer in layers for v in layer.trainable_variables]
         return self.network.trainable_variables
 
+    def average_branches(self) -> None:
+        """Makes the self-ensemble what it starts as: the mean of its branches."""
+        assert self.ensemble is not None
+        for variable in self.ensemble.get_layer("logits").trainable_variables:
+            variable.assign(tf.zeros_like(variable))
+
     def model(self, crop: int) -> LoadedModel:
         """The networks as they are, trained on crops of that side in pixels."""
         return LoadedModel(

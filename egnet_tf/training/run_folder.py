@@ -130,6 +130,18 @@ class RunFolder:
         ends = [Best(x["phase"], int(x["step"]), float(x["psnr"])) for x in rows]
         return max(ends, key=lambda end: end.psnr, default=None)
 
+    def better_start(self) -> dict[str, str] | None:
+        """The row of metrics.csv of the self-ensemble's start, if training lost to it.
+
+        The start is the mean of the branches; where its PSNR is above that of the last
+        validation, the mean is kept (`loop.train`).
+        """
+        rows = [row for row in self.metrics() if row["phase"] == "ensemble"]
+        for row in rows:
+            if int(row["step"]) == 0 and float(row["psnr"]) > float(rows[-1]["psnr"]):
+                return row
+        return None
+
     def add_metrics(self, **row) -> None:
         """Adds a row to metrics.csv; it replaces one of the same phase and step."""
         step = row["phase"], str(row["step"])

@@ -41,17 +41,22 @@ class Validator:
             model_tile=phase.variant.tile,
         )
         self.pairs = pairs
-        self._count = min(count or len(pairs), len(pairs))
+        self._count = count
 
     def __call__(self) -> Validation:
         """Scores the networks as they are now."""
-        score = PROTOCOLS["plain"].score
-        restored, given = [], {title: [] for title in self.pairs.inputs}
-        for index in range(self._count):
-            name, pair = self.pairs.names[index], self.pairs.read(index)
-            restored.append((name, score(self.restorer(pair.blurry), pair.sharp)))
-            for title, image in self.pairs.images_of(pair.blurry).items():
-                given[title].append((name, score(image, pair.sharp)))
-        after = mean_score(restored)
-        before = max(map(mean_score, given.values()), key=lambda mean: mean.psnr)
-        return Validation(after.psnr, after.ssim, before.psnr, before.ssim)
+        return validate(self.restorer, self.pairs, self._count)
+
+
+def validate(restorer: Restorer, pairs: Pairs, count: int = 0) -> Validation:
+    """Scores what a restorer makes of the first `count` pairs; 0 is for all."""
+    score = PROTOCOLS["plain"].score
+    restored, given = [], {title: [] for title in pairs.inputs}
+    for index in range(min(count or len(pairs), len(pairs))):
+        name, pair = pairs.names[index], pairs.read(index)
+        restored.append((name, score(restorer(pair.blurry), pair.sharp)))
+        for title, image in pairs.images_of(pair.blurry).items():
+            given[title].append((name, score(image, pair.sharp)))
+    after = mean_score(restored)
+    before = max(map(mean_score, given.values()), key=lambda mean: mean.psnr)
+    return Validation(after.psnr, after.ssim, before.psnr, before.ssim)

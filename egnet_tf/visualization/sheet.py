@@ -28,12 +28,14 @@ def comparison_sheet(images: Mapping[str, np.ndarray]) -> np.ndarray:
 
     Three rows: the whole images with the crop framed, the crop enlarged, and the
     crop's gradient map (Eq. 15). The crop is the window of a quarter of the image's
-    width where the first two images differ most. The images, two or more by caption,
+    width where the first image and the last but one differ most: the blurry and the
+    best restored one, if the last is the sharp one. The images, two or more by caption,
     are uint8 (H, W, 3) of one size.
     """
     arrays = list(images.values())
     height, width = arrays[0].shape[:2]
-    zoom = largest_differences(arrays[:2], (width // 4, width // 4))[0]
+    compared = [arrays[0], arrays[max(len(arrays) - 2, 1)]]
+    zoom = largest_differences(compared, (width // 4, width // 4))[0]
     crops = [zoom.cut(image) for image in arrays]
     whole = round(_COLUMN * height / width), _COLUMN
     near = round(_COLUMN * zoom.height / zoom.width), _COLUMN
