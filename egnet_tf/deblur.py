@@ -85,12 +85,15 @@ def main(values: FlagValues) -> int:
     several = len(sources) > 1
     if output is not None and videos and (several or into_folder):
         output.mkdir(parents=True, exist_ok=True)
-    films = [Job(x, video_target(x, output, overwrite=may_exist)) for x in videos]
+    films, refused = _video_jobs(videos, output, may_exist)
+    if refused and not several:
+        raise InputError(refused[videos[0]])
     work = find_jobs(
         photos, output, into_folder=into_folder or several, overwrite=may_exist
     )
-    if work.failed and not (work.jobs or films):
-        return _report(work, work.failed)
+    reasons = {**refused, **work.failed}
+    if reasons and not (work.jobs or films):
+        return _report(work, reasons)
     jobs, clips = (
         [job for job in all_of if not (options.skip_existing and job.target.exists())]
         for all_of in (work.jobs, films)
@@ -98,7 +101,6 @@ def main(values: FlagValues) -> int:
     if len(jobs) == 1 and not clips:
         # What is wrong with a single image is said before the model is loaded.
         read_photo(jobs[0].source, options.max_pixels)
-    reasons = dict(work.failed)
     if jobs or clips:
         restorer = restorer_flags.load(values, options.model)
         reasons |= _restore_photos(restorer, options, jobs)
@@ -110,6 +112,25 @@ def main(values: FlagValues) -> int:
         there = len(work.jobs) + len(films) - len(jobs) - len(clips)
         print(f"{len(restored)} restored, {there} there already, {len(reasons)} failed")
     return _report(work, reasons)
+
+
+def _video_jobs(
+    videos: list[Path], output: Path | None, overwrite: bool
+) -> tuple[list[Job], dict[Path, str]]:
+    """The videos that can be restored, and of the others why not."""
+    jobs: list[Job] = []
+    refused: dict[Path, str] = {}
+    for path in videos:
+        taken = {job.target for job in jobs}
+        try:
+            target = video_target(path, output, overwrite=overwrite, taken=taken)
+        except InputError as error:
+            refused[path] = str(error)
+        except OSError as error:
+            refused[path] = f"{error.strerror or error}: {error.filename or path}"
+        else:
+            jobs.append(Job(path, target))
+    return jobs, refused
 
 
 def _report(work: Work, reasons: Mapping[Path, str]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from egnet_tf.errors import InputError, require
@@ -28,7 +28,13 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def video_target(source: Path, output: Path | None, *, overwrite: bool = False) -> Path:
+def video_target(
+    source: Path,
+    output: Path | None,
+    *,
+    overwrite: bool = False,
+    taken: Collection[Path] = (),
+) -> Path:
     """Checks all that can be checked of a video before the work.
 
     Args:
@@ -37,6 +43,7 @@ def video_target(source: Path, output: Path | None, *, overwrite: bool = False) 
             source. Where no suffix is given, it is that of the source if that format
             is written and holds its sound and subtitles, else .mkv, else .mov.
         overwrite: whether a file that exists may be replaced; never the source.
+        taken: targets of other videos, such as those of clip.avi for clip.webm.
 
     Returns:
         Where the restored video goes.
@@ -55,11 +62,7 @@ def video_target(source: Path, output: Path | None, *, overwrite: bool = False) 
 
     first = first_frame(source)
     with open_video(source) as video:
-        suffix = best_suffix(video)
-        if output is None:
-            output = source.with_name(f"{source.stem}_restored{suffix}")
-        elif output.is_dir():
-            output = output / f"{source.stem}{suffix}"
+        output = _named(source, output, best_suffix(video), taken)
         if output.suffix.lower() not in CONTAINERS:
             raise InputError(
                 f"Expected a name that ends in {', '.join(CONTAINERS)}. "
@@ -144,3 +147,20 @@ def restore_video(
             f"Expected a whole video. Received: {source} ({video.damage}; "
             f"{done} frames of it are in {target})"
         )
+
+
+def _named(
+    source: Path, output: Path | None, suffix: str, taken: Collection[Path]
+) -> Path:
+    if output is None:
+        folder, ending = source.parent, "_restored"
+    elif output.is_dir():
+        folder, ending = output, ""
+    elif output in taken:
+        raise InputError(
+            f"Expected another output for each video. Received: {output} again"
+        )
+    else:
+        return output
+    target = folder / f"{source.stem}{ending}{suffix}"
+    return folder / f"{source.name}{ending}{suffix}" if target in taken else target

@@ -633,6 +633,13 @@ def test_output_path_of_a_video(tmp_path):
     assert video_target(webm, None) == tmp_path / "clip_restored.mkv"
     assert video_target(clip, None).name == "clip_restored.mp4"
     assert video_target(webm, tmp_path / "out") == tmp_path / "out" / "clip.mkv"
+    beside, inside = tmp_path / "clip_restored.mkv", tmp_path / "out" / "clip.mkv"
+    other = video_target(webm, None, taken=[beside])
+    assert other == tmp_path / "clip.webm_restored.mkv"
+    other = video_target(webm, tmp_path / "out", taken=[inside])
+    assert other == tmp_path / "out" / "clip.webm.mkv"
+    with pytest.raises(InputError, match="another output for each video"):
+        video_target(webm, tmp_path / "x.mkv", taken=[tmp_path / "x.mkv"])
     for source, output in ((webm, tmp_path / "out.gif"), (clip, clip)):
         with pytest.raises(InputError, match="Received: "):
             video_target(source, output, overwrite=True)
