@@ -143,7 +143,7 @@ def test_different_evaluation_is_refused_in_the_same_folder(
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
-    assert "differs in method, weights, protocol" in done.stderr
+    assert "differs in weights, protocol" in done.stderr
     assert (output / "scores.csv").read_bytes() == before
 
     done = evaluate(*flags, "--overwrite", cwd=tmp_path)

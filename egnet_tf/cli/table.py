@@ -42,7 +42,8 @@ def markdown(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table, columns of numbers to the right."""
     head, cells = _read(rows)
     marks = ["---:" if right else "---" for right in _numeric(cells)]
-    lines = [head, marks, *([_text(cell) for cell in line] for line in cells)]
+    texts = [[_text(cell).replace("|", r"\|") for cell in line] for line in cells]
+    lines = [head, marks, *texts]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -278,6 +278,7 @@ def _open(
             several = len(options.protocol) > 1
             path = Path(options.output, name) if several else Path(options.output)
         identity = {**about, "protocol": PROTOCOLS[name].description}
+        del identity["method"]  # A name: scores of the same images stay the same.
         folders.append(EvaluationFolder(path, identity, overwrite=options.overwrite))
     return folders
 

@@ -128,6 +128,19 @@ def test_second_call_evaluates_nothing_again(place, made, monkeypatch):
     assert done.returncode == 0, done.stderr
 
 
+def test_scores_that_evaluate_made_are_used_under_another_title(place, monkeypatch):
+    monkeypatch.chdir(place)
+    done = call(
+        *("egnet_tf.evaluate", "--restored=SRN/GoPro", "--dataset=gopro"),
+        *("--data_dir=gopro", "--protocol=gopro"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| SRN/GoPro | gopro test |" in done.stdout
+    done = call("egnet_tf.paper.table1", "--methods=A|B=SRN", TESTS, "--nopublished")
+    assert done.returncode == 0, done.stderr
+    assert r"| A\|B | gopro |" in done.stdout
+
+
 def test_missing_images_are_said_and_their_mean_is_not_marked(place, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)

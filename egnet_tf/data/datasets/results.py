@@ -38,7 +38,7 @@ class ResultsOptions:
         (),
         "Folders of --dataset=results, one a method, each as folder or title=folder; "
         "relative to the dataset's folder if it has one. Their order does not matter. "
-        "By default all sub-folders of that folder but the sharp one.",
+        "By default all sub-folders with images in that folder but the sharp one.",
     )
     sharp: str = option(
         "",
@@ -147,7 +147,9 @@ def open_results(request: Request, options: ResultsOptions) -> ResultPairs:
 def _method_folders(root: Path, methods: Sequence[str], sharp: Path) -> dict[str, Path]:
     if not methods:
         found = (p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
-        return {p.name: p for p in found if p.resolve() != sharp.resolve()}
+        others = (p for p in found if p.resolve() != sharp.resolve())
+        # Folders of scores may lie beside.
+        return {p.name: p for p in others if find_images(p)}
     folders: dict[str, Path] = {}
     for text in methods:
         title, _, where = text.partition("=")

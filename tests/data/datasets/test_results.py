@@ -34,6 +34,8 @@ def opened(split="test", **options):
 
 
 def test_results_are_stacked_in_the_order_of_their_titles(root):
+    (root / "SRN_evaluation").mkdir()
+    (root / "SRN_evaluation" / "scores.csv").touch()
     pairs = opened(folder=root)
     assert pairs.names == ("a", "b/c")
     assert pairs.inputs == ("BANet", "SRN", "my,net")
