@@ -96,6 +96,7 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 lint: $(VENV)/installed_dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/zizmor --offline --quiet .github
 
