@@ -602,6 +602,7 @@ def test_metadata_is_carried_between_all_formats(tmp_path, source, target):
     if source == "tif":
         del options["xmp"]
         exif[700], exif[33723] = XMP, b"\x1c\x02\x05\0\x03abc"
+        options["exif"] = exif.tobytes()
     if source == "png":
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", XMP.decode())
