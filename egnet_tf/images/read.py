@@ -12,14 +12,18 @@ import logging
 import os
 import stat
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyvips
 from PIL import Image, ImageCms
+
+# What libvips warns of is in the error, or was no reason not to read the file; read
+# when it starts.
+os.environ.setdefault("VIPS_WARNING", "1")
+import pyvips
 
 from egnet_tf.errors import InputError, missing_extra
 from egnet_tf.images import containers, tiff
@@ -35,15 +39,23 @@ _MOST_BYTES_PER_PIXEL = 16
 _MOST_BYTES_BESIDE = 64 * 2**20
 """A file may have these bytes for each pixel that is allowed, and these beside."""
 
-_STRIP = 256
-"""Rows that are converted at once."""
+_STRIP = 2**18
+"""Pixels that are converted at once."""
 
 # Operations are not kept, nor files by their name: a file may change.
 pyvips.cache_set_max(0)
 # Datasets read many images side by side; one decodes no faster by more threads.
 pyvips.concurrency_set(1)  # pyright: ignore[reportAttributeAccessIssue]
-# What libvips warns of is in the error, or was no reason not to read the file.
-logging.getLogger("pyvips").setLevel(logging.ERROR)
+# pyvips would hand the warnings to `logging`, and fail where they are not UTF-8.
+pyvips._remove_log_handler()  # pyright: ignore[reportAttributeAccessIssue]
+# What GObject says of numbers out of range would go to the screen otherwise.
+pyvips.glib_lib.g_log_set_handler(
+    b"GLib-GObject",
+    pyvips.GLogLevelFlags.LEVEL_CRITICAL | pyvips.GLogLevelFlags.LEVEL_WARNING,
+    pyvips._log_handler_cb,  # pyright: ignore[reportAttributeAccessIssue]
+    pyvips.ffi.NULL,
+)
+logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
 
 # Read by Pillow, each known by how it begins. TGA has no such mark.
 _PILLOW_FORMATS = (
@@ -95,13 +107,18 @@ def read_image(
     """
     samples = _upright(*_decode_file(path, max_pixels))
     grey, has_alpha = _arrangement(samples)
-    colours = samples[..., :1] if grey else samples[..., :3]
-    if has_alpha:
-        opacity = to_float(samples[..., -1:])
-        colours = to_uint8(1 - (1 - to_float(colours)) * opacity)
-    elif colours.dtype != np.uint8:
-        colours = to_uint8(to_float(colours))
-    return np.repeat(colours, 3, axis=2) if grey else np.ascontiguousarray(colours)
+    if not grey and not has_alpha and samples.dtype == np.uint8:
+        return np.ascontiguousarray(samples)
+    image = np.empty((*samples.shape[:2], 3), np.uint8)
+    for strip in _strips(samples):
+        colours = samples[strip, :, :1] if grey else samples[strip, :, :3]
+        if has_alpha:
+            opacity = to_float(samples[strip, :, -1:])
+            colours = to_uint8(1 - (1 - to_float(colours)) * opacity)
+        elif colours.dtype != np.uint8:
+            colours = to_uint8(to_float(colours))
+        image[strip] = colours
+    return image
 
 
 def read_photo(
@@ -148,13 +165,15 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises:
         InputError: see `read_photo`.
     """
-    with contextlib.suppress(OSError, pyvips.Error), open(path, "rb") as file:
-        loader = _loader(file.read(64))
-        if loader is not None and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.seek(0)
-            source = pyvips.Source.new_from_descriptor(file.fileno())
-            image = _opened(loader, source)
-            return image.height, image.width
+    with contextlib.suppress(OSError, ValueError, pyvips.Error):
+        if Path(path).is_file():
+            with open(path, "rb") as file:
+                loader = _loader(file.read(64))
+                if loader is not None:
+                    file.seek(0)
+                    source = pyvips.Source.new_from_descriptor(file.fileno())
+                    image = _opened(loader, source)
+                    return image.height, image.width
     height, width = read_image(path).shape[:2]
     return height, width
 
@@ -188,7 +207,7 @@ def _decode_file(path: str | os.PathLike[str], max_pixels: int) -> _Decoded:
 
 
 @contextlib.contextmanager
-def _one_line(path: str | os.PathLike[str]) -> Any:
+def _one_line(path: str | os.PathLike[str]) -> Iterator[None]:
     """Makes an `InputError` of whatever goes wrong inside.
 
     On damaged files decoders raise nearly every kind of exception.
@@ -198,6 +217,9 @@ def _one_line(path: str | os.PathLike[str]) -> Any:
     except (InputError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, UnicodeDecodeError):  # In a message of libvips.
+            error = ValueError("damaged")
+        pyvips.vips_lib.vips_error_clear()
         reason = getattr(error, "strerror", None) or _last_line(error)
         raise InputError(
             f"Expected a readable image. Received: {path} ({reason})"
@@ -363,18 +385,25 @@ def _from_cmyk(inks: np.ndarray, profile: bytes | None) -> np.ndarray:
         image = pyvips.Image.new_from_memory(inks.data, width, height, 4, form)
         image = image.copy(interpretation="cmyk")
         set_blob(image, "icc-profile-data", profile)
-        with contextlib.suppress(pyvips.Error):
+        with contextlib.suppress(pyvips.Error, UnicodeDecodeError):
             return _numpy(
                 image.icc_transform(
                     "srgb", embedded=True, intent="perceptual", depth=8 * inks.itemsize
                 )
             )
     colours = np.empty((height, width, 3), inks.dtype)
-    for top in range(0, height, _STRIP):
-        light = peak - inks[top : top + _STRIP].astype(np.uint64)
+    for strip in _strips(inks):
+        light = peak - inks[strip].astype(np.uint64)
         product = light[..., :3] * light[..., 3:]
-        colours[top : top + _STRIP] = (product + peak // 2) // peak
+        colours[strip] = (product + peak // 2) // peak
     return colours
+
+
+def _strips(samples: np.ndarray) -> Iterator[slice]:
+    """Yields the rows of an image, some at a time."""
+    step = max(_STRIP // samples.shape[1], 1)
+    for top in range(0, len(samples), step):
+        yield slice(top, min(top + step, len(samples)))
 
 
 def _is_usable(profile: bytes) -> bool:
@@ -426,11 +455,10 @@ def _divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Undoes the multiplication of colours by opacity."""
     peak = PEAKS[colours.dtype]
     result = np.zeros_like(colours)
-    for top in range(0, len(colours), _STRIP):
-        part = slice(top, top + _STRIP)
-        opacity = alpha[part].astype(np.float64)
-        light = colours[part] * (peak / np.maximum(opacity, 1)) * (opacity > 0)
-        result[part] = np.rint(np.minimum(light, peak))
+    for strip in _strips(colours):
+        opacity = alpha[strip].astype(np.float64)
+        light = colours[strip] * (peak / np.maximum(opacity, 1)) * (opacity > 0)
+        result[strip] = np.rint(np.minimum(light, peak))
     return result
 
 
@@ -516,10 +544,9 @@ def _unpacked(image: Image.Image, mode: str) -> np.ndarray:
     """Converts to the mode and to an array by strips: Pillow copies all it converts."""
     image.load()
     samples = np.empty((image.height, image.width, len(mode)), np.uint8)
-    for top in range(0, image.height, _STRIP):
-        bottom = min(top + _STRIP, image.height)
-        strip = image.crop((0, top, image.width, bottom)).convert(mode)
-        samples[top:bottom] = np.asarray(strip).reshape(-1, image.width, len(mode))
+    for rows in _strips(samples):
+        strip = image.crop((0, rows.start, image.width, rows.stop)).convert(mode)
+        samples[rows] = np.asarray(strip).reshape(-1, image.width, len(mode))
     return samples
 
 

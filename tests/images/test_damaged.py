@@ -1,0 +1,78 @@
+"""Damaged and hostile image files: one line or an image, whatever is in them."""
+
+import gc
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from egnet_tf.errors import InputError
+from egnet_tf.images.read import read_image, read_photo, read_size
+from egnet_tf.images.write import write_photo
+from helpers import python
+
+MUTANTS = Path(__file__).with_name("mutants.py")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("seed", [2, 4])
+def test_mutated_files_are_read_or_refused(tmp_path, seed):
+    done = python(MUTANTS, seed, 1000, tmp_path)
+    assert done.returncode == 0, f"{done.stderr}\n{tmp_path / 'last'}"
+    assert done.stderr == ""
+    images, refused = (int(word) for word in done.stdout.split() if word.isdigit())
+    assert images > 100
+    assert refused > 100
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="this system tells no peak"
+)
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".gif"])
+def test_many_photos_leave_memory_and_files_as_they_were(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (120, 160, 3), np.uint8)
+    path = tmp_path / f"photo{suffix}"
+    Image.fromarray(pixels).save(path, dpi=(72, 72))
+    (tmp_path / f"half{suffix}").write_bytes(path.read_bytes()[:5000])
+
+    def work(count):
+        for number in range(count):
+            write_photo(tmp_path / f"out{number % 5}.png", read_photo(path))
+            read_size(path)
+            with pytest.raises(InputError):
+                read_image(tmp_path / f"half{suffix}")
+
+    work(60)
+    gc.collect()
+    before = open_files(), resident()
+    work(500 if suffix == ".jpg" else 100)
+    gc.collect()
+    assert open_files() <= before[0] + 1
+    assert resident() < before[1] + 8 * 2**20  # A leak of one in ten photos is more.
+
+
+def test_wide_photo_takes_no_more_memory_than_a_square_one(tmp_path):
+    code = """
+import resource, sys
+from egnet_tf.images.read import read_photo
+read_photo(sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peaks = []
+    for size in ((65000, 64), (2040, 2040)):
+        path = tmp_path / f"{size[0]}.jpg"
+        Image.new("CMYK", size).save(path)
+        peaks.append(int(python("-c", code, path).stdout))
+    assert peaks[0] < peaks[1] + 30_000
