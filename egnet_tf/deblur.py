@@ -93,7 +93,7 @@ def main(values: FlagValues) -> int:
     )
     reasons = {**refused, **work.failed}
     if reasons and not (work.jobs or films):
-        return _report(work, reasons)
+        return report(work, reasons)
     jobs, clips = (
         [job for job in all_of if not (options.skip_existing and job.target.exists())]
         for all_of in (work.jobs, films)
@@ -111,7 +111,7 @@ def main(values: FlagValues) -> int:
     elif several or len(work.jobs) > 1 or not reasons:
         there = len(work.jobs) + len(films) - len(jobs) - len(clips)
         print(f"{len(restored)} restored, {there} there already, {len(reasons)} failed")
-    return _report(work, reasons)
+    return report(work, reasons)
 
 
 def _video_jobs(
@@ -133,7 +133,8 @@ def _video_jobs(
     return jobs, refused
 
 
-def _report(work: Work, reasons: Mapping[Path, str]) -> int:
+def report(work: Work, reasons: Mapping[Path, str]) -> int:
+    """Says what failed and what was left out; returns the exit code."""
     log = logging.getLogger(__name__)
     if work.left_out:
         kinds = (f"{count} {kind}" for kind, count in work.left_out.items())

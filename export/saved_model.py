@@ -32,7 +32,8 @@ class Options(BranchOptions):
 
     max_pixels: int = option(
         MAX_PIXELS,
-        "The largest number of pixels in a request; larger requests are refused.",
+        "The largest number of pixels in a request, each image padded to the sizes "
+        "that the network takes; larger requests are refused.",
         lower=1,
     )
 

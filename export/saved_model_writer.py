@@ -13,7 +13,7 @@ from egnet_tf.images.convert import to_float
 from .checks.checked_export import Export, image_description, write_checked
 from .checks.parity import Tolerance
 from .checks.source import Source
-from .graphs.any_size import any_size_graph
+from .graphs.any_size import any_size_graph, size_multiple
 from .graphs.frozen import SIGNATURE, write_saved_model
 from .serving_signatures import BYTES_SIGNATURE, serving_signatures
 
@@ -26,7 +26,8 @@ on the size."""
 def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
     """Writes the next version of a model into a folder of versions 1, 2, ...
 
-    Requests of more than `max_pixels` are refused, see `export.serving_signatures`.
+    Requests for which more than `max_pixels` would be computed are refused, see
+    `export.serving_signatures`.
 
     Raises:
         InputError: see `write_checked`.
@@ -35,7 +36,8 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
     requests = _warmup_requests(folder.resolve().name)
 
     def write(path: Path) -> None:
-        write_saved_model(path, serving_signatures(restore, max_pixels))
+        signatures = serving_signatures(restore, max_pixels, size_multiple(source))
+        write_saved_model(path, signatures)
         extra = path / "assets.extra"
         extra.mkdir()
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as file:

@@ -25,7 +25,7 @@ def any_size_graph(source: Source) -> Any:
         more -> [restored], of the same shape, clipped to [0, 1].
     """
     network, ensemble = source.loaded.network, source.ensemble
-    multiple = source.loaded.size_multiple * shrinkage(source.branches)
+    multiple = size_multiple(source)
 
     def restore_branch(image: tf.Tensor) -> tf.Tensor:
         return models.finest(network(image, training=False))
@@ -43,6 +43,11 @@ def any_size_graph(source: Source) -> Any:
         return tf.clip_by_value(fused[:, :height, :width], 0.0, 1.0)
 
     return frozen(restore, tf.TensorSpec((None, None, None, 3)))
+
+
+def size_multiple(source: Source) -> int:
+    """What `any_size_graph` pads the height and the width of an image to."""
+    return source.loaded.size_multiple * shrinkage(source.branches)
 
 
 def _padded(image: tf.Tensor, axis: int, length: tf.Tensor, multiple: int) -> tf.Tensor:

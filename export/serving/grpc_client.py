@@ -9,10 +9,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from egnet_tf.errors import InputError
+from egnet_tf.trial import one_line
 
-_MESSAGE_BYTES = 256 * 2**20
-"""The largest message. gRPC's own limit of 4 MB is less than the PNG file of an image
-of 2 megapixels may take."""
+from .answer import MESSAGE_BYTES, check_request, checked_answer
 
 
 def deblur(
@@ -30,7 +29,7 @@ def deblur(
         server: host and port, such as "localhost:8500".
         model: its name on the server.
         label: of the version, such as "stable"; empty for the newest.
-        timeout: of a request, in seconds.
+        timeout: of all attempts together, in seconds.
         retries: further attempts when the server cannot be reached; the pauses
             between them double, from half a second. gRPC makes at most 4.
 
@@ -39,8 +38,9 @@ def deblur(
 
     Raises:
         InputError: the server cannot be reached or refuses the request, or its answer
-            is not an image.
+            is not an image or too large.
     """
+    check_request(image)
     policy = {
         "maxAttempts": min(retries, 4) + 1,
         "initialBackoff": "0.5s",
@@ -57,8 +57,8 @@ def deblur(
         request.model_spec.version_label = label
     request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto([image]))
     options = [
-        ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-        ("grpc.max_send_message_length", _MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
         ("grpc.service_config", json.dumps({"methodConfig": [method]})),
     ]
     with grpc.insecure_channel(server, options) as channel:
@@ -68,7 +68,12 @@ def deblur(
         except grpc.RpcError as error:
             raise InputError(
                 f"Expected {server} to restore the image. Received: "
-                f"{error.code().name} {(error.details() or '')[:500]}"
+                f"{error.code().name} {' '.join((error.details() or '').split())[:500]}"
+            ) from error
+        except ValueError as error:  # An address that gRPC cannot parse.
+            raise InputError(
+                f"Expected the address of a server. Received: {server} "
+                f"({one_line(error)})"
             ) from error
     try:
         (restored,) = answer.outputs["restored_bytes"].string_val
@@ -77,4 +82,4 @@ def deblur(
             f"Expected one image from {server}. Received: outputs "
             f"{sorted(answer.outputs)}"
         ) from None
-    return restored
+    return checked_answer(restored, server)

@@ -5,12 +5,14 @@
  */
 
 import { createHash } from "node:crypto";
-import { cp, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { build } from "esbuild";
+
+import { CONTENT_SECURITY_POLICY } from "./content_security_policy.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const weights = path.join(here, "../../egnet_tf/weights");
@@ -49,6 +51,7 @@ async function buildPage({ model, out }) {
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, "litert"), { recursive: true });
   await cp(path.join(here, "static"), out, { recursive: true });
+  await writePolicy(path.join(out, "index.html"));
   await cp(model, path.join(out, "model.tflite"));
   for (const file of LITERT) {
     await cp(path.join(here, "node_modules/@litertjs/core/wasm", file), path.join(out, "litert", file));
@@ -76,7 +79,17 @@ async function buildPage({ model, out }) {
   await bundle("service_worker/service_worker.ts", {
     VERSION: JSON.stringify(digest.digest("hex").slice(0, 16)),
     SHELL: JSON.stringify(["./", ...shell]),
+    CONTENT_SECURITY_POLICY: JSON.stringify(CONTENT_SECURITY_POLICY),
   });
+}
+
+/** The policy stands in the page too: most hosts of static files send no header. */
+async function writePolicy(file) {
+  const page = await readFile(file, "utf8");
+  const place = '<meta charset="utf-8" />';
+  const policy = `<meta http-equiv="Content-Security-Policy" content="${CONTENT_SECURITY_POLICY}" />`;
+  if (!page.includes(place)) throw new Error(`Expected ${place} in ${file}. Received: none`);
+  await writeFile(file, page.replace(place, `${place}\n    ${policy}`));
 }
 
 async function filesIn(folder) {

@@ -53,6 +53,19 @@ def test_one_request_takes_files_of_different_sizes(version, image, expected):
     assert tf.io.decode_png(second).shape == (20, 30, 3)
 
 
+def test_files_are_refused_by_the_pixels_that_all_of_them_would_take(version):
+    """10,000 pixels are nine squares of 32; a JPEG decodes once for each scan."""
+    deblur = tf.saved_model.load(str(version)).signatures["deblur_bytes"]
+    dot = tf.io.encode_png(np.zeros((1, 1, 3), np.uint8))
+    assert len(deblur(image_bytes=tf.stack([dot] * 9))["restored_bytes"]) == 9
+    thin = tf.io.encode_png(np.zeros((1, 9000, 3), np.uint8))
+    jpeg = tf.io.encode_jpeg(np.zeros((8, 8, 3), np.uint8)).numpy()
+    scans = tf.constant(jpeg[:-2] + b"\xff\xda" * 101 + jpeg[-2:])
+    for files, word in (([dot] * 10, "10240"), ([thin], "288768"), ([scans], "scans")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=word):
+            deblur(image_bytes=tf.stack(files))
+
+
 def test_warm_up_records_can_be_replayed(version):
     from tensorflow_serving.apis import prediction_log_pb2
 
@@ -88,6 +101,9 @@ def test_saved_model_versions_count_up_and_leave_no_other_file(
         (np.zeros((1, 0, 0, 3), np.float32), "pixels"),
         (np.zeros((0, 8, 8, 3), np.float32), "pixels"),
         (np.zeros((1, 200, 200, 3), np.float32), "pixels"),
+        # Few pixels, but many where each side is padded to a multiple of 32.
+        (np.zeros((1, 1, 9999, 3), np.float32), "pixels"),
+        (np.zeros((10, 1, 1, 3), np.float32), "pixels"),
         (np.zeros((8, 8, 3), np.float32), "dimension"),
         (np.zeros((1, 8, 8, 4), np.float32), "."),
     ],

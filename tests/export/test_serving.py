@@ -5,7 +5,6 @@ of its own, gRPC a PredictionService of the official stubs, both over the export
 SavedModel.
 """
 
-import base64
 import io
 import os
 import socket
@@ -23,7 +22,7 @@ from PIL import Image
 
 from egnet_tf.errors import InputError
 from export import serving
-from helpers import call, command
+from helpers import command
 
 grpc = pytest.importorskip("grpc")
 requests = pytest.importorskip("requests")
@@ -111,6 +110,8 @@ def bad_files(image):
         lambda: (png[:16] + b"\x7f\xff\xff\xff" * 2 + png[24:], "pixels"),
         lambda: (file_of(huge), "pixels"),
         lambda: (file_of(huge, "jpeg"), "pixels"),
+        lambda: (file_of(np.zeros((9000, 1, 3), np.uint8)), "pixels"),
+        lambda: (jpeg[:2] + b"\xff\xda" * 101 + jpeg[2:], "scans"),
     ]
     return [kinds[i % len(kinds)]() for i in range(100)]
 
@@ -204,65 +205,3 @@ def test_client_restores_a_photo_by_either_protocol(
         assert done.returncode == 0, done.stderr
         restored = (tmp_path / "photo_restored.png").read_bytes()
         assert_restored(restored, expected, image)
-
-
-def test_client_sends_a_sideways_photo_upright(image, tmp_path):
-    """The server's decoder ignores the EXIF orientation."""
-    from export.serving.client import image_file
-
-    path = tmp_path / "photo.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = 6  # Rotated by 90 degrees.
-    Image.fromarray(image).save(path, exif=exif)
-    sent = Image.open(io.BytesIO(image_file(path)))
-    assert sent.format == "PNG" and sent.size == (47, 61)
-    Image.fromarray(image).save(path)
-    assert image_file(path) == path.read_bytes()
-
-
-def test_client_reports_a_missing_server_in_one_line(tmp_path, image):
-    photo = tmp_path / "photo.png"
-    photo.write_bytes(file_of(image))
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    server = f"http://localhost:{port}"
-    done = call("export.serving.client", photo, f"--server={server}", "--retries=0")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: Expected an answer from")
-    assert len(done.stderr.splitlines()) == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["photo.png"]
-
-
-def test_rest_client_retries_while_the_server_is_busy(image):
-    """A server that answers 503 twice, then an image."""
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
-    from export.serving.rest_client import deblur
-
-    answers = [503, 503, 200]
-
-    class Busy(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status = answers.pop(0)
-            body = base64.b64encode(b"restored").decode()
-            text = f'{{"predictions": [{{"b64": "{body}"}}]}}'.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *arguments):
-            pass
-
-    server = HTTPServer(("localhost", 0), Busy)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://localhost:{server.server_port}"
-        assert deblur(file_of(image), address, "egnet", retries=3) == b"restored"
-        assert not answers
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -9,6 +9,7 @@
 
 declare const VERSION: string;
 declare const SHELL: string[];
+declare const CONTENT_SECURITY_POLICY: string;
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 const CACHE = `egnet-deblur-${VERSION}`;
@@ -51,10 +52,11 @@ async function answer(request: Request): Promise<Response> {
   return isolated(response);
 }
 
-/** With the headers for threads, also where the host cannot be told to send them. */
+/** With the headers that the page needs, also where the host cannot be told to send them. */
 function isolated(response: Response): Response {
   if (response.type === "error" || response.type === "opaque") return response;
   const headers = new Headers(response.headers);
+  headers.set("Content-Security-Policy", `${CONTENT_SECURITY_POLICY}; frame-ancestors 'none'`);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");
   headers.set("Cross-Origin-Resource-Policy", "same-origin");

@@ -57,6 +57,9 @@ class DeblurViewModel(application: Application) : AndroidViewModel(application) 
         restore(photo)
     }
 
+    /** Says that what another app has shared cannot be opened. */
+    fun refuseShared() = mutableState.update { it.copy(problem = R.string.problem_photo) }
+
     /** Restores the photo again after it was stopped. */
     fun restoreAgain() {
         val photo = state.value.photo ?: return

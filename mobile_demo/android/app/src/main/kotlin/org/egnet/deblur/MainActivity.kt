@@ -8,6 +8,7 @@ import androidx.activity.compose.setContent
 import androidx.activity.enableEdgeToEdge
 import androidx.activity.viewModels
 import androidx.core.content.IntentCompat
+import org.egnet.deblur.core.mayOpenShared
 import org.egnet.deblur.ui.DeblurScreen
 import org.egnet.deblur.ui.DeblurTheme
 
@@ -31,7 +32,16 @@ class MainActivity : ComponentActivity() {
 
     private fun openShared(intent: Intent) {
         if (intent.action != Intent.ACTION_SEND) return
-        IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
-            ?.let(viewModel::open)
+        val uri = try {
+            IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
+        } catch (_: RuntimeException) {
+            // An extra of a class that this app does not know cannot be unpacked.
+            null
+        }
+        if (uri != null && mayOpenShared(uri.scheme, uri.authority, packageName)) {
+            viewModel.open(uri)
+        } else {
+            viewModel.refuseShared()
+        }
     }
 }
