@@ -107,6 +107,10 @@ def _swap_folders(new: Path, path: Path, former: Path) -> None:
     shutil.rmtree(former)
 
 
+_MOST_JSON_BYTES = 2**26
+"""Of a file: its values take up to 40 times as much memory."""
+
+
 def remove_unfinished(folder: Path) -> None:
     """Deletes what a killed process left in a folder while it wrote there.
 
@@ -170,8 +174,13 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         InputError: the file is missing, unreadable, or holds something else.
     """
+    path = Path(path)
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ValueError("no regular file")  # Reading a pipe may never end.
+        if path.is_file() and path.stat().st_size > _MOST_JSON_BYTES:
+            raise ValueError(f"more than {_MOST_JSON_BYTES:,} bytes")
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(

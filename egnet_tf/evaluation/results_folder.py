@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from egnet_tf.errors import InputError
 from egnet_tf.files import path_below, read_json, write_json, write_text
 from egnet_tf.metrics.protocols import Score
+from egnet_tf.trial import one_line
 
 _HEADER = (
     "name",
@@ -112,15 +113,15 @@ class EvaluationFolder:
         complete = text[: text.rfind(b"\n") + 1]
         if len(complete) < len(text):
             os.truncate(self._table, len(complete))
-        table = csv.reader(io.StringIO(complete.decode(), newline=""))
         try:
+            table = csv.reader(io.StringIO(complete.decode(), newline=""))
             if next(table, None) != list(_HEADER):
                 raise ValueError("no header")
             rows = [_parse(cells) for cells in table]
         except (ValueError, csv.Error) as error:
             raise InputError(
                 "Expected a table of scores; --overwrite replaces it. "
-                f"Received: {self._table} ({error})"
+                f"Received: {self._table} ({one_line(error)})"
             ) from None
         self.rows = {row.name: row for row in rows}
 
@@ -167,7 +168,7 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The means of a finished evaluation.
 
     Raises:
-        InputError: the folder holds no finished evaluation.
+        InputError: the folder holds no finished evaluation, or a damaged one.
     """
     summary = _read_if_sound(Path(path) / "summary.json")
     if not summary:
@@ -175,7 +176,53 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
             "Expected a folder with the summary.json of a finished evaluation. "
             f"Received: {path}"
         )
+    for name, fits in _SUMMARY.items():
+        if not fits(summary.get(name)):
+            raise InputError(
+                f"Expected {name} in {Path(path) / 'summary.json'} as an evaluation "
+                f"writes it. Received: {summary.get(name)!r:.60}"
+            )
     return summary
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_reasons(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_mean(value: Any) -> bool:
+    """Whether it is what `egnet_tf.evaluation.summary.Mean` becomes in JSON."""
+    if not isinstance(value, dict):
+        return False
+    numbers = [value.get(name, "") for name in ("psnr", "ssim")]
+    identical = value.get("identical")
+    return (
+        all(x is None or x == "inf" or type(x) in (int, float) for x in numbers)
+        and _is_count(value.get("compared"))
+        and _is_reasons(value.get("failed"))
+        and isinstance(identical, list)
+        and all(map(_is_text, identical))
+    )
+
+
+_SUMMARY = {
+    "method": _is_text,
+    "dataset": _is_text,
+    "protocol": _is_text,
+    "description": _is_text,
+    "images": _is_count,
+    "unscored": _is_reasons,
+    "restored": _is_mean,
+    "blurry": lambda value: value is None or _is_mean(value),
+}
+"""What the readers of a summary rely on."""
 
 
 def _read_if_sound(path: Path) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation.results_folder import read_summary
+from egnet_tf.files import path_below
 from egnet_tf.paper.curves import Segment
+from egnet_tf.trial import one_line
 
 
 class Scored(NamedTuple):
@@ -54,7 +57,8 @@ def read_run(folder: Path) -> RunRecord:
     """Reads a run's folder.
 
     Raises:
-        InputError: there is neither a training nor an evaluation in it.
+        InputError: there is neither a training nor an evaluation in it, or a table or
+            a summary is damaged.
     """
     recipe, image = folder / "recipe.flags", folder / "compare.png"
     evaluations = [
@@ -67,7 +71,7 @@ def read_run(folder: Path) -> RunRecord:
         )
     return RunRecord(
         str(folder),
-        recipe.read_text() if recipe.exists() else "",
+        recipe.read_text("utf-8", "replace") if recipe.exists() else "",
         _read_curves(folder),
         evaluations,
         image if image.exists() else None,
@@ -90,10 +94,10 @@ def chosen_images(images: Sequence[Scored], count: int) -> list[Scored]:
 
 def _read_evaluation(folder: Path) -> Evaluation:
     images = []
-    with open(folder / "scores.csv", encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+    for row in _read_table(folder / "scores.csv"):
+        with _explained(folder / "scores.csv"):
             files = [
-                folder / "images" / kind / f"{row['name']}.png"
+                path_below(folder / "images" / kind, f"{row['name']}.png")
                 for kind in ("blurry", "restored", "sharp")
             ]
             if row["blurry_psnr"] and all(file.exists() for file in files):
@@ -108,21 +112,42 @@ def _read_curves(folder: Path) -> dict[str, list[Segment]]:
     table = folder / "metrics.csv"
     if not table.exists():
         return curves
-    with open(table, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = _read_table(table)
     start = 0
-    for phase in dict.fromkeys(row["phase"] for row in rows):
-        found = [row for row in rows if row["phase"] == phase]
-        points = {
-            name: [(int(row["step"]), float(row[name])) for row in found]
-            for name in ("psnr", "ssim")
-        }
-        points["loss"] = _read_events(folder / "logs" / phase, "loss/total")
-        for name, of_phase in points.items():
-            shifted = [(start + step, value) for step, value in of_phase]
-            curves[name].append(Segment(phase, start, shifted))
-        start += int(found[-1]["step"])
+    with _explained(table):
+        for phase in dict.fromkeys(row["phase"] for row in rows):
+            found = [row for row in rows if row["phase"] == phase]
+            points = {
+                name: [(int(row["step"]), float(row[name])) for row in found]
+                for name in ("psnr", "ssim")
+            }
+            points["loss"] = _read_events(
+                path_below(folder / "logs", phase), "loss/total"
+            )
+            for name, of_phase in points.items():
+                shifted = [(start + step, value) for step, value in of_phase]
+                curves[name].append(Segment(phase, start, shifted))
+            start += int(found[-1]["step"])
     return curves
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with _explained(path), open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Says of a table that it is damaged, whatever is met first."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"Expected a table that this program wrote. Received: {path} "
+            f"({type(error).__name__}: {one_line(error)})"
+        ) from None
 
 
 def _read_events(folder: Path, tag: str) -> list[tuple[int, float]]:
@@ -135,11 +160,17 @@ def _read_events(folder: Path, tag: str) -> list[tuple[int, float]]:
 
     # A sample of the steps: images are tensors too, and may be many.
     events = EventAccumulator(str(folder), size_guidance={"tensors": 1000})
-    events.Reload()
-    if tag not in events.Tags()["tensors"]:
-        return []
-    found = {
-        event.step: float(make_ndarray(event.tensor_proto))
-        for event in events.Tensors(tag)
-    }
+    try:
+        events.Reload()
+        if tag not in events.Tags()["tensors"]:
+            return []
+        found = {
+            event.step: float(make_ndarray(event.tensor_proto))
+            for event in events.Tensors(tag)
+        }
+    except Exception as error:  # Of a damaged file: those of several libraries.
+        raise InputError(
+            f"Expected TensorBoard's files of a training. Received: {folder} "
+            f"({type(error).__name__}: {one_line(error)})"
+        ) from None
     return sorted(found.items())
