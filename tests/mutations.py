@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def mutated_json(value: Any, seed: int) -> Any:
             continue
         kind = rng.integers(5)
         if kind < 2:
-            container[key] = _VALUES[int(rng.integers(len(_VALUES)))]
+            container[key] = deepcopy(_VALUES[int(rng.integers(len(_VALUES)))])
         elif kind == 2:
             del container[key]
         elif kind == 3 and isinstance(container, dict):
@@ -93,7 +94,7 @@ def mutated_json(value: Any, seed: int) -> Any:
         else:
             other, its = places[int(rng.integers(len(places)))]
             if isinstance(other, dict) and its in other and other is not container:
-                container[key] = other[its]
+                container[key] = deepcopy(other[its])
     return whole
 
 

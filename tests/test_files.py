@@ -121,3 +121,14 @@ def test_names_from_files_do_not_lead_outside(tmp_path, name):
 @pytest.mark.parametrize("name", ["a", "a/b.png", "..a", "a..", "a/...", "写 ,*"])
 def test_names_from_files_become_paths_below_the_folder(tmp_path, name):
     assert path_below(tmp_path, name) == tmp_path / name
+
+
+def test_read_json_of_a_pipe_or_a_huge_file_ends(tmp_path, monkeypatch):
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.json")
+        with pytest.raises(InputError, match="no regular file"):
+            read_json(tmp_path / "pipe.json")
+    with open(tmp_path / "huge.json", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match="more than 67,108,864 bytes"):
+        read_json(tmp_path / "huge.json")

@@ -177,7 +177,7 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"Received: {path}"
         )
     for name, fits in _SUMMARY.items():
-        if not fits(summary.get(name)):
+        if name not in summary or not fits(summary[name]):
             raise InputError(
                 f"Expected {name} in {Path(path) / 'summary.json'} as an evaluation "
                 f"writes it. Received: {summary.get(name)!r:.60}"

@@ -100,8 +100,18 @@ def test_row_order_does_not_depend_on_the_order_of_completion(tmp_path):
 
 def test_summary_round_trips_and_leaves_no_other_file(tmp_path):
     folder = EvaluationFolder(tmp_path, IDENTITY)
-    folder.write_summary({"method": "ü", "restored": {"psnr": 30.5}})
-    assert read_summary(tmp_path) == {"method": "ü", "restored": {"psnr": 30.5}}
+    mean = {"psnr": 30.5, "ssim": None, "compared": 1, "identical": [], "failed": {}}
+    names = ("dataset", "protocol", "description")
+    summary = {
+        **dict.fromkeys(names, "x"),
+        "method": "ü",
+        "images": 1,
+        "unscored": {},
+        "blurry": None,
+        "restored": mean,
+    }
+    folder.write_summary(summary)
+    assert read_summary(tmp_path) == summary
     assert json.loads((tmp_path / "evaluation.json").read_text()) == IDENTITY
     assert {file.name for file in tmp_path.iterdir()} == {
         "evaluation.json",

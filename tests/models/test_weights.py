@@ -17,6 +17,8 @@ from egnet_tf.models import (
     save,
     variant,
 )
+from egnet_tf.models.weights import try_weights
+from mutations import mutated, mutated_json
 
 TESTING = variant("egnet_testing")
 
@@ -202,3 +204,93 @@ def test_failed_save_leaves_the_old_folder(folder, trained, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save(folder, trained._replace(network=other, ensemble=ensemble))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def outcome(folder):
+    """ "works", or what was said of a folder of weights."""
+    try:
+        load(folder)
+    except InputError as error:
+        text = str(error)
+        assert text.startswith("Expected ") and "Received: " in text
+        assert "\n" not in text and len(text) < 1000
+        return text
+    return "works"
+
+
+def test_variants_of_a_description_are_refused_or_could_be_built(folder, monkeypatch):
+    path = folder / "model.json"
+    values, text = json.loads(path.read_text()), path.read_bytes()
+    most = (folder / "network.weights.h5").stat().st_size / 4
+    built = []
+
+    def stand_in(variant, **_):
+        # Nothing is built for which the file has too few weights.
+        assert variant.fewest_parameters <= most
+        built.append(variant)
+        raise InputError("Expected nothing. Received: a variant that can be built")
+
+    monkeypatch.setattr("egnet_tf.models.networks.build", stand_in)
+    for seed in range(400):
+        path.write_text(json.dumps(mutated_json(values, seed)))
+        assert outcome(folder) != "works"
+        path.write_bytes(mutated(text, seed))
+        assert outcome(folder) != "works"
+    assert 0 < len(built) < 400
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_variants_of_a_weights_file_are_refused_or_work(folder):
+    path = folder / "network.weights.h5"
+    content = path.read_bytes()
+    refused = 0
+    for seed in range(12):
+        path.write_bytes(mutated(content, seed, within=2000))
+        refused += outcome(folder) != "works"
+    assert refused > 3
+
+
+def links(file):
+    import h5py
+
+    name = next(iter(file))
+    yield "another place", lambda: file.__setitem__("x", h5py.SoftLink("/nowhere"))
+    yield "another place", lambda: file.__setitem__("x", h5py.ExternalLink("y.h5", "/"))
+    yield "two places", lambda: file.__setitem__("x", file[name])
+    yield "two places", lambda: file[name].__setitem__("x", file)
+    shape = (2**20, 2**20)
+    yield "bytes", lambda: file.create_dataset("x", shape, "f4", chunks=(1, 2**20))
+    yield "other type|another type", lambda: file.create_dataset("x", data=b"text")
+    yield "NaN or infinity", lambda: file.create_dataset("x", data=[1.0, math.nan])
+    layout = h5py.VirtualLayout((4,), "f4")
+    layout[:] = h5py.VirtualSource("y.h5", "x", (4,))
+    yield "another file", lambda: file.create_virtual_dataset("x", layout)
+    yield (
+        "another file",
+        lambda: file.create_dataset("x", (4,), "f4", external=[("/etc/passwd", 0, 16)]),
+    )
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_what_weights_do_not_need_is_refused(number, folder):
+    import h5py
+
+    path = folder / "network.weights.h5"
+    with h5py.File(path, "a") as file:
+        message, add = list(links(file))[number]
+        add()
+    with pytest.raises(InputError, match=message):
+        try_weights(str(path))
+
+
+def test_weights_that_are_not_finite_are_refused(folder, trained):
+    kept = [v.numpy() for v in trained.network.trainable_variables]
+    variable = trained.network.trainable_variables[-1]
+    variable.assign(variable * math.nan)
+    try:
+        save(folder, trained)
+    finally:
+        variable.assign(kept[-1])
+    with pytest.raises(InputError, match=r"finite .* NaN or infinity"):
+        load(folder)

@@ -248,6 +248,30 @@ describe("the page", () => {
     await close();
   });
 
+  test("loads nothing from elsewhere and runs no code but its own", async () => {
+    browser = await Browser.open(server);
+    await browser.ready();
+    const refused = await browser.page.evaluate(async () => {
+      const directives = new Set<string>();
+      document.addEventListener("securitypolicyviolation", (event) => directives.add(event.effectiveDirective));
+      const script = document.createElement("script");
+      script.textContent = "document.body.dataset.ran = 'inline'";
+      document.body.append(script);
+      new Image().src = "http://127.0.0.1:9/x.png";
+      await fetch("http://127.0.0.1:9/x").catch(() => {});
+      const base = document.createElement("base");
+      base.href = "http://127.0.0.1:9/";
+      document.head.append(base);
+      while (directives.size < 4) await new Promise((resolve) => setTimeout(resolve, 50));
+      return { directives: [...directives].sort(), ran: document.body.dataset["ran"] };
+    });
+    assert.deepEqual(refused, {
+      directives: ["base-uri", "connect-src", "img-src", "script-src-elem"],
+      ran: undefined,
+    });
+    await close();
+  });
+
   test("says so where the browser is too old", async () => {
     browser = await Browser.open(server, {
       before: (context) => context.addInitScript("delete window.OffscreenCanvas"),
