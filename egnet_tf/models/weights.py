@@ -277,9 +277,10 @@ def try_weights(path: str) -> None:
                 group = waiting.pop()
                 dict(group.attrs)
                 for name in group:
-                    link, item = group.get(name, getlink=True), group[name]
-                    if not isinstance(link, h5py.HardLink):
+                    # Asked before the item, which may lie in another file.
+                    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                         raise refuse(name, "in another place")
+                    item = group[name]
                     address = h5py.h5o.get_info(item.id).addr
                     if address in seen:
                         raise refuse(name, "in two places")
