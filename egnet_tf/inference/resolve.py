@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
 from egnet_tf.inference.branches import Fusion, chosen_fusion
-from egnet_tf.models import read_variant
+from egnet_tf.models import Variant, read_variant
 from egnet_tf.models.weights import read_branches
 from egnet_tf.trial import try_out
 
@@ -126,6 +126,20 @@ def _own_tile(source: ModelSource) -> int | None:
     return read_variant(source.path).tile if source.kind == "shipped" else None
 
 
+def _exported_tile(source: ModelSource) -> int:
+    """The tile of the variant that an export of any size was made from, or 0.
+
+    The JSON file that export/ writes beside it says which; it may be missing.
+    """
+    name = "saved_model.pb" if source.path.is_dir() else source.path.name
+    folder = source.path if source.path.is_dir() else source.path.parent
+    try:
+        note = read_json(folder / f"{name}.json")
+        return Variant.from_json(note["source"]["variant"]).tile
+    except (InputError, KeyError, TypeError):
+        return 0
+
+
 def fusion_of(
     source: ModelSource, branches: Sequence[str] | None, fuse: str | None
 ) -> Fusion:
@@ -183,9 +197,10 @@ def load(
         )
     from egnet_tf.inference.restorer import Restorer, default_memory_limit
 
-    ensemble, model_tile = None, 0
+    ensemble = None
     if source.exported:
         runner = _open(source, memory_limit or default_memory_limit())
+        model_tile = _exported_tile(source)
     else:
         require("tensorflow")
         # Imported here, so that exported models need no Keras.

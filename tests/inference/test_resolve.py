@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +10,7 @@ from egnet_tf.inference import load
 from egnet_tf.inference.branches import branch_images
 from egnet_tf.inference.resolve import ModelSource, resolve
 from egnet_tf.layers.pooling import local_pooling
-from helpers import random_image
+from helpers import DarkeningRunner, random_image
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +139,30 @@ def test_damaged_run_is_refused(tmp_path):
     (tmp_path / "weights" / "model.json").write_text("{")
     with pytest.raises(InputError, match=r"Received: .*weights"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "saved/saved_model.pb"])
+def test_export_of_any_size_restores_in_the_tiles_of_its_variant(
+    name, tmp_path, monkeypatch
+):
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"")
+    model = file if file.suffix == ".onnx" else file.parent
+    opened = "egnet_tf.inference.resolve._open"
+    monkeypatch.setattr(opened, lambda *_: DarkeningRunner())
+
+    def tile():
+        return load(model).plan(300, 500).tile
+
+    note = file.with_name(f"{file.name}.json")
+    for variant, expected in (("egnet_mobile", (256, 256)), ("egnet", (304, 504))):
+        about = {"source": {"variant": models.variant(variant).to_json()}}
+        note.write_text(json.dumps(about))
+        assert tile() == expected
+    assert load(model, tile=0).plan(300, 500).tile == (304, 504)
+    for text in ("", "[]", '{"source": 1}', '{"source": {"variant": {"tile": 256}}}'):
+        note.write_text(text)
+        assert tile() == (304, 504)
+    note.unlink()
+    assert tile() == (304, 504)
