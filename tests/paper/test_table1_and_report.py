@@ -24,7 +24,7 @@ def test_table_1_has_the_measured_row_below_the_published_rows(folder):
     done = call("egnet_tf.paper.table1", folder, f"--output={output}")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert "| MPRNet | published | 32.66 | 0.959 | 26.51 |" in done.stdout
+    assert "| MPRNet | published | <u>32.66</u> | <u>0.959</u> | 26.51 |" in done.stdout
     assert any(
         line.startswith("| runs/mine | gopro | 31.50 | 0.950 |") for line in lines
     )
