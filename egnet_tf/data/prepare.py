@@ -157,12 +157,20 @@ def write_shards(
             if entry and (not known or entry == known[number]):
                 return entry
         with replacing(file) as unfinished:
-            np.save(unfinished, cut(pairs.read(number), crop, overlap))
+            _save(unfinished, cut(pairs.read(number), crop, overlap))
         return _checksums(name, file, whole=not crop)
 
     shards = _in_threads(shard, len(pairs), workers, progress)
     write_json(folder / MANIFEST, {**job, "format": FORMAT, "shards": shards})
     return sum(map(len, shards))
+
+
+def _save(path: Path, crops: np.ndarray) -> None:
+    """Does what np.save does, whose error about a full disk does not say so."""
+    layout = np.lib.format
+    with path.open("wb") as file:
+        layout.write_array_header_1_0(file, layout.header_data_from_array_1_0(crops))
+        file.write(np.ascontiguousarray(crops).data)
 
 
 def _earlier_manifest(folder: Path, count: int) -> list[Any]:

@@ -228,7 +228,7 @@ def _save(model: keras.Model, path: Path) -> None:
 
 def largest_file(model: keras.Model) -> int:
     """An upper limit of the bytes that Keras takes for a network's weights."""
-    return 4 * model.count_params() + 4096 * len(model.weights) + 2**14
+    return 4 * model.count_params() + 6144 * len(model.weights) + 2**14
 
 
 def _load(model: keras.Model, path: Path) -> None:

@@ -1,6 +1,8 @@
+import errno
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from egnet_tf.models import (
     save,
     variant,
 )
-from egnet_tf.models.weights import try_weights
+from egnet_tf.models.weights import largest_file, try_weights
 from mutations import mutated, mutated_json
 
 TESTING = variant("egnet_testing")
@@ -294,3 +296,25 @@ def test_weights_that_are_not_finite_are_refused(folder, trained):
         variable.assign(kept[-1])
     with pytest.raises(InputError, match=r"finite .* NaN or infinity"):
         load(folder)
+
+
+def test_space_that_is_reserved_holds_what_keras_writes(trained, tmp_path):
+    for network in (trained.network, trained.ensemble):
+        path = tmp_path / "x.weights.h5"
+        network.save_weights(path)
+        assert path.stat().st_size <= largest_file(network)
+
+
+def test_full_disk_is_met_before_hdf5_writes(trained, folder, monkeypatch):
+    """It would end the process: the error comes from taking the space."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def no_room(path, size):
+        Path(path).write_bytes(b"")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("egnet_tf.models.weights.reserve", no_room)
+    monkeypatch.setattr(trained.network.__class__, "save_weights", None)
+    with pytest.raises(OSError, match=r"No space left .*weights\.h5'$"):
+        save(folder, trained)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

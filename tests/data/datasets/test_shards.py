@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from egnet_tf.data import open_pairs
 from egnet_tf.data.datasets.shards import ShardPairs
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.prepare import begin, crop_corners, write_shards
+from egnet_tf.data.prepare import _save, begin, crop_corners, write_shards
 from egnet_tf.errors import InputError
 from helpers import random_image
 
@@ -100,6 +101,18 @@ def test_crops_of_shards_equal_those_of_the_whole_pairs(prepare, size):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_shards_are_what_numpy_writes(prepare, tmp_path):
+    file = prepare(Noise()) / "000002.npy"
+    np.save(tmp_path / "numpy.npy", np.load(file))
+    assert (tmp_path / "numpy.npy").read_bytes() == file.read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no small disk")
+def test_full_disk_is_named_by_its_error():
+    with pytest.raises(OSError, match="No space left"):
+        _save(pathlib.Path("/dev/full"), np.zeros((1, 2, 512, 512, 3), np.uint8))
 
 
 def test_interrupted_preparation_resumes_to_the_same_shards(prepare):
