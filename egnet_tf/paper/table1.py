@@ -118,14 +118,17 @@ def main(values: FlagValues) -> int:
     results += [result for summary in summaries for result in results_of(summary)]
     table = comparison_table(results, TABLE_1 if options.published else {})
     notes = list(dict.fromkeys(result.description for result in results))
-    if options.published:
-        notes.insert(0, "published: printed in the paper, not measured here")
     notes.insert(
         0,
-        "bold: the best, underlined: the second, of the published rows and those by "
-        "the protocol gopro, or of another protocol's; not the blurry images, no means "
-        "over a part of the images",
+        "bold: the best by its protocol, underlined: the second; not of the blurry "
+        "images, and of no mean over a part of the images",
     )
+    if options.published:
+        notes.insert(
+            1,
+            "published: printed in the paper, not measured here; compared with the "
+            "protocol gopro",
+        )
     print(markdown(marked(table)), "", *notes, sep="\n")
     if options.output:
         write_table(Path(options.output), table, notes, shown=marked(table))
