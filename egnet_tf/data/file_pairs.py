@@ -8,12 +8,11 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from PIL import Image
-
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.real_files import each_once
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.read import read_size
 
 
 class FilePairs(Pairs):
@@ -69,12 +68,9 @@ def _fault(files: tuple[Path, Path]) -> str | None:
     sizes = []
     for file in files:
         try:
-            with Image.open(file) as image:
-                sizes.append(image.size)
-        except FileNotFoundError:
-            return f"{file} is missing"
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            return f"{file} is not readable"
+            sizes.append(read_size(file)[::-1])
+        except InputError:
+            return f"{file} is {'not readable' if file.exists() else 'missing'}"
     blurry, sharp = sizes
     # Turned by the EXIF orientation they may still agree: `read` decides.
     if sorted(blurry) != sorted(sharp):

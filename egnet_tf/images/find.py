@@ -52,10 +52,13 @@ class Found(NamedTuple):
 def find_images(root: Path) -> dict[str, Path]:
     """Finds every image below a folder; see `search` and `Found.images`.
 
+    Here each name of a file counts, as two pairs may share a sharp image; for images
+    on their own see `egnet_tf.data.real_files`.
+
     Raises:
         InputError: the folder or one below it cannot be read.
     """
-    found = search(root)
+    found = search(root, every_name=True)
     for path, reason in found.unreadable.items():
         raise InputError(
             f"Expected folders to be readable. Received: {path} ({reason})"
@@ -63,16 +66,17 @@ def find_images(root: Path) -> dict[str, Path]:
     return found.images
 
 
-def search(root: Path) -> Found:
+def search(root: Path, *, every_name: bool = False) -> Found:
     """Looks at every entry below a folder.
 
     An image is a file with a suffix of `IMAGE_SUFFIXES`. Each real file counts once:
     of several links to it, and of links to a folder, the first in natural order, and
     none if the file itself lies below `root`. Links that lead back, to a folder that
     they lie in, are not followed. Hidden entries and what systems leave behind do not
-    count at all.
+    count at all. With `every_name`, each name of a file counts, though a folder still
+    does once.
     """
-    found = _Search(root)
+    found = _Search(root, every_name)
     # Links wait until all real folders were searched, so that what they lead to
     # counts where it really is.
     folders = [root]
@@ -94,7 +98,8 @@ def search(root: Path) -> Found:
 class _Search:
     """The state of `search`."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, every_name: bool):
+        self._every_name = every_name
         self.images: list[Path] = []
         self.left_out: collections.Counter[str] = collections.Counter()
         self.unreadable: dict[Path, str] = {}
@@ -108,6 +113,8 @@ class _Search:
             with os.scandir(folder) as entries:
                 names = sorted((e.name for e in entries), key=natural_order)
             about = os.stat(folder)
+        except FileNotFoundError:
+            return  # A folder that is not there, or not any more, has no images.
         except OSError as error:
             self.unreadable[folder] = error.strerror or str(error)
             return
@@ -149,7 +156,7 @@ class _Search:
             self.left_out["a pipe, socket or device"] += 1
         elif path.suffix.lower() not in IMAGE_SUFFIXES:
             self.left_out[path.suffix.lower() or "without a suffix"] += 1
-        elif self._is_new(about):
+        elif self._every_name or self._is_new(about):
             self.images.append(path)
         else:
             self.left_out["a second name of an image"] += 1

@@ -6,7 +6,8 @@ import contextlib
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -302,15 +303,38 @@ class Restorer:
 
 
 def default_memory_limit() -> int:
-    """Returns 8 GiB in bytes, or half of the machine's memory if that is less.
+    """Returns 8 GiB in bytes, or half of the memory if that is less.
 
-    It is capped because the choice between the whole image and tiles changes the
-    result a little; with the cap, most machines make the same choice.
+    The memory is that of the machine, or that of the container (control group) that
+    this process runs in. It is capped because the choice between the whole image and
+    tiles changes the result a little; with the cap, most machines make the same choice.
     """
-    half = 4 * 2**30  # Where the system does not say.
+    memory = 8 * 2**30  # Where the system does not say.
     with contextlib.suppress(AttributeError, ValueError, OSError):
-        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    return min(8 * 2**30, half)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(8 * 2**30, min([memory, *_container_limits()]) // 2)
+
+
+def _container_limits(root: Path = Path("/")) -> Iterator[int]:
+    """Yields the memory limits of Linux' control groups, of versions 2 and 1."""
+    groups = []
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        groups = [line.split(":", 2)[1:] for line in lines if line.count(":") >= 2]
+    places = []
+    for controllers, group in groups:
+        if not controllers:
+            where, name = root / "sys/fs/cgroup", "memory.max"
+        elif "memory" in controllers.split(","):
+            where, name = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            continue
+        inner = PurePosixPath(group.lstrip("/"))
+        # A group above may be narrower; inside a container the path may be another.
+        places += [where / folder / name for folder in (inner, *inner.parents)]
+    for place in dict.fromkeys(places):
+        with contextlib.suppress(OSError, ValueError):
+            yield int(place.read_text())  # "max" stands for none.
 
 
 def _check(images: np.ndarray, results: Sequence[str]) -> None:

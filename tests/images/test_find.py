@@ -63,6 +63,12 @@ def test_every_real_file_counts_once(tree, tmp_path_factory):
     }
 
 
+def test_pairs_may_share_a_file(tree):
+    (tree / "b" / "copy.png").symlink_to(tree / "twice.png")
+    assert "b/copy" in find_images(tree)
+    assert "b/copy" not in search(tree).images
+
+
 def test_folders_that_link_to_each_other_end(tmp_path):
     for name, other in (("a", "b"), ("b", "a")):
         (tmp_path / name).mkdir()

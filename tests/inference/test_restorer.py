@@ -7,6 +7,7 @@ from skimage import data
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import Restorer
+from egnet_tf.inference import restorer as restorer_module
 from helpers import random_image
 
 
@@ -299,3 +300,35 @@ def test_runner_of_a_fixed_tile_refuses_another_tile():
 def test_non_finite_outputs_are_refused():
     with pytest.raises(InputError, match="finite"):
         Restorer(FakeRunner(lambda batch: batch * np.nan))(random_image((8, 8, 3)))
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "files", "limits"),
+    [
+        ("0::/\n", {"memory.max": "1073741824\n"}, [2**30]),
+        ("0::/\n", {"memory.max": "max\n"}, []),
+        (
+            "0::/user.slice/a:b\n",
+            {"user.slice/memory.max": "512\n", "user.slice/a:b/memory.max": "max\n"},
+            [512],
+        ),
+        (
+            "12:cpu,memory:/docker/1\n0::/\n",
+            {"memory/memory.limit_in_bytes": "4096\n"},
+            [4096],
+        ),
+        ("", {}, []),
+    ],
+)
+def test_memory_limit_of_a_container_is_known(tmp_path, cgroup, files, limits):
+    for name, text in {**files, "../../../proc/self/cgroup": cgroup}.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        (tmp_path / "sys/fs/cgroup").mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert list(restorer_module._container_limits(tmp_path)) == limits
+
+
+def test_default_memory_limit_is_half_of_the_containers(monkeypatch):
+    monkeypatch.setattr(restorer_module, "_container_limits", lambda: [2**30])
+    assert restorer_module.default_memory_limit() == 2**29

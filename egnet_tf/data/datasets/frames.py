@@ -160,11 +160,18 @@ def open_frames(request: Request, options: FramesOptions) -> AveragedFrames:
 
 
 def _unbroken(frames: list[Path]) -> list[list[Path]]:
+    """Cuts a sequence where its numbers jump."""
+    digits = [[int(part) for part in re.findall(r"\d+", x.stem)] for x in frames]
+    place = -1
+    if len({len(numbers) for numbers in digits}) == 1:
+        # The last number that is not the same in all names: 001 of frame_001_x2.
+        columns = list(zip(*digits, strict=True))
+        varying = [i for i, column in enumerate(columns) if len(set(column)) > 1]
+        place = varying[-1] if varying else -1
     runs: list[list[Path]] = []
     expected = None
-    for frame in frames:
-        digits = re.findall(r"\d+", frame.stem)
-        number = int(digits[-1]) if digits else None
+    for frame, numbers in zip(frames, digits, strict=True):
+        number = numbers[place] if numbers else None
         gap = None not in (expected, number) and number != expected
         if gap or not runs:
             runs.append([])

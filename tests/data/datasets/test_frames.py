@@ -76,6 +76,13 @@ def test_frame_windows_do_not_span_missing_frames(tmp_path, write_all):
     assert pairs.names == ("a/000001_3", "a/000010_3")
 
 
+def test_number_that_all_frames_share_makes_no_gap(tmp_path, image, write_all):
+    names = {f"a/frame_{number:03}_x2.png": number for number in (1, 2, 3, 7, 8, 9)}
+    root = write_all(tmp_path, names)
+    pairs = open_frames(root, windows=(3,))
+    assert pairs.names == ("a/frame_002_x2_3", "a/frame_008_x2_3")
+
+
 def test_sequences_are_split_whole_and_reproducibly(tmp_path, write_all):
     files = {}
     for number in range(12):
