@@ -109,10 +109,22 @@ def to_rgb(frame: VideoFrame, colours: Colours, rotation: Rotation) -> np.ndarra
 
 
 def from_rgb(
-    image: np.ndarray, colours: Colours, size: tuple[int, int], pixel_format: str
+    image: np.ndarray,
+    source: VideoFrame,
+    colours: Colours,
+    size: tuple[int, int],
+    pixel_format: str,
 ) -> VideoFrame:
-    """Returns RGB (H, W, 3) uint8 as a frame of (width, height), scaled if need be."""
-    frame = VideoFrame.from_ndarray(image, "rgb24")
+    """Returns RGB (H, W, 3) uint8 as a frame of (width, height), scaled if need be.
+
+    It has the time of `source`, and its closed captions, which lie in the frames of a
+    broadcast and which PyAV lets nobody put there: so its pixels are replaced.
+    """
+    height, width = image.shape[:2]
+    frame = source.reformat(width, height, "rgb24")
+    frame.make_writable()
+    lines = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(height, -1)
+    lines[:, : 3 * width] = image.reshape(height, -1)
     frame.colorspace = colours.matrix  # Meant for the frame that is made of it.
     return frame.reformat(
         *size,

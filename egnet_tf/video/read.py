@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -201,6 +202,11 @@ class Video:
             end = self.stream.frames / self.rate
         if self.damage is None and self.reached < end - max(Fraction(1, 2), end / 100):
             self.damage = f"ends at {float(self.reached):.2f} of {float(end):.2f} s"
+        size = self.path.stat().st_size
+        if self.container.format.name == "asf" and size < (
+            whole := _asf_size(self.path)
+        ):
+            self.note(None, f"ends after {size} of {whole} bytes,")
 
 
 @contextlib.contextmanager
@@ -242,3 +248,19 @@ def first_frame(path: Path) -> VideoFrame:
             f"Expected a video with frames that can be decoded. Received: {path} "
             f"({video.damage or 'none'})"
         )
+
+
+def _asf_size(path: Path) -> int:
+    """The size that an ASF file says it has; 0 for a live recording, and if unknown.
+
+    From its File Properties Object (Advanced Systems Format specification, 3.2), after
+    whose GUID come 8 bytes of its size, 16 of an identifier, and 8 of the file's size.
+    """
+    with open(path, "rb") as file:
+        head = file.read(1 << 16)
+    start = head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    if start < 0 or len(head) < start + 92:
+        return 0
+    (size,) = struct.unpack_from("<Q", head, start + 40)
+    (flags,) = struct.unpack_from("<I", head, start + 88)
+    return 0 if flags & 1 else size

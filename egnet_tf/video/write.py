@@ -231,9 +231,7 @@ class VideoWriter:
 
     def write(self, image: np.ndarray, frame: VideoFrame) -> None:
         """Writes a restored image (H, W, 3) uint8 at the time of its frame."""
-        restored = from_rgb(image, self._colours, self._size, self._format)
-        restored.pts, restored.time_base = frame.pts, frame.time_base
-        restored.duration = frame.duration
+        restored = from_rgb(image, frame, self._colours, self._size, self._format)
         with self._errors():
             self._container.mux(self._stream.encode(restored))
 

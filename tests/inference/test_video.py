@@ -501,10 +501,37 @@ def test_what_no_format_holds_is_named(tmp_path, caplog):
     assert f"{target} will not hold: 1 attachment track" in caplog.messages
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi", ".flv"])
+def test_closed_captions_in_frames_are_kept(tmp_path):
+    source, triples = (
+        tmp_path / "clip.ts",
+        [b"\xfc" + bytes([k, 128]) for k in range(6)],
+    )
+    write_clip(tmp_path / "plain.ts", steps(6, 25), options={"crf": "1", "bf": "0"})
+    # ATSC A/53 captions as supplemental information before each H.264 frame.
+    with av.open(str(tmp_path / "plain.ts")) as one, av.open(str(source), "w") as other:
+        stream = one.streams.video[0]
+        copy = other.add_stream_from_template(stream)
+        packets = [packet for packet in one.demux(stream) if packet.size]
+        for triple, packet in zip(triples, packets, strict=True):
+            said = b"\xb5\x00\x31GA94\x03\x41\xff" + triple + b"\xff"
+            unit = b"\x00\x00\x00\x01\x06\x04" + bytes([len(said)]) + said + b"\x80"
+            changed = av.Packet(unit + bytes(packet))
+            changed.pts, changed.dts = packet.pts, packet.dts
+            changed.time_base, changed.stream = packet.time_base, copy
+            changed.is_keyframe = packet.is_keyframe
+            other.mux(changed)
+
+    def captions(path):
+        return [bytes(frame.side_data.get("A53_CC")) for frame in frames_of(path)]
+
+    assert captions(source) == triples
+    assert captions(restore(source)) == triples
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi", ".flv", ".wmv"])
 def test_what_is_there_of_a_video_that_ends_early_is_restored(tmp_path, capfd, suffix):
     source = tmp_path / f"clip{suffix}"
-    codec = "flv" if suffix == ".flv" else "mpeg4"
+    codec = {".flv": "flv", ".wmv": "wmv2"}.get(suffix, "mpeg4")
     whole = tmp_path / f"whole{suffix}"
     noise = np.random.default_rng(0).integers(0, 255, (75, 32, 48, 3), np.uint8)
     base = Fraction(1, 25) if suffix == ".avi" else Fraction(1, 1000)
