@@ -43,6 +43,9 @@ _DATASETS = ("dataset", "validation")
 _DATA = ("data_dir", *_DATASETS, "validation_pairs")
 _STEPS = tuple(f"{name}_steps" for name in PHASES)
 
+_WRITTEN = ("metrics.csv", "compare.png", "best", "logs", "changes.json")
+"""What a run would replace, or add to, if it were there already."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -129,6 +132,12 @@ def check(
             raise InputError(
                 "Expected another --run: the weights here were imported, not trained; "
                 f"--init_weights={run.path} begins with them. Received: {run.path}"
+            )
+        others = [name for name in _WRITTEN if (run.path / name).exists()]
+        if others:
+            raise InputError(
+                "Expected for --run a new folder or that of a run. "
+                f"Received: {run.path} with {', '.join(others)} of something else"
             )
         return []
     before = recipes.read(run.recipe)

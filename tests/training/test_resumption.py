@@ -255,6 +255,18 @@ def test_folder_of_imported_weights_is_no_run(tmp_path, inputs):
         begin(run, RECIPE, inputs())
 
 
+@pytest.mark.parametrize("name", ["compare.png", "metrics.csv", "best", "logs"])
+def test_folder_of_something_else_is_no_run(tmp_path, inputs, name):
+    run = RunFolder(tmp_path / "photos")
+    run.path.mkdir()
+    (run.path / "photo.png").touch()
+    assert check(run, RECIPE, inputs()) == []
+    (run.path / name).touch()
+    with pytest.raises(InputError, match=f"photos with {name} of something else"):
+        begin(run, RECIPE, inputs())
+    assert len(list(run.path.iterdir())) == 2
+
+
 OTHERS = {"branches": ("whole",), "frames_windows": (3,)}
 
 
