@@ -120,7 +120,7 @@ def restore_video(
     rotation = rotation_of(first)
     with open_video(source) as video:
         plan = check(video, first, target)
-        for warning in plan.warnings(target):
+        for warning in plan.warnings(target, first, video):
             logging.getLogger(__name__).warning(warning)
         with (
             replacing(target) as file,

@@ -41,7 +41,7 @@ _PCM = ("matroska", "mov")
 _STALE = re.compile(
     # What Matroska's tools count of a track, and what says how it was encoded.
     r"(bps|duration|number_of_(frames|bytes)|_statistics_.*)(-\w+)?"
-    r"|encoder|vendor_id|rotate|(major|compatible)_brands?|minor_version",
+    r"|encoder|vendor_id|rotate|alpha_mode|(major|compatible)_brands?|minor_version",
     re.IGNORECASE,
 )
 
@@ -73,9 +73,12 @@ class Plan(NamedTuple):
         """Those of the lost streams that a player plays: sound and subtitles."""
         return [s for s in self.lost if s.type in ("audio", "subtitle")]
 
-    def warnings(self, target: Path) -> list[str]:
+    def warnings(self, target: Path, first: VideoFrame, video: Video) -> list[str]:
         """What is to be said of a target before it is written."""
         said = []
+        names = {key.lower() for key in video.stream.metadata}
+        if "alpha_mode" in names or any(c.is_alpha for c in first.format.components):
+            said.append(f"{target} will not hold the opacity of the frames")
         if self.decoded:
             said.append(f"{target} will hold as PCM: {_listed(self.decoded)}")
         if self.lost:
@@ -87,6 +90,8 @@ def plan_for(video: Video, suffix: str) -> Plan:
     """Returns what becomes of a video's streams in the format of a suffix."""
     container, plan = CONTAINERS[suffix.lower()], Plan([], [], [])
     for stream in video.others:
+        if stream.type == "data" and "timecode" in stream.metadata:
+            continue  # The format makes it again from the metadata of the video.
         if _holds(container, stream):
             plan.copied.append(stream)
         elif (
@@ -256,15 +261,18 @@ class VideoWriter:
                 for frame in source.decode(packet):
                     self._container.mux(sound.encode(frame))
         # An empty subtitle of .mp4 ends the one before: the format writes its own.
-        if index not in self._copies or bytes(packet) == b"\0\0":
+        empty = packet.size == 2 and bytes(packet) == b"\0\0"
+        if index not in self._copies or empty:
             return
-        # Every format wants times that rise.
+        # Every format wants times that rise. Those of a video that are not there are
+        # left to it: it knows by how much frames are out of order.
         soonest = self._last.get(index, -(2**62)) + 1
-        if packet.dts is None:
+        if packet.dts is None and (packet.pts is None or packet.stream.type != "video"):
             packet.dts = packet.pts if packet.pts is not None else max(soonest, 0)
-        packet.dts = max(packet.dts, soonest)
-        packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
-        self._last[index] = packet.dts
+        if packet.dts is not None:
+            packet.dts = self._last[index] = max(packet.dts, soonest)
+            pts = packet.dts if packet.pts is None else packet.pts
+            packet.pts = max(pts, packet.dts)
         packet.stream = self._copies[index]
         with self._errors():
             self._container.mux(packet)
@@ -294,6 +302,9 @@ def _new(file: Path | io.BytesIO, container: str) -> OutputContainer:
 
 
 def _holds(container: str, stream: Stream) -> bool:
+    if stream.type == "data":
+        # Some data make the file fail at its very end (no rate is known for them).
+        return False
     try:
         scratch = _new(io.BytesIO(), container)
         _copy(stream, scratch)

@@ -501,6 +501,51 @@ def test_what_no_format_holds_is_named(tmp_path, caplog):
     assert f"{target} will not hold: 1 attachment track" in caplog.messages
 
 
+def test_opacity_that_is_lost_is_said(tmp_path, caplog):
+    source = tmp_path / "clip.mov"
+    image = np.full((32, 48, 4), 128, np.uint8)
+    frames = [av.VideoFrame.from_ndarray(image, "argb") for _ in range(2)]
+    options = {"codec": "qtrle", "options": {}, "pixel_format": "argb"}
+    write_clip(source, steps(2, 25), images=frames, **options)
+    target = restore(source)
+    assert f"{target} will not hold the opacity of the frames" in caplog.messages
+    np.testing.assert_allclose(pixels_of(target)[0, 0], 16 + 219 * 128 / 255, atol=1)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
+def test_timecode_and_a_second_video_are_kept(tmp_path, caplog, suffix):
+    parts = [tmp_path / "1.mov", tmp_path / "2.mov"]
+    options = {"crf": "1", "bf": "3", "b-adapt": "0"}
+    for part in parts:
+        write_clip(part, steps(20, 25), base=Fraction(1, 25), options=options)
+    source = tmp_path / f"clip{suffix}"
+    with (
+        av.open(str(parts[0])) as one,
+        av.open(str(parts[1])) as two,
+        av.open(str(source), "w") as both,
+    ):
+        copies = [both.add_stream_from_template(c.streams.video[0]) for c in (one, two)]
+        copies[0].metadata["timecode"] = "01:02:03:04"
+        for container, copy in zip((one, two), copies, strict=True):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = copy
+                    both.mux(packet)
+    target = restore(source)
+    assert not caplog.messages
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        for container in (before, after):
+            video = {k.lower(): v for k, v in container.streams[0].metadata.items()}
+            assert video["timecode"] == "01:02:03:04"
+        assert len(after.streams) == len(before.streams)
+        times = [
+            [frame.pts * frame.time_base for frame in container.decode(video=1)]
+            for container in (before, after)
+        ]
+    assert times[0] == times[1] == steps(20, 25)[:-1]
+    assert times_of(target) == steps(20, 25)[:-1]
+
+
 def test_closed_captions_in_frames_are_kept(tmp_path):
     source, triples = (
         tmp_path / "clip.ts",
