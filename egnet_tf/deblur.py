@@ -140,7 +140,7 @@ def report(work: Work, reasons: Mapping[Path, str]) -> int:
         kinds = (f"{count} {kind}" for kind, count in work.left_out.items())
         log.warning("left out, no photos of their own: %s", ", ".join(kinds))
     for failed, reason in reasons.items():
-        named = str(failed) in reason
+        named = " ".join(str(failed).split()) in reason
         log.error("%s", reason if named else f"{failed}: {reason}")
     return 1 if reasons or work.left_out else 0
 

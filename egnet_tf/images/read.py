@@ -169,8 +169,11 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         if Path(path).is_file():
             with open(path, "rb") as file:
                 loader = _loader(file.read(64))
+                file.seek(0)
+                if loader == "tiffload":  # Its first page may be a thumbnail.
+                    page = tiff.open_page(_content(path, DEFAULT_MAX_PIXELS))
+                    return page.height, page.width
                 if loader is not None:
-                    file.seek(0)
                     source = pyvips.Source.new_from_descriptor(file.fileno())
                     image = _opened(loader, source)
                     return image.height, image.width

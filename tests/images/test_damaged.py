@@ -27,6 +27,28 @@ def test_mutated_files_are_read_or_refused(tmp_path, seed):
     assert refused > 100
 
 
+FOUND = sorted(Path(__file__).with_name("found").iterdir())
+
+
+@pytest.mark.process
+def test_files_that_a_mutator_found_stay_mended():
+    code = """
+import resource, sys
+from egnet_tf.errors import InputError
+from egnet_tf.images.read import read_photo
+for name in sys.argv[1:]:
+    try:
+        read_photo(name)
+    except InputError as error:
+        assert "\\n" not in str(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    done = python("-c", code, *FOUND)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) < 600_000  # It was 1.9 GB.
+    assert len(FOUND) >= 3
+
+
 def open_files():
     return len(os.listdir("/proc/self/fd"))
 

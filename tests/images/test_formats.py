@@ -218,6 +218,7 @@ def test_thumbnails_and_masks_in_tiff_are_no_images(tmp_path, first):
         if not first:
             file.write(photo, photometric="rgb")
     check(read_photo(tmp_path / "a.tif"), shown(photo))
+    assert read_size(tmp_path / "a.tif") == (HEIGHT, WIDTH)
 
 
 # PNG, written by hand, as no library writes all of it.
@@ -301,6 +302,18 @@ def test_png_animation_is_a_sequence_whose_default_image_datasets_read(tmp_path)
     with pytest.raises(InputError, match="Received: 3 in"):
         read_photo(tmp_path / "a.png")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), ramps(3, 8))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF", "TIFF"])
+def test_sequences_are_refused_and_datasets_read_their_first_image(tmp_path, kind):
+    frames = [Image.fromarray(ramps(3, 8) // (i + 1)) for i in range(3)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    path = tmp_path / f"a.{kind.lower()}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    with pytest.raises(InputError, match="Received: 3 in"):
+        read_photo(path)
+    expected = np.asarray(frames[0].convert("RGB"))
+    assert np.abs(read_image(path).astype(int) - expected).mean() < 6
 
 
 # Formats that Pillow writes.
@@ -480,6 +493,26 @@ def test_heic(depth, mode):
     alpha = samples[..., 3] if mode == "RGBA" else None
     tolerance = 3 if depth == 8 else 3 * 64
     check(photo, (samples[..., :3], alpha), atol=tolerance)
+
+
+def test_colours_of_avif_are_carried(tmp_path):
+    plain = saved(Image.fromarray(ramps(3, 8)), "AVIF", quality=100)
+    place = plain.find(b"colrnclx") + 8
+    for primaries, transfer in ((12, 13), (9, 16)):
+        code = struct.pack(">HH", primaries, transfer)
+        photo = decode_photo(plain[:place] + code + plain[place + 4 :], "a.avif")
+        write_photo(tmp_path / "a.png", photo)
+        chunk = png_chunk(b"cICP", bytes([primaries, transfer, 0, 1]))
+        assert chunk in (tmp_path / "a.png").read_bytes()
+        if primaries == 12:  # Display P3, also as a profile.
+            write_photo(tmp_path / "a.jpg", photo)
+            with Image.open(tmp_path / "a.jpg") as image:
+                profile = io.BytesIO(image.info["icc_profile"])
+                assert "P3" in ImageCms.getProfileDescription(profile)
+        else:
+            with pytest.raises(InputError, match="high dynamic range"):
+                write_photo(tmp_path / "a.jpg", photo)
+    assert not decode_photo(plain, "a.avif").metadata.colour
 
 
 def test_heic_without_the_extra_is_refused(monkeypatch):
