@@ -105,12 +105,12 @@ def _read_folder(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
         The arrays, and what was left out.
     """
     files = {
-        part: next(
-            (x for x in sorted(folder.glob(f"{part}.*")) if x.suffix in _SUFFIXES), None
-        )
+        part: file
         for part in DMPHN_FILES
+        for file in sorted(folder.glob(f"{part}.*"), reverse=True)
+        if file.suffix in _SUFFIXES
     }
-    missing = [part for part, file in files.items() if file is None]
+    missing = [part for part in DMPHN_FILES if part not in files]
     if missing:
         raise InputError(
             f"Expected encoder_lv1.pkl to decoder_lv4.pkl in {folder}. "

@@ -261,8 +261,9 @@ def try_weights(path: str) -> None:
     """
     import h5py
     import numpy as np
+    from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-    def refuse(name: str, why: str) -> InputError:
+    def refuse(name: object, why: str) -> InputError:
         return InputError(
             "Expected weights of finite numbers, as Keras writes them. "
             f"Received: {path}, with {name} {why}"
@@ -270,37 +271,39 @@ def try_weights(path: str) -> None:
 
     left = _MOST_GROWTH * Path(path).stat().st_size
     seen = set()
+
+    def check(item: h5py.Group | h5py.Dataset | h5py.Datatype) -> None:
+        nonlocal left
+        address = h5o.get_info(item.id).addr
+        if address in seen:
+            raise refuse(item.name, "in two places")
+        seen.add(address)
+        if isinstance(item, h5py.Group):
+            return
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
+            raise refuse(item.name, "of another type than numbers")
+        if item.is_virtual or item.external:
+            raise refuse(item.name, "in another file")
+        left -= item.nbytes
+        if left < 0:
+            raise refuse(item.name, f"of {item.nbytes:,} bytes")
+        if not np.isfinite(item[()]).all():
+            raise refuse(item.name, "of NaN or infinity")
+
     try:
         with h5py.File(path) as file:
-            waiting: list[h5py.Group] = [file]
+            waiting: list[Any] = [file]
             while waiting:
                 group = waiting.pop()
-                dict(group.attrs)
                 for name in group:
                     # Asked before the item, which may lie in another file.
                     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                         raise refuse(name, "in another place")
                     item = group[name]
-                    address = h5py.h5o.get_info(item.id).addr
-                    if address in seen:
-                        raise refuse(name, "in two places")
-                    seen.add(address)
+                    check(item)
+                    dict(item.attrs)
                     if isinstance(item, h5py.Group):
                         waiting.append(item)
-                        continue
-                    if (
-                        not isinstance(item, h5py.Dataset)
-                        or item.dtype.kind not in "fiu"
-                    ):
-                        raise refuse(name, "of another type than numbers")
-                    if item.is_virtual or item.external:
-                        raise refuse(name, "in another file")
-                    left -= item.nbytes
-                    if left < 0:
-                        raise refuse(name, f"of {item.nbytes:,} bytes")
-                    dict(item.attrs)
-                    if not np.isfinite(item[()]).all():
-                        raise refuse(item.name, "of NaN or infinity")
     except InputError:
         raise
     except Exception as error:  # Damaged files raise what h5py meets first.

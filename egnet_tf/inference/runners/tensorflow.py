@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -88,7 +89,7 @@ class SavedModelRunner:
                 f"Expected a SavedModel ({one_line(error)}). Received: {folder}"
             ) from error
         self._loaded = loaded  # Owns the signature's weights.
-        self._restore = restore
+        self._restore: Any = restore
         if (set(inputs), set(outputs)) != ({"image"}, {"restored"}):
             raise InputError(
                 f"Expected {folder} to have the signature {signature}, image -> "
