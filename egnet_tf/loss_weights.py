@@ -24,7 +24,7 @@ class Loss:
     """
 
     weights: Mapping[str, float]
-    gradient_normalise: str = "max"
+    gradient_normalise: str = "fixed"
     ms_ssim: str = "wang"
 
 

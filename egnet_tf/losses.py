@@ -35,7 +35,7 @@ def content_loss(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
 
 
 def gradient_loss(
-    restored: tf.Tensor, sharp: tf.Tensor, normalise: str = "max"
+    restored: tf.Tensor, sharp: tf.Tensor, normalise: str = "fixed"
 ) -> tf.Tensor:
     """Eq. 14-15: the mean squared difference of the gradient maps.
 

@@ -47,7 +47,7 @@ def equation_15(image):
     def normalised_laplacian(x):
         planes = [ndimage.laplace(p, mode="nearest") for p in np.moveaxis(x, -1, 0)]
         magnitude = np.abs(np.stack(planes, axis=-1))
-        return magnitude / (magnitude.max() + 1e-3)
+        return magnitude / (magnitude + 0.05)
 
     mean = ndimage.uniform_filter(image, (3, 3, 1), mode="nearest")
     return normalised_laplacian(mean) * normalised_laplacian(image)

@@ -77,7 +77,7 @@ image gives a constant map with finite gradients.
 """
 
 
-def gradient_map(image: tf.Tensor, normalise: str = "max") -> tf.Tensor:
+def gradient_map(image: tf.Tensor, normalise: str = "fixed") -> tf.Tensor:
     """Eq. 15: G(F(Ave(I))) * G(F(I)), (B, H, W, C) in [0, 1] -> the same shape.
 
     G is one of `NORMALISERS`; the map lies in [0, 1), with "deviation" anywhere.
@@ -120,7 +120,7 @@ class GradientMap(keras.layers.Layer):
         normalise: a name in `NORMALISERS`.
     """
 
-    def __init__(self, normalise: str = "max", **kwargs: Any) -> None:
+    def __init__(self, normalise: str = "fixed", **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.normalise = normalise
 

@@ -264,7 +264,7 @@ class EGNConfig(Config):
     num_modules: int = number(1, 32)
     input: str = choice(INPUTS, "gradient")
     implicit_stddev: float = number(0.0, 100.0, 0.02)
-    gradient_normalise: str = choice(NORMALISERS, "max")
+    gradient_normalise: str = choice(NORMALISERS, "fixed")
     patches: str = choice(PATCHES, "apart")
     attention: bool = True
     key_filters: int = number(1, 1024, 32)

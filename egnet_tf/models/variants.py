@@ -149,6 +149,7 @@ VARIANTS = {
             position_residual=True,
             position_scaled=True,
             key_pool=2,
+            gradient_normalise="max",
             patches="joined",
         ),
         ensemble_features=16,

@@ -56,7 +56,7 @@ def test_gradient_map_of_a_tile_is_the_tile_of_the_map_with_a_fixed_scale(photog
     inside = np.s_[:, 2:-2, 2:-2]  # Borders are repeated, at a tile's border too.
     np.testing.assert_allclose(alone[inside], whole[tile][inside], atol=1e-6)
     # Not so where the scale is that of the image.
-    scaled, other = (gradient_map(x) for x in (photographs, photographs[tile]))
+    scaled, other = (gradient_map(x, "max") for x in (photographs, photographs[tile]))
     assert np.abs(other[inside] - scaled[tile][inside]).max() > 0.1
 
 
@@ -78,7 +78,7 @@ def test_gradient_map_does_not_depend_on_the_rest_of_the_batch(photographs):
 
 def test_gradient_map_does_not_depend_on_the_contrast_of_strong_edges(photographs):
     # G divides by the strongest Laplacian: what makes weak gradients visible.
-    full, half = gradient_map(photographs), gradient_map(photographs / 2)
+    full, half = (gradient_map(x, "max") for x in (photographs, photographs / 2))
     np.testing.assert_allclose(half, full, atol=0.02)
 
 
@@ -128,7 +128,7 @@ def test_gradient_map_of_flat_images_is_zero(name, normalise):
 def test_gradient_map_marks_both_sides_of_an_edge():
     image = step_edge()
     image[:, :, 3] = 0.5  # As a lens draws it: over more than one pixel.
-    values = gradient_map(image).numpy()[0, :, :, 0]
+    values = gradient_map(image, "max").numpy()[0, :, :, 0]
     assert np.all(values[:, [2, 4]] > 0.9)
     assert np.all(np.delete(values, [2, 4], axis=1) < 1e-6)
 
@@ -137,7 +137,7 @@ def test_gradient_map_of_a_one_pixel_edge_cancels():
     # Eq. 15 as printed: the mean makes of the step a ramp, whose Laplacian is zero
     # just where that of the step is not.
     assert np.abs(laplacian(step_edge())).max() == 1
-    np.testing.assert_allclose(gradient_map(step_edge()), 0, atol=1e-6)
+    np.testing.assert_allclose(gradient_map(step_edge()), 0, atol=1e-5)
 
 
 def test_gradient_map_is_float32_under_mixed_precision(photographs):
