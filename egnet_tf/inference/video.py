@@ -50,8 +50,8 @@ def video_target(
 
     Raises:
         InputError: no readable video, the extra is not installed, a suffix that is not
-            written or cannot hold the sound and subtitles that another can, high
-            dynamic range, or an output that exists or is the source.
+            written or cannot hold the sound and subtitles that another can, or an
+            output that exists or is the source.
         OSError: the source cannot be read, or the system does not allow the name of
             the target.
     """
@@ -91,8 +91,8 @@ def restore_video(
 
     Every frame keeps its time and its duration, whatever the rate. Frames are turned
     upright and written as H.264 in 8 bits with the source's aspect of pixels, colour
-    matrix, range, primaries and transfer. Other streams, chapters and metadata are
-    copied; a warning names what the format of the target cannot hold.
+    matrix, range, primaries and transfer; high dynamic range becomes BT.709. Other
+    streams, chapters and metadata are copied; a warning names what is not.
 
     Args:
         restorer: restores the frames.

@@ -16,6 +16,7 @@ from av import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from egnet_tf.errors import InputError
+from egnet_tf.video.tone_mapping import HLG, PQ, to_standard_range
 
 # Of ITU-T H.273, as in the tags of every container: matrix coefficients.
 _RGB, _BT709, _UNSPECIFIED, _FCC, _BT470BG, _BT601, _SMPTE240M, _BT2020 = (
@@ -24,7 +25,9 @@ _RGB, _BT709, _UNSPECIFIED, _FCC, _BT470BG, _BT601, _SMPTE240M, _BT2020 = (
 _RESERVED = (0, 3)
 _MATRICES = (_BT709, _FCC, _BT470BG, _BT601, _SMPTE240M, _BT2020)
 
-_HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
+HDR = {PQ: "PQ", HLG: "HLG"}
+"""Transfers of high dynamic range, which is mapped to standard range."""
+
 _DOLBY = ("DOVI_METADATA", "DOVI_RPU_BUFFER")
 
 _EXACT = 4 | 1 << 13 | 1 << 14 | 1 << 18
@@ -35,6 +38,9 @@ within three."""
 
 class Colours(NamedTuple):
     """How frames are encoded, in the numbers of ITU-T H.273.
+
+    High dynamic range is mapped on the way to RGB, so RGB and what is made of it are
+    BT.709 then (`written`).
 
     Attributes:
         matrix: between RGB and Y'CbCr; never unspecified.
@@ -47,6 +53,13 @@ class Colours(NamedTuple):
     range: int
     primaries: int
     transfer: int
+
+    @property
+    def written(self) -> Colours:
+        """How restored frames are encoded: the same, but for high dynamic range."""
+        if self.transfer not in HDR:
+            return self
+        return Colours(_BT709, int(ColorRange.MPEG), _BT709, _BT709)
 
 
 class Rotation(NamedTuple):
@@ -70,16 +83,16 @@ def colours_of(frame: VideoFrame) -> Colours:
     BT.601. RGB is written by the same rule.
 
     Raises:
-        InputError: high dynamic range (PQ or HLG), or a matrix that is not linear.
+        InputError: the matrix is not linear.
     """
     primaries, transfer = frame.color_primaries, frame.color_trc
-    if transfer in _HDR:
-        raise _too_bright(_HDR[transfer])
     rgb = frame.format.is_rgb
     matrix = frame.colorspace
     if rgb or matrix in (_RGB, _UNSPECIFIED, *_RESERVED):
         large = frame.width > 1279 or frame.height > 576
         matrix = _BT709 if large else _BT601
+        if transfer in HDR:
+            matrix = _BT2020
     elif matrix not in _MATRICES:
         raise InputError(
             f"Expected a linear colour matrix such as BT.709. Received: {matrix} "
@@ -99,13 +112,17 @@ def to_rgb(frame: VideoFrame, colours: Colours, rotation: Rotation) -> np.ndarra
     rgb = frame.format.is_rgb
     if not rgb:
         frame.colorspace = colours.matrix  # PyAV 17 passes on no name for BT.2020.
+    mapped = colours.transfer in HDR
     converted = frame.reformat(
-        format="rgb24",
+        format="rgb48le" if mapped else "rgb24",
         src_color_range=ColorRange.JPEG if rgb else colours.range,
         dst_color_range=ColorRange.JPEG,
         interpolation=_EXACT,
     )
-    return np.ascontiguousarray(_upright(converted.to_ndarray(), rotation))
+    image = converted.to_ndarray()
+    if mapped:
+        image = to_standard_range(image, colours.transfer)
+    return np.ascontiguousarray(_upright(image, rotation))
 
 
 def from_rgb(
@@ -147,7 +164,10 @@ def rotation_of(first: VideoFrame) -> Rotation:
     """
     data = first.side_data
     if first.color_trc == ColorTrc.UNSPECIFIED and any(map(data.get, _DOLBY)):
-        raise _too_bright("Dolby Vision")
+        raise InputError(
+            "Expected Dolby Vision with a base of standard range, PQ or HLG. "
+            "Received: a profile without one"
+        )
     matrix = data.get("DISPLAYMATRIX")
     if matrix is None:
         return Rotation(1, 0, 0, 1)
@@ -161,13 +181,6 @@ def rotation_of(first: VideoFrame) -> Rotation:
             f"Received: the matrix {a}, {b}; {c}, {d}"
         )
     return Rotation(a, b, c, d)
-
-
-def _too_bright(kind: str) -> InputError:
-    return InputError(
-        "Expected a video of standard dynamic range; convert it first. "
-        f"Received: {kind}"
-    )
 
 
 def _upright(image: np.ndarray, rotation: Rotation) -> np.ndarray:

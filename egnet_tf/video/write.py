@@ -22,7 +22,7 @@ from av.container import OutputContainer
 from av.stream import Stream
 
 from egnet_tf.errors import InputError
-from egnet_tf.video.colours import colours_of, from_rgb, rotation_of
+from egnet_tf.video.colours import HDR, colours_of, from_rgb, rotation_of
 from egnet_tf.video.read import Video
 
 CONTAINERS = {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
@@ -76,6 +76,11 @@ class Plan(NamedTuple):
     def warnings(self, target: Path, first: VideoFrame, video: Video) -> list[str]:
         """What is to be said of a target before it is written."""
         said = []
+        if first.color_trc in HDR:
+            kind = HDR[first.color_trc]
+            said.append(
+                f"{target} will hold standard dynamic range, mapped from {kind}"
+            )
         names = {key.lower() for key in video.stream.metadata}
         if "alpha_mode" in names or any(c.is_alpha for c in first.format.components):
             said.append(f"{target} will not hold the opacity of the frames")
@@ -178,7 +183,7 @@ class VideoWriter:
         plan: Plan,
     ):
         self._file = file
-        self._colours = colours_of(first)
+        self._colours = colours_of(first).written
         width, height = first.width, first.height
         aspect = video.stream.sample_aspect_ratio or Fraction(0)
         if rotation_of(first).on_its_side:

@@ -20,6 +20,7 @@ from helpers import DarkeningRunner, python
 
 av = pytest.importorskip("av")
 
+from egnet_tf.video.tone_mapping import to_standard_range  # noqa: E402
 from video_clips import (  # noqa: E402
     Sound,
     contents_of,
@@ -363,16 +364,38 @@ def test_every_arrangement_of_samples_is_shown_as_it_was(tmp_path, pixel_format,
 
 
 @pytest.mark.parametrize("transfer", [16, 18], ids=["PQ", "HLG"])
-def test_high_dynamic_range_is_refused_before_the_work(tmp_path, transfer):
+@pytest.mark.parametrize("matrix", [9, 2], ids=["tagged", "untagged"])
+def test_high_dynamic_range_is_mapped_to_standard_range(
+    tmp_path, caplog, transfer, matrix
+):
     source = tmp_path / "clip.mkv"
+    levels = (0.2, 0.5, 0.58, 0.75, 1.0)  # Of the signal, grey.
+    frames = []
+    for level in levels:
+        frame = av.VideoFrame(48, 32, "yuv420p10le")
+        for plane, value in zip(
+            frame.planes, (64 + 876 * level, 512, 512), strict=True
+        ):
+            shape = plane.height, plane.line_size // 2
+            plane.update(np.full(shape, round(value), np.uint16).tobytes())
+        frames.append(frame)
+    tags = (matrix, 1, 9 if matrix == 9 else 2, transfer)
     write_clip(
-        source,
-        steps(3, 25),
-        pixel_format="yuv420p10le",
-        tags=(9, 1, 9, transfer),
+        source, steps(5, 25), images=frames, pixel_format="yuv420p10le", tags=tags
     )
-    with pytest.raises(InputError, match=r"standard dynamic range.*Received: (PQ|HLG)"):
-        video_target(source, None)
+    restorer = Identity()
+    target = restore(source, restorer=restorer)
+    signal = np.uint16([[[round(65535 * level)] * 3 for level in levels]])
+    expected = to_standard_range(signal, transfer)[0]
+    seen = [image.mean((0, 1)) for image in restorer.seen]
+    np.testing.assert_allclose(seen, expected, atol=1.6)
+    luma = 16 + 219 * expected[:, 0].astype(float) / 255
+    np.testing.assert_allclose(pixels_of(target)[:, 0], luma, atol=1.6)
+    frame = frames_of(target)[0]
+    assert (frame.colorspace, frame.color_primaries, frame.color_trc) == (1, 1, 1)
+    kind = {16: "PQ", 18: "HLG"}[transfer]
+    said = f"{target} will hold standard dynamic range, mapped from {kind}"
+    assert caplog.messages == [said]
 
 
 ROTATIONS = [
