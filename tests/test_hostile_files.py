@@ -36,7 +36,7 @@ def outcome(path):
         assert "\n" not in text and len(text) < 1000
         return text
     finally:
-        assert time.monotonic() - start < 60
+        assert time.monotonic() - start < 150
     assert (restored.shape, restored.dtype) == (image.shape, image.dtype)
     return "works"
 
