@@ -22,11 +22,11 @@ WRONG = [
     ("export.tflite --model=egnet_mobile --mod=int8", "Unknown command line flag"),
     ("export.tflite --model=egnet_mobile --dataset=nosuch", "Expected a dataset"),
     ("export.onnx --model=egnet_mobile --data_set=samples", "Unknown command line"),
-    ("export.onnx --model=egnet_mobile", "pip install '.[onnx]'"),
-    ("export.all --model=egnet_mobile", "pip install '.[onnx]'"),
-    ("export.saved_model --model=egnet_mobile", "pip install '.[serving]'"),
+    ("export.onnx --model=egnet_mobile", "the extra onnx: pip install "),
+    ("export.all --model=egnet_mobile", "the extra onnx: pip install "),
+    ("export.saved_model --model=egnet_mobile", "the extra serving: pip install "),
     ("export.serving.client --input=nowhere.jpg", "nowhere.jpg"),
-    ("export.serving.client --input={photo}", "pip install '.[serving]'"),
+    ("export.serving.client --input={photo}", "the extra serving: pip install "),
     ("export.serving.client --input={photo} --server=ftp://x", "http://, https://"),
 ]
 

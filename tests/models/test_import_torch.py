@@ -95,4 +95,4 @@ def test_import_torch_without_torch_names_what_to_install(tmp_path):
     )
     words = (f"--checkpoint={checkpoint}", f"--run={tmp_path / 'run'}")
     done = python("-c", script, *words, cwd=ROOT)
-    assert_refused(done, r"Expected the extra torch: pip install '\.\[torch\]'\.")
+    assert_refused(done, r"Expected the extra torch: pip install .\.\[torch\].\.")
