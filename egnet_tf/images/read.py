@@ -431,7 +431,9 @@ def _decode_tiff(content: bytearray, name: str, max_pixels: int) -> _Decoded:
         return _Decoded(_decode_by_pillow(whole, name, max_pixels).samples, parts)
     planes = []
     for file in page.files():
-        source = pyvips.Source.new_from_memory(bytes(file))
+        # A copy only where the bytes will change while libvips may hold them.
+        memory = bytes(file) if page.has_planes else file
+        source = pyvips.Source.new_from_memory(memory)
         image = _opened("tiffload", source, fail_on="error")
         planes.append(_numpy(image))
     stored = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)

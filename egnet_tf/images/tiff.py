@@ -91,6 +91,11 @@ class Page:
     _block: Block
     _tags: Mapping[int, Tag]
 
+    @property
+    def has_planes(self) -> bool:
+        """Whether each sample of a pixel is stored in a plane of its own."""
+        return _one(self._tags, _PLANAR, 1) == 2 and _one(self._tags, _SAMPLES, 1) > 1
+
     def files(self) -> Iterator[bytearray]:
         """Yields TIFF files that together hold the pixels.
 
@@ -106,7 +111,7 @@ class Page:
         if layout.photometric == WHITE_IS_ZERO and layout.bits >= 8:
             tags[_PHOTOMETRIC] = integers(SHORT, BLACK_IS_ZERO)
         samples = _one(tags, _SAMPLES, 1)
-        if _one(tags, _PLANAR, 1) != 2 or samples == 1:
+        if not self.has_planes:
             yield self._file(tags)
             return
         tags.pop(_EXTRA, None)

@@ -154,7 +154,8 @@ def _encoded(photo: Photo, kind: str, quality: int) -> list[Content]:
         return _avif(image, metadata, quality)
     options: dict[str, Any] = {"keep": "none"}
     if kind == "TIFF":
-        options |= {"compression": "deflate", "predictor": "horizontal"}
+        # Level 6 takes three times as long for a file that is 4% smaller.
+        options |= {"compression": "deflate", "predictor": "horizontal", "level": 3}
         options["bigtiff"] = samples.nbytes >= _LARGE_TIFF
     elif kind == "PNG":
         options |= {"compression": 6, "filter": "all"}
