@@ -1,28 +1,35 @@
-"""Trains and scores the rows of an ablation and puts them into one table.
+"""Trains and scores the rows of ablations and puts them into tables.
 
-python -m egnet_tf.paper.ablations configs/ablations/table3_*.flags \
-    --output=runs/table3 --data_dir=GOPRO_Large
+python -m egnet_tf.paper.ablations configs/ablations/table*.flags \
+    --output=runs/ablations --data_dir=GOPRO_Large
 python -m egnet_tf.paper.ablations configs/ablations/table4_*.flags --output=runs/tiny \
     --variant=egnet_tiny --dataset=samples --backbone_steps=400 --egn_steps=100
 
-Each flag file is a row: a run below --output, trained in a process of its own and then
-evaluated. Flags of training given here hold for all rows, steps of a phase only for
-those that have it. What is finished is not done again, what was stopped is resumed, and
-a row that fails does not stop the others.
---output gets table.md and table.csv, with the published numbers beside.
+Each flag file is a row, which is trained with each of --seeds and then evaluated. Flags
+of training given here hold for all rows, steps of a phase only for those that have it.
+What is finished is not done again, what was stopped is resumed, and a row that fails
+does not stop the others.
+
+A phase is trained once for all rows that begin alike: each is a run in phases/ below
+--output, which begins with the weights of the one before. The trained row is a copy of
+its last one, in a folder of the row's name. Rows whose names begin alike with table3_,
+table4_, ... form a table: --output gets table3.md and table3.csv, with the published
+numbers beside; rows of other names are in table.md.
 """
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import itertools
 import logging
 import re
 import signal
-import subprocess
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -31,28 +38,16 @@ from egnet_tf.cli import flags as option_flags
 from egnet_tf.cli.flag_files import expanded
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError, require
+from egnet_tf.loss_weights import LOSSES
 from egnet_tf.metrics.protocols import PROTOCOLS
 from egnet_tf.options import changes, flatten, option
+from egnet_tf.paper.phase_runs import PHASES, Command, command, phase_runs, train_row
 
 if TYPE_CHECKING:
-    from egnet_tf.paper.tables import Result
+    from egnet_tf.paper.tables import Result, Scored
     from egnet_tf.training.recipe import Recipe
 
 POSITIONAL = "rows"
-
-_PHASES = ("backbone_steps", "egn_steps", "joint_steps", "ensemble_steps")
-
-
-class Row(NamedTuple):
-    """A row of the table before it is trained.
-
-    Attributes:
-        flags: of `egnet_tf.train`: the flag file, then what overrides it.
-        recipe: what these flags describe.
-    """
-
-    flags: list[str]
-    recipe: Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +58,19 @@ class Options:
         (),
         "Flag files of training, one per row. The name of this flag may be left out.",
     )
-    output: str = option("", "The folder of the runs and of the table.")
+    output: str = option("", "The folder of the runs and of the tables.")
+    seeds: tuple[int, ...] = option(
+        (),
+        "Seeds to train every row with; the tables then give means and standard "
+        "deviations. By default the row's own seed.",
+    )
+    backbone_loss: str = option(
+        "",
+        "Loss of the backbone phase of every row, such as mprnet, which section 4.2 "
+        "of the paper may mean by the training strategy of MPRNet. By default the "
+        "row's own loss.",
+        choices=("", *LOSSES),
+    )
     protocol: str = option(
         "gopro",
         "The protocol by which images are scored (docs/evaluate.md).",
@@ -74,6 +81,15 @@ class Options:
         "Datasets to score on, each as name or name:folder, such as "
         "realblur_r:RealBlur,realblur_j:RealBlur for Table 6. By default the dataset "
         "that training validates on.",
+    )
+    table5: bool = option(
+        False,
+        "Measure HSIC of the rows of Table 4, too, on the first test dataset.",
+    )
+    processes: bool = option(
+        True,
+        "Train and score in processes of their own, which free all their memory. "
+        "Without, small networks save the time of starting TensorFlow.",
     )
 
 
@@ -88,6 +104,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues) -> int:
     """Trains and scores row by row; 1 if one failed."""
     require("tensorflow")
+    from egnet_tf.paper.tables import Scored
+
     options = option_flags.read(Options, values)
     files = [Path(name) for name in options.rows]
     if not files or len({file.stem for file in files}) < len(files):
@@ -99,24 +117,49 @@ def main(values: flags.FlagValues) -> int:
         raise InputError("Expected --output=FOLDER. Received: none")
     # All are read before the first is trained: a mistake shows at once.
     rows = {file.stem: read_row(file, values) for file in files}
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Ends the row's process.
-    output, results = Path(options.output), {}
-    for number, (name, row) in enumerate(rows.items(), 1):
-        print(f"\n[{number}/{len(rows)}] {name}", flush=True)
+    output, planned = Path(options.output), []
+    for seed, (name, recipe) in itertools.product(
+        options.seeds or [None], rows.items()
+    ):
         run = output / name
-        results[name] = []
-        if train_row(row, run):
-            tests = options.test or [row.recipe.validation or row.recipe.dataset]
-            results[name] = score_row(row.recipe, run, tests, options.protocol)
-        _write(output / "table", rows, results)
-    print(f"\n{(output / 'table.md').read_text()}\n{output / 'table.md'}")
-    failed = [name for name, found in results.items() if not found]
+        if seed is not None:
+            run, recipe = run / f"seed{seed}", dataclasses.replace(recipe, seed=seed)
+        phases = phase_runs(recipe, output / "phases", options.backbone_loss)
+        planned.append((name, recipe, run, phases))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Ends what runs below.
+    call = command(options.processes)
+    scored: dict[str, list[Scored]] = {name: [] for name in rows}
+    tested: dict[Path, list[Result]] = {}  # By the last phase: equal rows share it.
+    failed = []
+    for number, (name, recipe, run, phases) in enumerate(planned, 1):
+        print(f"\n[{number}/{len(planned)}] {name}, seed {recipe.seed}", flush=True)
+        last = phases[-1].path
+        try:
+            train_row(phases, run, call)
+            if last not in tested:
+                tested[last] = evaluate_row(recipe, run, options, call)
+            hsic = None
+            if options.table5 and table_of(name) == "table4":
+                hsic = measure_hsic(recipe, run, options, call)
+            scored[name].append(Scored(recipe.seed, tested[last], hsic))
+        except InputError as error:
+            logging.getLogger(__name__).error("%s", error)
+            failed.append(str(run))
+        _write_tables(output, rows, scored)
+    for table in dict.fromkeys(map(table_of, rows)):
+        print(f"\n{(output / f'{table}.md').read_text()}\n{output / f'{table}.md'}")
     if failed:
         logging.getLogger(__name__).error("failed: %s", ", ".join(failed))
     return 1 if failed else 0
 
 
-def read_row(file: Path, given: flags.FlagValues) -> Row:
+def table_of(row: str) -> str:
+    """The table that a row belongs to: "table3" by its name, or "table"."""
+    match = re.match(r"table\d+(?=_)", row)
+    return match[0] if match else "table"
+
+
+def read_row(file: Path, given: flags.FlagValues) -> Recipe:
     """Puts a flag file and the flags of training given for all rows together.
 
     A row without a phase does not get one by `--egn_steps`: that it has none is what
@@ -132,47 +175,60 @@ def read_row(file: Path, given: flags.FlagValues) -> Row:
         given[one.name].serialize()
         for one in flatten(Recipe())
         if given[one.name].present
-        and (one.name not in _PHASES or getattr(own, one.name))
+        and (one.name not in PHASES.values() or getattr(own, one.name))
     ]
     recipe = _parsed(file, overrides)
     recipe.phase_steps()
-    return Row([f"--flagfile={file}", *overrides], recipe)
+    return recipe
 
 
-def train_row(row: Row, run: Path) -> bool:
-    """Trains a row unless that is done; whether it is done then."""
-    if _finished(run, row.recipe):
-        print(f"{run}: trained already")
-        return True
-    _call("egnet_tf.train", *row.flags, f"--run={run}")
-    return _finished(run, row.recipe)
-
-
-def score_row(
-    recipe: Recipe, run: Path, datasets: Sequence[str], protocol: str
+def evaluate_row(
+    recipe: Recipe, run: Path, options: Options, call: Command
 ) -> list[Result]:
-    """Evaluates a trained row; empty if an evaluation failed.
+    """Evaluates a trained row on each test dataset.
 
-    The recipe's options of datasets hold for the tests, too, whose datasets are given
-    as name or name:folder.
+    Raises:
+        InputError: an evaluation failed.
     """
     from egnet_tf.paper.tables import read_result
 
-    options = [
-        f"--{new.name}={new.text}" for _, new in changes(default_options(), recipe.data)
-    ]
-    options += [f"--data_dir={recipe.data_dir}"] if recipe.data_dir else []
     results = []
-    for dataset in datasets:
-        name = re.sub(r"[^\w.-]+", "_", dataset.partition(":")[0])
-        output = run / "evaluation" / f"{name}_{protocol}"
-        which = [f"--dataset={dataset}", f"--output={output}", f"--protocol={protocol}"]
-        _call("egnet_tf.evaluate", f"--model={run}", *which, *options)
-        try:
-            results.append(read_result(output))
-        except InputError:
-            return []
+    for test in _tests(recipe, options):
+        name = re.sub(r"[^\w.-]+", "_", test.partition(":")[0])
+        output = run / "evaluation" / f"{name}_{options.protocol}"
+        which = f"--model={run}", f"--dataset={test}", f"--output={output}"
+        how = f"--protocol={options.protocol}", *_data_flags(recipe)
+        call("egnet_tf.evaluate", *which, *how)
+        results.append(read_result(output))
     return results
+
+
+def measure_hsic(recipe: Recipe, run: Path, options: Options, call: Command) -> float:
+    """Table 5 of a trained row, on the first test dataset.
+
+    Raises:
+        InputError: it could not be measured.
+    """
+    file = run / "evaluation" / "table5.csv"
+    if not file.exists():
+        test = _tests(recipe, options)[0]
+        which = f"--model={run}", f"--dataset={test}", f"--output={file}"
+        call("egnet_tf.paper.table5", *which, *_data_flags(recipe))
+    if not file.exists():
+        raise InputError(f"Expected HSIC of {run}. Received: no {file.name}")
+    with file.open(newline="") as lines:
+        return statistics.fmean(float(row["ratio"]) for row in csv.DictReader(lines))
+
+
+def _tests(recipe: Recipe, options: Options) -> tuple[str, ...]:
+    return options.test or (recipe.validation or recipe.dataset,)
+
+
+def _data_flags(recipe: Recipe) -> list[str]:
+    """The recipe's options of datasets: they hold for the tests, too."""
+    found = [new for _, new in changes(default_options(), recipe.data)]
+    folder = [f"--data_dir={recipe.data_dir}"] if recipe.data_dir else []
+    return [*(f"--{new.name}={new.text}" for new in found), *folder]
 
 
 def _parsed(file: Path, overrides: Sequence[str]) -> Recipe:
@@ -190,48 +246,32 @@ def _parsed(file: Path, overrides: Sequence[str]) -> Recipe:
     return option_flags.read(Recipe, values)
 
 
-def _finished(run: Path, recipe: Recipe) -> bool:
-    """Whether training came to its end, where it draws the comparison."""
-    from egnet_tf.training import recipe as recipes
-
-    if not (run / "compare.png").exists():
-        return False
-    return recipes.read(run / "recipe.flags") == recipe
-
-
-def _call(module: str, *words: str) -> None:
-    """Runs a command to its end; it prints itself what goes wrong."""
-    process = subprocess.Popen([sys.executable, "-m", module, *words])
-    try:
-        process.wait()
-    except BaseException:
-        process.terminate()  # Training saves a checkpoint.
-        process.wait()
-        raise
-
-
-def _write(
-    path: Path, rows: Mapping[str, Row], results: Mapping[str, Sequence[Result]]
+def _write_tables(
+    output: Path, rows: Mapping[str, Recipe], scored: Mapping[str, Sequence[Scored]]
 ) -> None:
-    from egnet_tf.paper.published import ABLATIONS
-    from egnet_tf.paper.tables import ablation_table, write_table
+    """Writes each table with what its rows share, and their numbers of steps."""
+    from egnet_tf.paper.published import ABLATIONS, TABLE_5
+    from egnet_tf.paper.tables import ablation_table, hsic_table, write_table
 
-    # The flag files differ in what the rows compare; this is what they should share.
-    notes = []
-    for name in ("variant", "dataset", "crop", "batch"):
-        found = dict.fromkeys(str(getattr(row.recipe, name)) for row in rows.values())
-        notes.append(f"{name}: {', '.join(found)}")
-    for name in results:
-        steps = rows[name].recipe.phase_steps().items()
-        notes.append(
-            f"{name}: " + ", ".join(f"{p} {count} steps" for p, count in steps)
-        )
-    notes += dict.fromkeys(
-        one.description for found in results.values() for one in found
-    )
-    notes.append("published: printed in the paper, not measured here")
-    table = ablation_table(results, ABLATIONS)
-    write_table(path, table, [f"{note}  " for note in notes])  # Markdown's line break.
+    for table in dict.fromkeys(map(table_of, rows)):
+        names = [name for name in rows if table_of(name) == table]
+        found = {name: scored[name] for name in names}
+        recipes = [rows[name] for name in names]
+        notes = []
+        # The flag files differ in what the rows compare; this they should share.
+        for field in ("variant", "dataset", "crop", "batch"):
+            values = dict.fromkeys(str(getattr(recipe, field)) for recipe in recipes)
+            notes.append(f"{field}: {', '.join(values)}")
+        for name, recipe in zip(names, recipes, strict=True):
+            steps = ", ".join(f"{p} {n} steps" for p, n in recipe.phase_steps().items())
+            notes.append(f"{name}: {steps}, {len(found[name])} seed(s)")
+        scores = [one for each in found.values() for one in each]
+        notes += dict.fromkeys(r.description for each in scores for r in each.results)
+        notes.append("published: printed in the paper, not measured here")
+        notes = [f"{note}  " for note in notes]  # Markdown's line break.
+        write_table(output / table, ablation_table(found, ABLATIONS), notes)
+        if any(one.hsic for one in scores):
+            write_table(output / "table5", hsic_table(found, TABLE_5), notes[-1:])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +53,20 @@ class Result(NamedTuple):
         """The dataset without its folder; with the split unless that is "test"."""
         name = re.sub(r":\S*", "", self.dataset)
         return name.replace(" test", "", 1)
+
+
+class Scored(NamedTuple):
+    """A trained row of an ablation with its scores.
+
+    Attributes:
+        seed: that it was trained with.
+        results: one for each test set.
+        hsic: of Table 5, if it was measured.
+    """
+
+    seed: int
+    results: Sequence[Result]
+    hsic: float | None = None
 
 
 def read_result(folder: str | os.PathLike[str]) -> Result:
@@ -149,24 +164,91 @@ def marked(rows: Sequence[Mapping[str, Cell]]) -> list[dict[str, Cell]]:
 
 
 def ablation_table(
-    rows: Mapping[str, Sequence[Result]], published: Mapping[str, Scores]
+    rows: Mapping[str, Sequence[Scored]], published: Mapping[str, Scores]
 ) -> list[dict[str, Cell]]:
     """The paper's Tables 3, 4 and 6: measured columns, then the published ones.
 
-    A row whose training failed has no evaluations.
+    A row has a measurement for each seed it was trained with, none if its training
+    failed. Of several the mean is shown, with the standard deviation, and the gain in
+    PSNR over the row `compared_with`: of the differences between trainings with the
+    same seed.
     """
-    published = {name: published[name] for name in rows if name in published}
-    measured = {
-        name: {result.test_set: result for result in found}
-        for name, found in rows.items()
+    theirs = {
+        name: published[near] for name in rows if (near := _near(name, published))
     }
-    ours, theirs = _ordered(_names(measured)), _ordered(_names(published))
-    return [
-        {"row": name}
-        | _cells(scores, ours, digits=4)
-        | _cells(published.get(name, {}), theirs, ", published", digits=4)
-        for name, scores in measured.items()
-    ]
+    sets = _ordered(
+        {r.test_set for each in rows.values() for s in each for r in s.results}
+    )
+    their_sets = _ordered(_names(theirs))
+    several = any(len(each) > 1 for each in rows.values())
+    reference = rows[compared_with(rows)]
+    table = []
+    for name, each in rows.items():
+        cells: dict[str, Cell] = {"row": name}
+        for test_set in sets:
+            title = TITLES.get(test_set, test_set)
+            found = _by_seed(each, test_set)
+            cells |= _mean_cells(title, list(found.values()))
+            if several:
+                before = _by_seed(reference, test_set)
+                gains = [found[s].psnr - before[s].psnr for s in found if s in before]
+                gained = name != compared_with(rows) and gains
+                cells[f"{title} gain"] = _mean(gains, "+.3f") if gained else None
+        shown = _cells(theirs.get(name, {}), their_sets, ", published", digits=4)
+        table.append(cells | shown)
+    return table
+
+
+def compared_with(rows: Iterable[str]) -> str:
+    """The row that others are compared with: one "without", or else the first."""
+    names = list(rows)
+    return next((name for name in names if "without" in name), names[0])
+
+
+def hsic_table(
+    rows: Mapping[str, Sequence[Scored]], published: Mapping[str, float]
+) -> list[dict[str, Cell]]:
+    """The paper's Table 5: nHSIC with the sharp images, that with the blurry ones 1."""
+    table = []
+    for name, each in rows.items():
+        found = [scored.hsic for scored in each if scored.hsic is not None]
+        near = _near(name, published)
+        cells: dict[str, Cell] = {"row": name, "blurry": 1, "sharp": None}
+        if found:
+            cells["sharp"] = _mean(found, ".4f")
+        cells["sharp, published"] = f"{published[near]:.4f}" if near else None
+        table.append(cells)
+    return table
+
+
+def _by_seed(each: Sequence[Scored], test_set: str) -> dict[int, Result]:
+    return {s.seed: r for s in each for r in s.results if r.test_set == test_set}
+
+
+def _mean_cells(title: str, results: Sequence[Result]) -> dict[str, Cell]:
+    """PSNR and SSIM of one test set, over seeds."""
+    results = [result for result in results if not math.isnan(result.psnr)]
+    psnr = ssim = None
+    if results:
+        parts = dict.fromkeys(r.images for r in results if " of " in r.images)
+        part = f" ({', '.join(parts)})" if parts else ""
+        psnr = _mean([result.psnr for result in results], ".4f") + part
+        ssim = _mean([result.ssim for result in results], ".4f")
+    return {f"{title} PSNR": psnr, f"{title} SSIM": ssim}
+
+
+def _mean(values: Sequence[float], form: str) -> str:
+    """The mean, of several with their standard deviation."""
+    mean = f"{statistics.fmean(values):{form}}"
+    if len(values) < 2:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):{form.removeprefix('+')}}"
+
+
+def _near(row: str, published: Iterable[str]) -> str | None:
+    """The published row whose name a row's begins with, the longest of several."""
+    found = [name for name in published if row.startswith(name)]
+    return max(found, key=len, default=None)
 
 
 def write_table(

@@ -1,16 +1,19 @@
 import math
 
+import numpy as np
 import pytest
 
 from egnet_tf.errors import InputError
 from egnet_tf.evaluation.results_folder import EvaluationFolder, Row
 from egnet_tf.evaluation.summary import summarize
 from egnet_tf.metrics import PROTOCOLS, Score
-from egnet_tf.paper.published import ABLATIONS, TABLE_1, Published
+from egnet_tf.paper.published import ABLATIONS, TABLE_1, TABLE_2, TABLE_5, Published
 from egnet_tf.paper.tables import (
     Result,
+    Scored,
     ablation_table,
     comparison_table,
+    hsic_table,
     read_result,
     results_of_run,
     write_table,
@@ -98,9 +101,9 @@ def test_results_share_a_column_only_for_the_same_images():
 
 def test_ablation_table_has_published_columns_beside_the_measured():
     rows = {
-        "table4_with_egn": [result("samples", 25.12345)],
+        "table4_with_egn": [Scored(1, [result("samples", 25.12345)])],
         "table4_without_egn": [],  # Its training failed.
-        "my_own": [result("samples", 25.0)],
+        "my_own": [Scored(1, [result("samples", 25.0)])],
     }
     table = ablation_table(rows, ABLATIONS)
     assert list(table[0]) == [
@@ -115,6 +118,37 @@ def test_ablation_table_has_published_columns_beside_the_measured():
         ["table4_without_egn", None, None, "32.5200", "0.9580"],
         ["my_own", "25.0000", "0.9000", None, None],
     ]
+
+
+def test_seeds_give_means_deviations_and_gains_of_the_same_seed():
+    def scored(*values):
+        return [Scored(i, [result("gopro", x)], hsic=x / 10) for i, x in values]
+
+    rows = {
+        "table6_with_gradient_loss_max": scored((1, 25.0), (2, 26.0), (3, 29.0)),
+        "table6_without_gradient_loss": scored((1, 24.0), (2, 25.5)),
+    }
+    first, second = ablation_table(rows, ABLATIONS)
+    mean, deviation = np.mean([25, 26, 29]), np.std([25, 26, 29], ddof=1)
+    assert first["GoPro PSNR"] == f"{mean:.4f} ± {deviation:.4f}"
+    # Seed 3 has no partner: gains are 1.0 and 0.5.
+    assert first["GoPro gain"] == f"+0.750 ± {np.std([1, 0.5], ddof=1):.3f}"
+    assert second["GoPro gain"] is None
+    assert first["RealBlur-R PSNR, published"] == "34.2960"
+    assert second["RealBlur-R PSNR, published"] == "33.7142"
+
+    hsic = hsic_table({"table4_with_egn": scored((1, 25.0)), "mine": []}, TABLE_5)
+    assert [list(row.values()) for row in hsic] == [
+        ["table4_with_egn", 1, "2.5000", "1.8134"],
+        ["mine", 1, None, None],
+    ]
+
+
+def test_tables_2_and_5_are_as_printed():
+    # Copied from the paper once more, in its own order.
+    printed = [(0.135, 29.01), (0.217, 20.13), (0.028, 16.11), (0.115, 28.27)]
+    assert list(TABLE_2.values()) == [*printed, (0.790, 26.34), (0.231, 26.60)]
+    assert list(TABLE_5.values()) == [1.6838, 1.8134]
 
 
 def test_table_notes_stand_below_the_table(tmp_path):
