@@ -1,7 +1,7 @@
 """Measures what things cost on this machine.
 
 python -m egnet_tf.benchmarks MEASUREMENT [flags]
-python -m egnet_tf.benchmarks model --variants=egnet,mprnet --sizes=256,720x1280
+python -m egnet_tf.benchmarks model --variants=mprnet,egnet --sizes=256,720x1280
 
 model      size, run time and memory of networks: the paper's Table 2
 attention  position attention in blocks against the whole matrix at once

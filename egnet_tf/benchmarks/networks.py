@@ -75,9 +75,12 @@ def build_for(
 
 
 def forward(
-    network: keras.Model, size: Size, jit_compile: bool = False
+    network: Callable, size: Size, jit_compile: bool = False
 ) -> Callable[[], object]:
-    """Makes a function that restores one random image in a compiled graph."""
+    """Makes a function that restores one random image in a compiled graph.
+
+    The network is a Keras model, or called like one with a tensor (1, H, W, 3).
+    """
     import tensorflow as tf
 
     image = tf.random.stateless_uniform((1, *size, 3), seed=(0, 0))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Timing(NamedTuple):
@@ -23,8 +25,8 @@ class Timing(NamedTuple):
 
 
 def time_in_turns(
-    functions: Mapping[str, Callable[[], object]], repetitions: int
-) -> dict[str, Timing]:
+    functions: Mapping[_Key, Callable[[], object]], repetitions: int
+) -> dict[_Key, Timing]:
     """Times several functions in turns, each once a round; the first is the reference.
 
     In turns, because a machine gets slower and faster while others use it: what is
@@ -36,7 +38,7 @@ def time_in_turns(
 
     for function in functions.values():
         function()
-    times: dict[str, list[float]] = {name: [] for name in functions}
+    times: dict[_Key, list[float]] = {name: [] for name in functions}
     for _ in range(repetitions):
         for name, function in functions.items():
             tf.test.experimental.sync_devices()

@@ -16,6 +16,7 @@ from egnet_tf.errors import InputError
 from egnet_tf.loss_weights import LOSSES
 from egnet_tf.losses import stage_losses
 from egnet_tf.models import build, build_ensemble, multiply_adds
+from egnet_tf.paper.published import TABLE_2
 from helpers import command
 
 TINY = "egnet_testing"
@@ -43,18 +44,66 @@ def in_this_process(monkeypatch):
 
 @pytest.mark.slow
 def test_model_measurement_has_a_row_per_precision(in_this_process):
-    options = model.Options(variants=(TINY,), sizes=("16x24",), repetitions=1)
+    options = model.Options(variants=(TINY,), sizes=("16x32",), repetitions=1)
     rows = model.measure(options)
-    assert [row.precision for row in rows] == ["float32", "mixed_bfloat16"]
+    measured = [row for row in rows if row.precision != "published"]
+    assert [row.precision for row in measured] == ["float32", "mixed_bfloat16"]
     network = build(TINY)
-    for row in rows:
-        assert row.size == "16x24"
+    for row in measured:
+        assert row.size == "16x32"
         assert row.parameters == network.count_params()
         assert row.with_ensemble - row.parameters == build_ensemble(TINY).count_params()
-        assert row.giga_multiply_adds * 1e9 == multiply_adds(network, 16, 24)
+        assert row.giga_multiply_adds * 1e9 == multiply_adds(network, 16, 32)
         assert row.seconds > 0
+        assert row.ensemble_seconds > 0
         assert row.peak_megabytes == 28
-    assert rows[0].time_ratio == 1
+    assert measured[0].time_ratio == 1
+    assert [row.variant for row in rows[2:]] == list(TABLE_2)
+
+
+def test_variants_are_timed_in_turns_of_one_run(monkeypatch, in_this_process):
+    asked = []
+
+    def time_in_turns(functions, repetitions):
+        asked.append((list(functions), repetitions))
+        return {key: Timing(float(i), i / 2) for i, key in enumerate(functions, 2)}
+
+    monkeypatch.setattr(model, "time_in_turns", time_in_turns)
+    monkeypatch.setattr(model, "forward", lambda *_: lambda: None)
+    options = model.Options(
+        variants=("mprnet", TINY), sizes=("32", "24"), precision=("float32",)
+    )
+    rows = model.measure(options)
+    keys = [("float32", "mprnet", ""), ("float32", TINY, "")]
+    # 24 pixels cannot be halved and still be a multiple of 8.
+    assert asked == [([*keys, ("float32", TINY, "ensemble")], 5), (keys, 5)]
+    shown = [
+        (row.variant, row.size, row.time_ratio, row.ensemble_seconds) for row in rows
+    ]
+    assert shown[:4] == [
+        ("mprnet", "32x32", 1.0, None),
+        (TINY, "32x32", 1.5, 4.0),
+        ("mprnet", "24x24", 1.0, None),
+        (TINY, "24x24", 1.5, None),
+    ]
+    (ours,) = (row for row in rows if row.variant == "EGNet")
+    assert (ours.seconds, ours.published_size) == (0.231, 26.60)
+    assert ours.time_ratio == pytest.approx(1.0645, abs=1e-4)
+
+
+def test_the_self_ensemble_restores_the_pixels_two_and_a_quarter_times():
+    shapes = []
+
+    def network(image, training):
+        shapes.append(tuple(image.shape))
+        return {"stage3": image}
+
+    image = tf.random.stateless_uniform((1, 16, 32, 3), (0, 0))
+    restored = model._self_ensemble(network, TINY)(image, training=False)
+    assert shapes == [(1, 8, 16, 3), (1, 16, 32, 3), (4, 8, 16, 3)]
+    # A new ensemble is the mean of its branches; two of the three are the image.
+    half = tf.image.resize(tf.nn.avg_pool2d(image, 2, 2, "VALID"), (16, 32))
+    np.testing.assert_allclose(restored, (half + 2 * image) / 3, atol=1e-6)
 
 
 @pytest.mark.slow
