@@ -138,7 +138,8 @@ def stage_losses(
         loss: one of `LOSSES`, or another.
 
     Returns:
-        The unweighted terms by name and "loss", each (B,).
+        "loss"; the unweighted terms by name, such as "content", summed over the stages;
+        and those of each stage, such as "content/stage1"; each (B,).
     """
     terms = {
         **TERMS,
@@ -146,12 +147,13 @@ def stage_losses(
         "ms_ssim": functools.partial(ms_ssim_loss, luminance=loss.ms_ssim),
     }
     compared = [(x, _resized(sharp, x.shape[1:3])) for x in stages.values()]
-    values = {
-        name: tf.add_n([terms[name](restored, target) for restored, target in compared])
-        for name in loss.weights
-    }
-    weighted = [weight * values[name] for name, weight in loss.weights.items()]
-    return {"loss": tf.add_n(weighted), **values}
+    values, by_stage, weighted = {}, {}, []
+    for name, weight in loss.weights.items():
+        parts = [terms[name](restored, target) for restored, target in compared]
+        values[name] = tf.add_n(parts)
+        weighted.append(weight * values[name])
+        by_stage |= {f"{name}/{s}": x for s, x in zip(stages, parts, strict=True)}
+    return {"loss": tf.add_n(weighted), **values, **by_stage}
 
 
 @keras.saving.register_keras_serializable(package="egnet_tf")

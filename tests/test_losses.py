@@ -267,11 +267,15 @@ def test_stage_losses_are_equation_17(loss, weights):
     restored, sharp = photographs(24)
     stages = {"stage2": restored, "stage1": sharp * 0.9}
     values = stage_losses(stages, tf.constant(sharp), LOSSES[loss])
-    assert set(values) == {"loss", *weights}
+    by_stage = {f"{name}/{stage}" for name in weights for stage in stages}
+    assert set(values) == {"loss", *weights, *by_stage}
     expected = 0
     for name, weight in weights.items():
         term = TERMS[f"{name}_loss"]
-        summed = sum(term(stage, sharp).numpy() for stage in stages.values())
+        each = {stage: term(image, sharp).numpy() for stage, image in stages.items()}
+        for stage, value in each.items():
+            np.testing.assert_allclose(values[f"{name}/{stage}"], value, rtol=1e-5)
+        summed = sum(each.values())
         np.testing.assert_allclose(values[name], summed, rtol=1e-5)
         expected += weight * summed
     np.testing.assert_allclose(values["loss"], expected, rtol=1e-5)

@@ -110,6 +110,7 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
     return {
         "name": run.name,
         "recipe": run.recipe,
+        "terms": run.terms,
         "images": shown,
         "comparison": drawn and _embedded(drawn),
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,10 @@ from egnet_tf.evaluation.results_folder import read_summary
 from egnet_tf.files import path_below
 from egnet_tf.paper.curves import Segment
 from egnet_tf.trial import one_line
+
+
+Scalars = dict[str, list[tuple[int, float]]]
+"""Of one phase: (step, value), ascending, by TensorBoard's name."""
 
 
 class Scored(NamedTuple):
@@ -34,12 +39,31 @@ class Evaluation(NamedTuple):
     images: list[Scored]
 
 
+class LossTerm(NamedTuple):
+    """A term of the loss in the last tenth of a phase's logged steps, in the mean.
+
+    Attributes:
+        phase: of training.
+        term: its name, such as "gradient".
+        stage: "stage1", ..., or "all" for the sum over the stages.
+        value: unweighted.
+        share: of the weighted term in the whole loss.
+    """
+
+    phase: str
+    term: str
+    stage: str
+    value: float
+    share: float
+
+
 class RunRecord(NamedTuple):
     """One run.
 
     Attributes:
         name: the folder's path as given.
         recipe: the text of recipe.flags, "" if it was not trained here.
+        terms: of the loss, see `LossTerm`; those of each phase together.
         curves: "psnr" and "ssim" of the validations and "loss" of the training steps,
             a segment for each phase. Steps are counted over all phases.
         evaluations: those that are finished.
@@ -48,6 +72,7 @@ class RunRecord(NamedTuple):
 
     name: str
     recipe: str
+    terms: list[LossTerm]
     curves: dict[str, list[Segment]]
     evaluations: list[Evaluation]
     comparison: Path | None
@@ -69,10 +94,14 @@ def read_run(folder: Path) -> RunRecord:
             "Expected a run's folder (recipe.flags) or a folder with evaluations. "
             f"Received: {folder}"
         )
+    scalars = {
+        path.name: _read_scalars(path) for path in sorted((folder / "logs").glob("*"))
+    }
     return RunRecord(
         str(folder),
         recipe.read_text("utf-8", "replace") if recipe.exists() else "",
-        _read_curves(folder),
+        _loss_terms(scalars),
+        _read_curves(folder, scalars),
         evaluations,
         image if image.exists() else None,
     )
@@ -107,7 +136,9 @@ def _read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(read_summary(folder), images)
 
 
-def _read_curves(folder: Path) -> dict[str, list[Segment]]:
+def _read_curves(
+    folder: Path, scalars: Mapping[str, Scalars]
+) -> dict[str, list[Segment]]:
     curves: dict[str, list[Segment]] = {"psnr": [], "ssim": [], "loss": []}
     table = folder / "metrics.csv"
     if not table.exists():
@@ -121,9 +152,7 @@ def _read_curves(folder: Path) -> dict[str, list[Segment]]:
                 name: [(int(row["step"]), float(row[name])) for row in found]
                 for name in ("psnr", "ssim")
             }
-            points["loss"] = _read_events(
-                path_below(folder / "logs", phase), "loss/total"
-            )
+            points["loss"] = scalars.get(phase, {}).get("loss/total", [])
             for name, of_phase in points.items():
                 shifted = [(start + step, value) for step, value in of_phase]
                 curves[name].append(Segment(phase, start, shifted))
@@ -150,27 +179,44 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _read_events(folder: Path, tag: str) -> list[tuple[int, float]]:
-    """A scalar's points from TensorBoard's files; the last one of each step counts."""
+def _loss_terms(scalars: Mapping[str, Scalars]) -> list[LossTerm]:
+    found = []
+    for phase, values in scalars.items():
+        for tag, points in values.items():
+            share = values.get(tag.replace("loss/", "loss_share/", 1))
+            if tag.startswith("loss/") and share:
+                term, _, stage = tag.removeprefix("loss/").partition("/")
+                means = _end(points), _end(share)
+                found.append(LossTerm(phase, term, stage or "all", *means))
+    return found
+
+
+def _end(points: Sequence[tuple[int, float]]) -> float:
+    """The mean of the last tenth of the points, of one at least."""
+    return statistics.fmean(value for _, value in points[-max(1, len(points) // 10) :])
+
+
+def _read_scalars(folder: Path) -> Scalars:
+    """The losses in TensorBoard's files; the last value of each step counts."""
     if not folder.is_dir():
-        return []
+        return {}
     # Here, because it takes a second: not every run has such files.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
     # A sample of the steps: images are tensors too, and may be many.
     events = EventAccumulator(str(folder), size_guidance={"tensors": 1000})
+    found = {}
     try:
         events.Reload()
-        if tag not in events.Tags()["tensors"]:
-            return []
-        found = {
-            event.step: float(make_ndarray(event.tensor_proto))
-            for event in events.Tensors(tag)
-        }
+        for tag in events.Tags()["tensors"]:
+            if tag.startswith(("loss/", "loss_share/")):
+                values = events.Tensors(tag)
+                points = {e.step: float(make_ndarray(e.tensor_proto)) for e in values}
+                found[tag] = sorted(points.items())
     except Exception as error:  # Of a damaged file: those of several libraries.
         raise InputError(
             f"Expected TensorBoard's files of a training. Received: {folder} "
             f"({type(error).__name__}: {one_line(error)})"
         ) from None
-    return sorted(found.items())
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,13 +127,10 @@ class PhaseLog(WorkerLog):
         self._show_progress(values["loss"], values["psnr"])
         if step % self._every:
             return
-        others = ("loss", "psnr", "gradient_norm", "finite", "stop")
-        terms = {f"loss/{k}": v for k, v in values.items() if k not in others}
         self._write(
             step,
             {
-                **terms,
-                "loss/total": values["loss"],
+                **loss_scalars(values, self.recipe.training_loss().weights),
                 "training/psnr": values["psnr"],
                 "training/gradient_norm": values["gradient_norm"],
                 "training/learning_rate": self.state.learning_rate,
@@ -181,6 +179,23 @@ class PhaseLog(WorkerLog):
         with errors_of_files(self._logs), self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+
+
+def loss_scalars(values: Values, weights: Mapping[str, float]) -> dict[str, float]:
+    """The loss, its terms, and their shares of it, under TensorBoard's names.
+
+    "loss/gradient" and "loss/gradient/stage1" are unweighted; the share of the same
+    name, "loss_share/gradient", is the weighted term over the whole loss. The shares of
+    all terms sum to 1, those of a term's stages to its own.
+    """
+    scalars = {"loss/total": values["loss"]}
+    for name, value in values.items():
+        weight = weights.get(name.partition("/")[0])
+        if weight is not None:
+            scalars[f"loss/{name}"] = value
+            share = weight * value / values["loss"] if values["loss"] else math.nan
+            scalars[f"loss_share/{name}"] = share
+    return scalars
 
 
 def points_every(steps: int) -> int:

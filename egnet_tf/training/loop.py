@@ -72,9 +72,10 @@ def train_step(
     `stop` is above 0 if this process wants to stop.
 
     Returns:
-        Means over the global batch: the "loss", its unweighted terms by name, "psnr"
-        of the finest stage in dB; the "gradient_norm" before clipping; "finite", 1 or
-        0: whether loss and gradient are; "stop", above 0 if any process wants to.
+        Means over the global batch: what `stage_losses` returns: the "loss" and its
+        unweighted terms, in all and by stage; "psnr" of the finest stage in dB; the
+        "gradient_norm" before clipping; "finite", 1 or 0: whether loss and gradient
+        are; "stop", above 0 if any process wants to.
     """
     phase, optimizer, loss = state.phase, state.optimizer, recipe.training_loss()
 
@@ -85,7 +86,8 @@ def train_step(
         gradients_of = tf.function(gradients_of, autograph=False, jit_compile=True)
 
     def reduced_gradients(batch, stop):
-        names = ("loss", *loss.weights, "psnr")
+        by_stage = (f"{k}/{s}" for k in loss.weights for s in phase.stages)
+        names = ("loss", "psnr", *loss.weights, *by_stage)
         values, gradients = accumulated(
             gradients_of, batch, recipe.accumulate, names, phase.trained
         )

@@ -139,6 +139,11 @@ class Phase:
             self.variant, self.network, self.ensemble, self.branches, crop
         )
 
+    @property
+    def stages(self) -> Sequence[str]:
+        """The names of the stages that `restore` returns."""
+        return ("restored",) if self.ensemble is not None else list(self.network.output)
+
     def check_crop(self, size: int) -> None:
         """Checks the side of the training crops.
 

@@ -66,8 +66,17 @@ def test_finished_run_is_complete(place):
     for phase in ("backbone", "egn", "ensemble"):
         logs = EventAccumulator(os.fspath(run / "logs" / phase))
         logs.Reload()
+        stages = (
+            ("restored",) if phase == "ensemble" else ("stage1", "stage2", "stage3")
+        )
+        terms = {
+            f"{term}{stage}"
+            for term in ("content", "gradient", "ms_ssim")
+            for stage in ("", *(f"/{stage}" for stage in stages))
+        }
         assert set(logs.Tags()["tensors"]) == {
-            *("loss/total", "loss/content", "loss/gradient", "loss/ms_ssim"),
+            *("loss/total", *(f"loss/{term}" for term in terms)),
+            *(f"loss_share/{term}" for term in terms),
             *("training/psnr", "training/gradient_norm", "training/learning_rate"),
             *("input/images_per_second", "input/waiting_share"),
             *("validation/psnr", "validation/ssim", "validation/hsic", "samples"),

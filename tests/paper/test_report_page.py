@@ -28,6 +28,8 @@ def make_run(folder, psnr, images=("a", "b")):
     with tf.summary.create_file_writer(str(folder / "logs" / "egn")).as_default():
         for step in (1, 2):
             tf.summary.scalar("loss/total", 0.5 / step, step=step)
+            tf.summary.scalar("loss/gradient/stage1", 0.02 * step, step=step)
+            tf.summary.scalar("loss_share/gradient/stage1", 0.125 * step, step=step)
     about = {"method": str(folder.name), "dataset": "samples test"}
     written = EvaluationFolder(folder / "evaluation" / "samples_plain", about)
     rows = [
@@ -84,6 +86,16 @@ def test_report_refers_to_no_other_file(page):
     assert len(sources) == 2 * 2 * 3
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert all("src" not in script for script in parsed.all("script"))
+
+
+def test_report_has_the_terms_of_the_loss_with_their_shares(page):
+    _, parsed = page
+    assert "egn, gradient" in parsed.data
+    # The last of two steps is the last tenth.
+    row = parsed.data[parsed.data.index("egn, gradient") :]
+    assert [cell for cell in row if cell.strip()][:4] == [
+        *("egn, gradient", "stage1", "0.04", "25%"),
+    ]
 
 
 def test_report_is_well_formed_and_escaped(page):

@@ -11,6 +11,7 @@ class OneConvolution(NamedTuple):
     network: keras.Model
     name: str = "backbone"
     ensemble: None = None
+    stages: tuple[str, ...] = ("stage1",)
 
     @property
     def trained(self):
