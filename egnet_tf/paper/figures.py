@@ -8,11 +8,12 @@ python -m egnet_tf.paper.figures --kind=features --model=runs/gopro --input=phot
 python -m egnet_tf.paper.figures --kind=ensemble --model=runs/gopro --input=photo.jpg \
     --output=ensemble.png
 
-gradient    Figure 7: the image, its Laplacian, its gradient map by Eq. 15
-comparison  Figures 8 to 14: one scene, or several below each other, as several
-            methods restore them, with zoomed crops
-features    the features before and after EGN, stage by stage
-ensemble    what the self-ensemble takes of each branch
+gradient     Figure 7: the image, its Laplacian, its gradient map by Eq. 15
+normalisers  what each reading of G in Eq. 15 does to noise and to weak edges
+comparison   Figures 8 to 14: one scene, or several below each other, as several
+             methods restore them, with zoomed crops
+features     the features before and after EGN, stage by stage
+ensemble     what the self-ensemble takes of each branch
 
 docs/figures.md shows one of each.
 """
@@ -43,7 +44,7 @@ class Options:
     kind: str = option(
         "gradient",
         "The figure to draw.",
-        choices=("gradient", "comparison", "features", "ensemble"),
+        choices=("gradient", "normalisers", "comparison", "features", "ensemble"),
     )
     input: str = option(
         "", "The blurry image; with --kind=comparison also a folder of images."
@@ -137,6 +138,8 @@ def _draw(options: Options, values: FlagValues) -> Figure:
     image = read_image(options.input)
     if options.kind == "gradient":
         return figures.gradient_figure(image, width=width)
+    if options.kind == "normalisers":
+        return figures.normaliser_figure(image, width=width)
     if not options.model:
         raise InputError(f"Expected --model with --kind={options.kind}. Received: none")
     weights = resolve(options.model).weights()

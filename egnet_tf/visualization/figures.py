@@ -22,7 +22,14 @@ from matplotlib.ticker import MaxNLocator
 
 from egnet_tf.errors import InputError
 from egnet_tf.files import replacing
-from egnet_tf.visualization.gradient import visible_gradient_map, visible_laplacian
+from egnet_tf.images.convert import to_float
+from egnet_tf.visualization.gradient import (
+    edge_responses,
+    gradient_strengths,
+    noise_responses,
+    visible_gradient_map,
+    visible_laplacian,
+)
 from egnet_tf.visualization.zooms import Zoom
 
 _DPI = 300
@@ -35,6 +42,9 @@ _TEXT, _SMALLEST_TEXT = 8.0, 4.0
 
 _FRAMES = ("#f0e442", "#56b4e9", "#e66400", "#cc79a7")
 """Of Okabe and Ito: safe for colour-blind readers, and rare in photographs."""
+
+_STYLES = ("k--", "C0o-", "C1s-", "C3^-", "C2D-")
+"""Of lines: the Laplacian first, then the readings of G."""
 
 
 class Panel(NamedTuple):
@@ -107,6 +117,57 @@ def gradient_figure(image: np.ndarray, *, width: float = 7.0) -> Figure:
     for column, drawn in enumerate(shown.values()):
         grid.show(0, column, drawn)
     return grid.figure
+
+
+def normaliser_figure(
+    image: np.ndarray, *, noise: float = 4 / 255, width: float = 7.0
+) -> Figure:
+    """What each reading of G in Eq. 15 does to noise and to weak edges.
+
+    Above, the responses (`gradient_strengths`) to the image, uint8 (H, W, 3), and to it
+    under white noise, each divided by its 99.5th percentile. Below, measured on soft
+    edges in one image: the response to weak edges, and to noise where nothing is, both
+    relative to the response to a strong edge.
+    """
+    clean = to_float(image)
+    noisy = clean + np.random.default_rng(0).normal(0, noise, image.shape)
+    contrasts = np.geomspace(0.5, 0.01, 12)
+    deviations = np.linspace(0.5, 8, 8) / 255
+    edges = edge_responses(contrasts.tolist())
+    noises = noise_responses(deviations.tolist())
+    cell = width / (1 + len(edges)) * image.shape[0] / image.shape[1]
+    figure = Figure(figsize=(width, 2 * cell + 3.0), layout="constrained")
+    heights = 2 * cell + 0.4, 2.6
+    above, below = figure.subfigures(2, 1, height_ratios=heights)  # pyright: ignore
+    panels = above.subplots(2, 1 + len(edges))
+    for title, shown, line in zip(
+        ("image", "with noise"), (clean, noisy), panels, strict=True
+    ):
+        strengths = {title: np.clip(shown, 0, 1), **gradient_strengths(shown)}
+        for axes, (name, panel) in zip(line, strengths.items(), strict=True):
+            highest = 1.0 if name == title else np.percentile(panel, 99.5)
+            axes.imshow(panel, "gray", vmin=0, vmax=highest, aspect="auto")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if shown is clean or name == title:
+                axes.set_title(name, fontsize=_TEXT, pad=3)
+    plots = {
+        "contrast of the edge": (contrasts, edges, "weak edges"),
+        "noise (levels of 255)": (255 * deviations, noises, "noise"),
+    }
+    for axes, (title, (x, lines, what)) in zip(
+        below.subplots(1, 2), plots.items(), strict=True
+    ):
+        for (name, values), style in zip(lines.items(), _STYLES, strict=True):
+            axes.plot(x, values, style, label=name, linewidth=1.2, markersize=3)
+        axes.set(xscale="log" if x is contrasts else "linear", yscale="log")
+        axes.set_ylim(1e-4, 1.5)
+        axes.set_xlabel(title, fontsize=_TEXT)
+        axes.set_ylabel(f"response to {what} (strong edge: 1)", fontsize=_TEXT)
+        axes.tick_params(labelsize=_TEXT - 1)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=_TEXT - 1)
+    return figure
 
 
 def comparison_figure(

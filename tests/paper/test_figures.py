@@ -4,13 +4,18 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import skimage.data
 
 from egnet_tf import models, visualization
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.visualization import visible_gradient_map
-from egnet_tf.visualization.gradient import visible_laplacian
+from egnet_tf.visualization.gradient import (
+    edge_responses,
+    noise_responses,
+    visible_laplacian,
+)
 from helpers import call
 
 FIGURES = "egnet_tf.paper.figures"
@@ -115,3 +120,51 @@ def test_missing_matplotlib_names_the_extra(scenes, monkeypatch):
     done = call(FIGURES, f"--input={photo}", f"--output={scenes / 'x.png'}")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "Expected the extra paper: pip install " in done.stderr
+
+
+def test_normalisers_keep_and_square_weak_edges_as_arithmetic_says():
+    contrasts = [0.5, 0.1, 0.02]
+    found = edge_responses(contrasts)
+    ratios = np.array(contrasts) / 0.5
+    np.testing.assert_allclose(found["Laplacian"], ratios, rtol=1e-3)
+    # One number for the whole image: a product of two is a square.
+    np.testing.assert_allclose(found["max"], ratios**2, rtol=1e-3)
+    np.testing.assert_allclose(found["deviation"], ratios**2, rtol=1e-3)
+    # By SciPy: the soft edge, its Laplacian alone and after the mean filter.
+    step = scipy.ndimage.gaussian_filter1d((np.arange(64) >= 32) * 1.0, 1.2)
+    step = np.repeat(step[None], 9, axis=0)
+    kernel = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    factors = [
+        scipy.ndimage.convolve(image, kernel, mode="nearest")[4]
+        for image in (scipy.ndimage.uniform_filter(step, 3, mode="nearest"), step)
+    ]
+
+    def fixed(contrast):
+        one, other = (np.abs(contrast * factor) for factor in factors)
+        return (one / (one + 0.05) * other / (other + 0.05)).max()
+
+    expected = [fixed(contrast) / fixed(0.5) for contrast in contrasts]
+    np.testing.assert_allclose(found["fixed"], expected, rtol=1e-3)
+
+
+def test_every_normaliser_suppresses_noise_more_than_the_laplacian():
+    found = noise_responses([1 / 255, 3 / 255])
+    laplacian = np.array(found.pop("Laplacian"))
+    assert set(found) == {"max", "minmax", "deviation", "fixed"}
+    for values in found.values():
+        assert (np.array(values) < 0.6 * laplacian).all()
+        assert values[0] < values[1]
+    # The Laplacian's response by hand: 20 = 1 + 1 + 1 + 1 + 16 times the variance.
+    edge = np.abs(
+        np.diff(scipy.ndimage.gaussian_filter1d([0.0] * 9 + [0.5] * 9, 1.2), 2)
+    )
+    assert laplacian[0] == pytest.approx(np.sqrt(20) / 255 / edge.max(), rel=0.1)
+
+
+def test_normalisers_are_drawn(tmp_path):
+    write_image(tmp_path / "photo.png", skimage.data.coffee()[:96, :160])
+    output = tmp_path / "figure.png"
+    flags = [f"--input={tmp_path / 'photo.png'}", f"--output={output}"]
+    done = call(FIGURES, "--kind=normalisers", "--width=900", *flags)
+    assert done.returncode == 0, done.stderr
+    assert read_image(output).shape[1] == 900
