@@ -15,7 +15,6 @@ from egnet_tf.files import path_below
 from egnet_tf.paper.curves import Segment
 from egnet_tf.trial import one_line
 
-
 Scalars = dict[str, list[tuple[int, float]]]
 """Of one phase: (step, value), ascending, by TensorBoard's name."""
 
