@@ -23,9 +23,12 @@ _SECONDS = 120.0
 _SLACK = 2 * 2**30
 """Bytes beside the limit for what any process takes: libraries, stacks of threads."""
 
-_CODE = (
-    "import sys; sys.path[0] = sys.argv[1]; from egnet_tf import trial; trial._run()"
-)
+_CODE = """
+import sys
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]  # Not the working folder.
+from egnet_tf import trial
+trial._run()
+"""
 
 
 def try_out(

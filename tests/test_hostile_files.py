@@ -5,6 +5,8 @@ that crashed a library, hung it or raised something else. EGNET_TF_MUTANTS=1000 
 more variants than are worth waiting for in each run.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import egnet_tf
 from egnet_tf.errors import InputError
 from egnet_tf.inference.resolve import load
 from helpers import random_image
@@ -152,3 +155,34 @@ def test_files_that_were_found_are_refused(path):
     if path.suffix == ".onnx":
         pytest.importorskip("onnxruntime", reason="of the extra onnx")
     assert outcome(path) != "works"
+
+
+def test_what_is_known_to_be_sound_is_not_tried(tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        "egnet_tf.inference.resolve.try_out",
+        lambda function, path, **_: tried.append(path),
+    )
+    shipped = Path(egnet_tf.__file__).parent / "weights" / "egnet_mobile"
+    name = "egnet_mobile_float16.tflite"
+    load(shipped / name)
+    assert tried == []
+    # A copy may be another file by now.
+    shutil.copy(shipped / name, tmp_path)
+    load(tmp_path / name)
+    assert tried == [tmp_path / name]
+    tried.clear()
+    folder = shutil.copytree(HOSTILE / "saved_model", tmp_path / "saved")
+    main = folder / "saved_model.pb"
+    digest = hashlib.sha256(main.read_bytes()).hexdigest()
+    note = folder / "saved_model.pb.json"
+    for text, is_tried in (
+        (json.dumps({"sha256": digest}), False),
+        (json.dumps({"sha256": digest[::-1]}), True),
+        ("[]", True),
+        ("{", True),
+    ):
+        note.write_text(text)
+        load(folder)
+        assert bool(tried) == is_tried
+        tried.clear()
