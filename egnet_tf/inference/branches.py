@@ -138,7 +138,9 @@ def _area(image: tf.Tensor, size: tuple[int | tf.Tensor, ...]) -> tf.Tensor:
     import tensorflow as tf
 
     rows, columns = (_area_weights(*n) for n in zip(_size(image), size, strict=True))
-    return tf.einsum("ri,bijc,sj->brsc", rows, image, columns)
+    across = tf.tensordot(image, columns, [[2], [1]])  # (B, H, 3, w)
+    down = tf.tensordot(across, rows, [[1], [1]])  # (B, 3, w, h)
+    return tf.transpose(down, (0, 3, 2, 1))
 
 
 def _area_weights(length: int | tf.Tensor, smaller: int | tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ from egnet_tf import models
 from egnet_tf.data import Pair
 from egnet_tf.images.convert import to_float
 from egnet_tf.inference import Restorer
-from egnet_tf.inference.branches import chosen_fusion
+from egnet_tf.inference.branches import Fusion, chosen_fusion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,14 @@ class Source:
     dataset: str
     fuse: str | None = None
 
+    def __post_init__(self):
+        """Puts the branches into the order in which the ensemble takes them."""
+        object.__setattr__(self, "branches", self._fusion.branches)
+
+    @property
+    def _fusion(self) -> Fusion:
+        return chosen_fusion(self.branches, self.loaded.branches, self.fuse)
+
     @property
     def name(self) -> str:
         """The name that the exported files begin with."""
@@ -45,8 +53,7 @@ class Source:
     @property
     def ensemble(self):
         """The trained ensemble of these branches; None if they are averaged."""
-        fusion = chosen_fusion(self.branches, self.loaded.branches, self.fuse)
-        return self.loaded.ensemble if fusion.trained else None
+        return self.loaded.ensemble if self._fusion.trained else None
 
     @functools.cached_property
     def restored_by_keras(self) -> list[np.ndarray]:
