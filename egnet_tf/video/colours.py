@@ -143,6 +143,7 @@ def from_rgb(
     lines = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(height, -1)
     lines[:, : 3 * width] = image.reshape(height, -1)
     frame.colorspace = colours.matrix  # Meant for the frame that is made of it.
+    frame.pict_type = 0  # None: the encoder chooses key frames itself.
     return frame.reformat(
         *size,
         format=pixel_format,

@@ -44,6 +44,7 @@ class Video:
         stream: the one that is restored; no cover image.
         others: all other streams.
         damage: what was wrong, in words, filled while reading; at first None.
+        at_end: whether the last frame was read.
         reached: seconds from the start to the end of what was read.
     """
 
@@ -64,6 +65,7 @@ class Video:
         self.stream.thread_type = "AUTO"
         self.others = [s for s in container.streams if s is not self.stream]
         self.damage: str | None = None
+        self.at_end = False
         self.reached = Fraction(0)
         self._is_recording = container.format.name in _RECORDINGS
 
@@ -108,6 +110,7 @@ class Video:
         if held is not None:
             held.duration = held.duration or step
             self._reach(held, held.duration)
+            self.at_end = True
             yield held
         self._note_missing_end()
 

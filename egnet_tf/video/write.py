@@ -28,12 +28,7 @@ from egnet_tf.video.read import Video
 CONTAINERS = {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".m4v": "mp4"}
 """Suffix to FFmpeg's name of the formats that are written."""
 
-_QUALITY = {
-    "crf": "16",  # Visually lossless.
-    # Without B-frames, frames are stored in the order of their times, and then the
-    # durations that .mp4 and .mov derive from that order are exact.
-    "bf": "0",
-}
+_QUALITY = {"crf": "16"}  # Of x264: visually lossless.
 
 _PCM = ("matroska", "mov")
 """The containers whose PCM players play."""
@@ -182,7 +177,7 @@ class VideoWriter:
         first: VideoFrame,
         plan: Plan,
     ):
-        self._file = file
+        self._file, self._video = file, video
         self._colours = colours_of(first).written
         width, height = first.width, first.height
         aspect = video.stream.sample_aspect_ratio or Fraction(0)
@@ -242,6 +237,10 @@ class VideoWriter:
     def write(self, image: np.ndarray, frame: VideoFrame) -> None:
         """Writes a restored image (H, W, 3) uint8 at the time of its frame."""
         restored = from_rgb(image, frame, self._colours, self._size, self._format)
+        if self._video.at_end:
+            # A key frame is stored last. In .mp4 and .mov only the frame stored last
+            # can be shown for a time of its own.
+            restored.pict_type = 1  # An I-frame.
         with self._errors():
             self._container.mux(self._stream.encode(restored))
 
