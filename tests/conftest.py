@@ -9,8 +9,9 @@ _EXTRAS = {
     "onnx": "onnx",
     "serving": "serving|tensorflow_serving|grpc|requests|kserve|REST server",
     "torch": "torch",
+    "video": "'av'",
 }
-_SYSTEMS = "Windows|SIGKILL|no bash|tells no peak|no small disk"
+_SYSTEMS = "Windows|SIGKILL|no bash|tells no peak|no small disk|no ffprobe|no such name"
 """Patterns of the reasons for which a test may be skipped; others are failures.
 
 What an extra brings is missing where it is not installed. A lane that installs one for
