@@ -70,6 +70,9 @@ class Options:
         "Width times height above which an image is refused.",
         lower=1,
     )
+    skip_existing: bool = option(
+        False, "Leave out images whose output is there already."
+    )
     overwrite: bool = option(False, "Replace outputs that exist, but never an input.")
 
 
@@ -87,24 +90,26 @@ def main(values: FlagValues) -> int:
         sources,
         output,
         into_folder=options.output.endswith(("/", os.sep)),
-        overwrite=options.overwrite,
+        overwrite=options.overwrite or options.skip_existing,  # Skipped below.
     )
     if work.failed and not work.jobs:
         return report(work, work.failed)
-    if len(work.jobs) == 1:
+    skip = options.skip_existing
+    jobs = [job for job in work.jobs if not (skip and job.target.exists())]
+    if len(jobs) == 1:
         # What is wrong with a single image is said before a server is asked.
-        read_photo(work.jobs[0].source, options.max_pixels)
+        read_photo(jobs[0].source, options.max_pixels)
     restorer: Any = RemoteRestorer(_client(options))
-    with tqdm(total=len(work.jobs), unit="photo", disable=None) as bar:
+    with tqdm(total=len(jobs), unit="photo", disable=None) as bar:
         reasons = restore_photos(
             restorer,
-            work.jobs,
+            jobs,
             quality=options.quality,
             max_pixels=options.max_pixels,
             overwrite=options.overwrite,
             on_done=bar.update,
         )
-    for job in work.jobs:
+    for job in jobs:
         if job.source not in reasons:
             print(app.shown(job.target))
     return report(work, {**work.failed, **reasons})

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import io
 import json
+import os
 import socket
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,6 +157,11 @@ def test_client_restores_a_folder_whatever_one_file_is(server, tmp_path):
         str(x.relative_to(tmp_path)) for x in tmp_path.rglob("out/**/*.png")
     )
     assert written == ["out/a.png", "out/sub/b.png"]
+    server.sent.clear()
+    (tmp_path / "out" / "a.png").unlink()
+    words = (tmp_path / "in", f"--output={tmp_path / 'out'}", "--skip_existing")
+    assert "out/a.png" in client(server, *words).stdout.replace(os.sep, "/")
+    assert len(server.sent) == 1
 
 
 def test_client_refuses_before_a_server_is_asked(server, tmp_path):

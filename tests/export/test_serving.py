@@ -201,7 +201,8 @@ def test_client_restores_a_photo_by_either_protocol(
     photo = tmp_path / "photo.png"
     photo.write_bytes(file_of(image))
     for server in (rest_server, f"grpc://{grpc_server}"):
-        done = command("export.serving.client", photo, f"--server={server}")
+        words = (photo, f"--server={server}", "--overwrite")
+        done = command("export.serving.client", *words)
         assert done.returncode == 0, done.stderr
         restored = (tmp_path / "photo_restored.png").read_bytes()
         assert_restored(restored, expected, image)
