@@ -137,7 +137,7 @@ def test_video_is_restored(tmp_path, tflite):
     assert done.returncode == 1
     said = r"^error: Expected a whole video\. Received: .*short\.mkv \(ends at .* of 3"
     assert re.search(said, done.stderr, re.M)
-    assert 10 < len(pixels_of(output)) < 75
+    assert 0 < len(pixels_of(output)) < 75
 
 
 @pytest.mark.parametrize(
