@@ -189,7 +189,7 @@ def _table(run: RunFolder, from_blurry: bool, others: Mapping[str, Validation]) 
             "\nThe self-ensemble averages its branches, as it starts "
             f"({mean:.2f} dB): its training lost ({trained:.2f} dB) and is not used.\n"
         )
-        scores = {name: start[name] for name in ("psnr", "ssim")}
+        scores = {name: start.get(name, "") for name in ("psnr", "ssim")}
         ends["ensemble"] = {**ends["ensemble"], **scores}
     blurry = _number(rows[0], "blurry_psnr"), _number(rows[0], "blurry_ssim")
     before = "blurry" if from_blurry else "best of the methods"
@@ -216,7 +216,7 @@ def _table(run: RunFolder, from_blurry: bool, others: Mapping[str, Validation]) 
 def _time(run: RunFolder) -> str:
     """The time that all phases took: "3 minutes"."""
     ends = {row["phase"]: _number(row, "seconds") for row in run.metrics()}
-    minutes = round(sum(ends.values()) / 60) if ends else 0
+    minutes = round(sum(filter(math.isfinite, ends.values())) / 60)
     return "1 minute" if minutes == 1 else f"{minutes} minutes"
 
 

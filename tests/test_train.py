@@ -133,10 +133,14 @@ def test_ctrl_c_while_a_command_imports_is_one_line(begun, tmp_path, module):
         "phase,step,psnr\nbackbone,2,20.5\n",
         "phase,step,psnr,ssim,seconds,parameters\nbackbone,2,inf,nan,inf,-1\n",
         "phase,step,psnr,seconds,parameters\nbackbone,2,1e999,1e30,inf\n",
+        "phase,step,psnr\nensemble,0,21\nensemble,4,20\n",
         "\0\0\0",
     ],
 )
 def test_end_of_a_run_is_told_whatever_its_table_holds(tmp_path, table):
     (tmp_path / "metrics.csv").write_text(table)
-    told = train._table(RunFolder(tmp_path), from_blurry=True)
-    assert "is gone" in told if "backbone" not in table else "backbone" in told
+    told = train._table(RunFolder(tmp_path), from_blurry=True, others={})
+    assert train._time(RunFolder(tmp_path)).endswith(" minutes")
+    assert ("self-ensemble" if "ensemble" in table else "backbone") in told or (
+        "is gone" in told and "phase" not in table
+    )
