@@ -113,6 +113,15 @@ def main(values: flags.FlagValues) -> int:
             "Expected flag files of different names, one a row. "
             f"Received: {', '.join(map(str, files)) or 'none'}"
         )
+    if "phases" in {file.stem for file in files}:
+        raise InputError(
+            "Expected another name of a flag file: phases/ is the folder of the runs. "
+            "Received: phases"
+        )
+    if len(set(options.seeds)) < len(options.seeds):
+        raise InputError(
+            f"Expected different --seeds. Received: {','.join(map(str, options.seeds))}"
+        )
     if not options.output:
         raise InputError("Expected --output=FOLDER. Received: none")
     # All are read before the first is trained: a mistake shows at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def phase_runs(recipe: Recipe, folder: Path, backbone_loss: str = "") -> list[Ph
     """
     runs: list[PhaseRun] = []
     recipe = _plain(recipe)
+    network = recipe.network_variant().to_json()
     before = recipe.init_weights
     for phase, steps in recipe.phase_steps().items():
         counts = {flag: 0 for flag in PHASES.values()} | {PHASES[phase]: steps}
@@ -62,8 +64,11 @@ def phase_runs(recipe: Recipe, folder: Path, backbone_loss: str = "") -> list[Ph
         if phase == "backbone" and backbone_loss:
             alone = dataclasses.replace(alone, loss=backbone_loss, loss_weights=())
         alone = dataclasses.replace(alone, **_without_effect(alone, phase))
-        # The name before, not its path: the folder may be moved.
+        # The name before, not its path: the folder may be moved. The network itself,
+        # not only its name: another version of this package may have changed it.
         text = to_text(dataclasses.replace(alone, init_weights=before))
+        used = network if phase != "backbone" else network | {"egn": None}
+        text += json.dumps(used, sort_keys=True)
         before = f"{phase}_{zlib.crc32(text.encode()):08x}"
         start = str(runs[-1].path) if runs else recipe.init_weights
         alone = dataclasses.replace(alone, init_weights=start)

@@ -84,3 +84,20 @@ def test_wrong_calls_are_refused_in_one_line_before_training(tmp_path):
     assert done.stderr.startswith("error: Expected a flag file of training")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name, flag, said",
+    [
+        ("phases", "--seed=1", "Received: phases"),
+        ("mine", "--seeds=1,2,1", "Expected different --seeds. Received: 1,2,1"),
+        ("mine", "--backbone_loss=l1", "Expected one of"),
+    ],
+)
+def test_impossible_combinations_are_refused(tmp_path, name, flag, said):
+    file = tmp_path / f"{name}.flags"
+    file.write_text("--backbone_steps=1\n")
+    done = call(ABLATIONS, file, f"--output={tmp_path / 'out'}", flag)
+    assert done.returncode == 1
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()

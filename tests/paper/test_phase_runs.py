@@ -6,6 +6,7 @@ import pytest
 from absl import flags
 
 from egnet_tf.errors import InputError
+from egnet_tf.models.variants import VARIANTS
 from egnet_tf.paper import ablations
 from egnet_tf.paper.phase_runs import phase_runs, train_row
 from egnet_tf.training.recipe import Recipe
@@ -76,6 +77,16 @@ def test_a_phase_is_another_with_any_flag_it_depends_on_and_no_other(tmp_path):
     assert changed(branches=("whole", "half")) == [False, False]
     own = names(recipe, tmp_path, backbone_loss="mprnet")
     assert own[0] != one[0] and own[1] != one[1]  # Another start is another phase.
+
+
+def test_a_phase_is_another_when_its_variant_has_changed(tmp_path, monkeypatch):
+    recipe = Recipe(variant="egnet_tiny", backbone_steps=3, egn_steps=2)
+    before = names(recipe, tmp_path)
+    egn = dataclasses.replace(VARIANTS["egnet_tiny"].egn, num_modules=3)
+    changed = dataclasses.replace(VARIANTS["egnet_tiny"], egn=egn)
+    monkeypatch.setitem(VARIANTS, "egnet_tiny", changed)
+    backbone, enhanced = names(recipe, tmp_path)
+    assert backbone == before[0] and enhanced != before[1]
 
 
 def test_a_stopped_training_stops_all_and_a_failed_one_fails_its_row(tmp_path):
