@@ -26,6 +26,9 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 _MOST_METADATA = 16 * 2**20
 """Bytes that a compressed profile or text may have."""
 
+_MOST_PIECES = 2**18
+"""Segments or chunks of a file that are looked at."""
+
 _INCH = 0.0254  # metres
 
 _JPEG_EXIF = b"Exif\0\0"
@@ -68,7 +71,9 @@ def split_jpeg(content: Content) -> Parts:
     kept, place = [view[:2]], 2
     exif, orientation, xmp, iptc, resolution = None, 1, None, None, None
     profile: dict[int, bytes] = {}
-    while place + 4 <= len(view):
+    for _ in range(_MOST_PIECES):
+        if place + 4 > len(view):
+            break
         if view[place] != 0xFF or view[place + 1] == 0xFF:  # Junk, or a fill byte.
             place += 1
             continue
@@ -99,6 +104,8 @@ def split_jpeg(content: Content) -> Parts:
             profile[text[12]] = text[14:]
         elif marker == 0xED and text.startswith(_JPEG_PHOTOSHOP):
             iptc = photoshop_iptc(text[len(_JPEG_PHOTOSHOP) :]) or iptc
+    else:
+        raise ValueError(f"more than {_MOST_PIECES} segments")
     kept.append(view[place:])
     icc_profile = b"".join(profile[i] for i in sorted(profile)) or None
     metadata = Metadata(icc_profile, exif, upright_xmp(xmp), iptc, resolution)
@@ -152,7 +159,9 @@ def _jfif(resolution: tuple[float, float] | None) -> bytes:
 def photoshop_iptc(content: bytes) -> bytes | None:
     """Finds the IPTC records among Photoshop's image resources."""
     place = 0
-    while content[place : place + 4] == b"8BIM" and place + 12 <= len(content):
+    for _ in range(_MOST_PIECES):
+        if content[place : place + 4] != b"8BIM" or place + 12 > len(content):
+            break
         kind, name = struct.unpack(">HB", content[place + 4 : place + 7])
         start = place + 6 + name + 1 + (name + 1) % 2 + 4
         length = int.from_bytes(content[start - 4 : start], "big")
@@ -211,7 +220,9 @@ def split_png(content: Content) -> Parts:
 def _png_chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yields the kind of each chunk and all of it; what is cut off has kind b""."""
     place = 8
-    while place < len(view):
+    for _ in range(_MOST_PIECES):
+        if place >= len(view):
+            return
         length = int.from_bytes(view[place : place + 4], "big")
         kind = bytes(view[place + 4 : place + 8])
         end = place + 12 + length
@@ -222,6 +233,7 @@ def _png_chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         if kind == b"IEND":
             return
         place = end
+    raise ValueError(f"more than {_MOST_PIECES} chunks")
 
 
 def _png_text(kind: bytes, data: bytes) -> tuple[bytes, bytes]:
@@ -349,7 +361,9 @@ def join_webp(content: bytes, metadata: Metadata) -> list[Content]:
 def _riff_chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Yields the kind of each chunk and all of it; what is cut off has kind b""."""
     place = 12
-    while place + 8 <= len(view):
+    for _ in range(_MOST_PIECES):
+        if place + 8 > len(view):
+            return
         kind = bytes(view[place : place + 4])
         end = place + 8 + int.from_bytes(view[place + 4 : place + 8], "little")
         if end > len(view):
@@ -357,6 +371,7 @@ def _riff_chunks(view: memoryview) -> Iterator[tuple[bytes, memoryview]]:
             return
         yield kind, view[place:end]
         place = end + end % 2
+    raise ValueError(f"more than {_MOST_PIECES} chunks")
 
 
 def _riff_chunk(kind: bytes, data: bytes) -> bytes:

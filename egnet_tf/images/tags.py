@@ -8,7 +8,7 @@ The format is that of TIFF 6.0, Section 2, and of BigTIFF.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +18,11 @@ _SIZES.update({13: 4, 16: 8, 17: 8, 18: 8})
 _UNITS = {**_SIZES, 5: 4, 10: 4}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 18: "Q"}
 
-_MOST_TAGS = 4096
+_MOST_TAGS = 1024
 """In a directory; cameras write fewer than a hundred."""
+
+_MOST_NUMBERS = 2**22
+"""In a tag whose numbers are looked at: the places of four million strips."""
 
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED = 1, 3, 4, 5, 7
 
@@ -34,6 +37,8 @@ class Tag(NamedTuple):
     def integers(self) -> tuple[int, ...]:
         """The numbers of an integer type; none of another type."""
         letter = _INTEGERS.get(self.kind)
+        if self.count > _MOST_NUMBERS:
+            return ()
         return struct.unpack(f"<{self.count}{letter}", self.content) if letter else ()
 
 
@@ -76,8 +81,13 @@ class Block:
         place = 8 if self.big else 4
         return self._number(place, 8 if self.big else 4) or 0
 
-    def directory(self, start: int) -> tuple[dict[int, Tag], int]:
-        """Reads the directory at an offset.
+    def directory(
+        self, start: int, only: Container[int] | None = None
+    ) -> tuple[dict[int, Tag], int]:
+        """Reads the directory at an offset, all of it or only some tags.
+
+        Values that overlap are not read beyond the length of the content in all: they
+        would fill the memory.
 
         Returns:
             The tags that lie inside the content, by number, and the offset of the next
@@ -85,23 +95,26 @@ class Block:
         """
         length, entry = (8, 20) if self.big else (2, 12)
         count = min(self._number(start, length) or 0, _MOST_TAGS)
-        tags = {}
+        tags, left = {}, len(self.content)
         for place in range(start + length, start + length + count * entry, entry):
             number, kind = self._number(place, 2), self._number(place + 2, 2)
-            tag = self._tag(place + 4, kind or 0)
-            if number is not None and tag is not None:
+            if number is None or (only is not None and number not in only):
+                continue
+            tag = self._tag(place + 4, kind or 0, left)
+            if tag is not None:
                 tags[number] = tag
+                left -= len(tag.content)
         after = self._number(start + length + count * entry, 8 if self.big else 4)
         return tags, after or 0
 
-    def _tag(self, place: int, kind: int) -> Tag | None:
+    def _tag(self, place: int, kind: int, most: int) -> Tag | None:
         width = 8 if self.big else 4
         count = self._number(place, width)
         if count is None or kind not in _SIZES:
             return None
         size = count * _SIZES[kind]
         start = place + width if size <= width else self._number(place + width, width)
-        if start is None or start + size > len(self.content):
+        if start is None or size > most or start + size > len(self.content):
             return None
         content = bytes(self.content[start : start + size])
         return Tag(kind, count, content if self.little else _swapped(content, kind))

@@ -49,7 +49,7 @@ _NAMES = {
     **{32844: "LogL", 32845: "LogLuv", 34892: "linear raw"},
 }
 _JPEG_COMPRESSIONS = (6, 7)
-_MOST_PAGES = 65536
+_MOST_PAGES = 4096
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def open_page(content: bytearray) -> Page:
     starts = list(_directories(block))
     if not starts:
         raise ValueError("no directory")
-    full = [s for s in starts if not _one(block.directory(s)[0], _NEW_SUBFILE, 0) & 5]
+    kinds = {s: block.directory(s, {_NEW_SUBFILE})[0] for s in starts}
+    full = [s for s in starts if not _one(kinds[s], _NEW_SUBFILE, 0) & 5]
     start = (full or starts)[0]
     tags, _ = block.directory(start)
     layout = _layout(tags)
@@ -189,7 +190,7 @@ def open_page(content: bytearray) -> Page:
 def _directories(block: Block) -> Iterator[int]:
     start, seen = block.first, set()
     while start and start not in seen and len(seen) < _MOST_PAGES:
-        tags, after = block.directory(start)
+        tags, after = block.directory(start, {_WIDTH})
         if tags:
             yield start
         seen.add(start)

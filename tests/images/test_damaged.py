@@ -1,7 +1,10 @@
 """Damaged and hostile image files: one line or an image, whatever is in them."""
 
 import gc
+import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +50,57 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) < 600_000  # It was 1.9 GB.
     assert len(FOUND) >= 3
+
+
+def flood(kind):
+    """Files of 16 MiB that are nothing but structure."""
+    size = 2**24
+    if kind == "png":
+        file = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(file, "PNG")
+        empty = bytes(4) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+        return file.getvalue()[:33] + empty * (size // 12)
+    if kind == "jpeg":
+        return b"\xff\xd8" + b"\xff\xe1\0\x02" * (size // 4)
+    if kind == "fill":
+        return b"\xff\xd8" + b"\xff" * size
+    if kind == "webp":
+        return b"RIFF\0\0\0\1WEBP" + b"ALPH\0\0\0\0" * (size // 8)
+    # TIFF: each of many tags has all the content as its value, or pages overlap.
+    values = b"".join(
+        struct.pack("<HHII", 0x9C00 + i % 256, 7, size - 200_000, 100)
+        for i in range(999)
+    )
+    if kind == "tags":
+        return b"II*\0\x08\0\0\0" + struct.pack("<H", 999) + values + bytes(size)
+    entry = struct.pack("<HHII", 256, 7, 2**24, 100)
+    pages = b"".join(
+        struct.pack("<H", 65535) + entry + struct.pack("<I", 8 + 18 * i)
+        for i in range(1, 100_000)
+    )
+    return b"II*\0\x08\0\0\0" + pages + bytes(size - len(pages))
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("kind", ["png", "jpeg", "fill", "webp", "tags", "pages"])
+def test_floods_of_structure_take_little_time_and_memory(tmp_path, kind):
+    (tmp_path / "a").write_bytes(flood(kind))
+    code = """
+import resource, sys
+from egnet_tf.errors import InputError
+from egnet_tf.images.read import read_photo
+try:
+    read_photo(sys.argv[1])
+except InputError as error:
+    assert "\\n" not in str(error)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_maxrss // 1024, round(used.ru_utime))
+"""
+    done = python("-c", code, tmp_path / "a")
+    assert (done.returncode, done.stderr) == (0, "")
+    megabytes, seconds = map(int, done.stdout.split())
+    assert megabytes < 400
+    assert seconds < 10
 
 
 def open_files():
