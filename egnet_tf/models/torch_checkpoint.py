@@ -96,6 +96,8 @@ def read_state_dict(path: Path, anchor: str) -> StateDict:
 
 def _read(path: Path) -> Any:
     """What the file holds: tensors in dictionaries."""
+    if path.exists() and not path.is_file():  # Reading a pipe may never end.
+        raise InputError(f"Expected a checkpoint. Received: {path}, no regular file")
     try:
         with path.open("rb") as file:
             head = file.read(512)

@@ -1,6 +1,7 @@
 """What is read of a checkpoint, and what is said of a file that cannot be read."""
 
 import collections
+import os
 import pickle
 import time
 import zipfile
@@ -50,6 +51,14 @@ def test_a_file_that_is_no_checkpoint_is_named_without_torch(tmp_path, content, 
     start = time.process_time()
     assert kind in said(path)
     assert time.process_time() - start < 0.2
+
+
+def test_what_is_no_file_is_named(tmp_path):
+    assert "no regular file" in said(tmp_path)
+    assert "No such file" in said(tmp_path / "missing.pth")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.pth")
+        assert "no regular file" in said(tmp_path / "pipe.pth")
 
 
 @pytest.mark.parametrize(
