@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -23,13 +24,14 @@ def use_pytorch_spread(network: keras.Model) -> None:
             layer.kernel_initializer, keras.initializers.GlorotUniform
         ):
             continue
-        height, width, *channels = layer.kernel.shape
+        kernel, bias = cast("tuple[Any, Any]", (layer.kernel, layer.bias))
+        height, width, *channels = kernel.shape
         # PyTorch counts a transposed convolution's inputs by its output channels,
         # which Keras' kernel holds at the same place as a convolution's inputs.
         fan_in, fan_out = (height * width * count for count in channels)
         limit = 1 / math.sqrt(fan_in)
-        layer.kernel.assign(layer.kernel * limit * math.sqrt((fan_in + fan_out) / 6))
+        kernel.assign(kernel * limit * math.sqrt((fan_in + fan_out) / 6))
         if layer.use_bias:
             seed = keras.random.SeedGenerator()
-            bias = keras.random.uniform(layer.bias.shape, -limit, limit, seed=seed)
-            layer.bias.assign(np.asarray(bias))
+            drawn = keras.random.uniform(bias.shape, -limit, limit, seed=seed)
+            bias.assign(np.asarray(drawn))

@@ -58,19 +58,19 @@ def self_ensemble(
         A functional model: list of n float32 (B, H, W, 3) -> float32 (B, H, W, 3).
         Its layer "logits" holds z_in of Eq. 11.
     """
-    branches = [
-        keras.Input((None, None, 3), name=f"branch{i + 1}") for i in range(num_branches)
-    ]
+    names = [f"branch{i + 1}" for i in range(num_branches)]
+    branches = [keras.Input((None, None, 3), name=title) for title in names]
     convolutions = [
         (
             _conv(num_features, f"{prefix}_conv1", activation="relu"),
             _conv(3, f"{prefix}_conv2"),
         )
-        for prefix in (["shared"] if shared_blocks else [b.name for b in branches])
+        for prefix in (["shared"] if shared_blocks else names)
     ]
     blocks = []
-    for branch, (first, second) in zip(branches, itertools.cycle(convolutions)):
-        add = keras.layers.Add(name=f"{branch.name}_block")
+    pairs = itertools.cycle(convolutions)
+    for title, branch, (first, second) in zip(names, branches, pairs, strict=False):
+        add = keras.layers.Add(name=f"{title}_block")
         blocks.append(add([branch, second(first(branch))]))
     x = keras.layers.Add(name="sum")(blocks) if num_branches > 1 else blocks[0]
     x = _conv(num_features, "conv3", activation="relu")(x)
