@@ -11,6 +11,15 @@ import tensorflow as tf
 from egnet_tf.errors import InputError
 from egnet_tf.training.workers import environment_index
 
+LOST_WORKER = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+"""What TensorFlow raises where another worker is gone."""
+
 
 def device_strategy(name: str) -> tf.distribute.Strategy:
     """Makes a strategy; before anything else that TensorFlow computes.
@@ -86,16 +95,9 @@ def lost_worker_errors(strategy: tf.distribute.Strategy) -> Iterator[None]:
     Raises:
         InputError: another worker of this run ended or cannot be reached.
     """
-    lost = (
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-        tf.errors.InternalError,
-        tf.errors.UnavailableError,
-    )
     try:
         yield
-    except lost as error:
+    except LOST_WORKER as error:
         if num_workers(strategy) == 1:
             raise
         reason = error.message.strip().split("\n", 1)[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from egnet_tf.training.strategy import LOST_WORKER
+
 _SPECIAL = "*?[]" if os.name == "nt" else "*?[]\\"
 """TensorFlow finds the files of a checkpoint by a pattern in which these count."""
 
@@ -44,6 +46,8 @@ def errors_of_files(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except LOST_WORKER:
+        raise  # It shows wherever TensorFlow is asked next.
     except tf.errors.OpError as error:
         reason = error.message.strip().split("\n", 1)[0]
         raise OSError(f"Cannot write {path}: {reason}") from error
