@@ -149,10 +149,8 @@ def _restore_photos(
     restorer: Restorer, options: Options, jobs: list[Job]
 ) -> dict[Path, str]:
     alone = len(jobs) == 1
-    with tqdm(
-        total=None if alone else len(jobs), disable=None if jobs else True
-    ) as bar:
-        bar.unit = "tile" if alone else "photo"
+    total, unit = (None, "tile") if alone else (len(jobs), "photo")
+    with tqdm(total=total, unit=unit, disable=None if jobs else True) as bar:
 
         def on_tile(done: int, tiles: int) -> None:
             if alone:

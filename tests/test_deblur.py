@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from skimage import data
+from tqdm import tqdm
 
 import egnet_tf
 from egnet_tf import models
@@ -83,6 +84,34 @@ def test_photo_is_restored_by_the_shipped_weights(photo):
     restored = pixels(photo.with_name("photo_restored.png"))
     assert np.abs(restored - expected).max() <= 1
     assert np.abs(restored.astype(int) - pixels(photo)).max() > 3
+
+
+def test_photo_of_its_own_shows_its_tiles(photo, tflite, monkeypatch):
+    bars = []
+
+    class Bar(tqdm):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **{**options, "disable": False})
+            bars.append(self)
+
+    monkeypatch.setattr("egnet_tf.deblur.tqdm", Bar)
+    assert deblur(f"--model={tflite}", str(photo)).returncode == 0
+    (bar,) = bars
+    assert bar.unit == "tile"
+    assert bar.n == bar.total > 1
+
+
+def test_several_photos_in_one_command(tmp_path, photo, tflite):
+    other = tmp_path / "my,photo.png"
+    other.write_bytes(photo.read_bytes())
+    done = deblur(f"--model={tflite}", photo, other, f"--output={tmp_path}/new/")
+    assert done.returncode == 0, done.stderr
+    assert "2 restored, 0 there already, 0 failed" in done.stdout
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == ["my,photo.png", "photo.png"]
+    one = deblur(f"--model={tflite}", f"--input={other}", f"--output={tmp_path}/one/")
+    assert one.returncode == 0, one.stderr
+    assert (tmp_path / "one" / "my,photo.png").exists()
 
 
 def test_folder_with_a_damaged_photo_restores_the_others(tmp_path, photo, tflite):
