@@ -138,6 +138,8 @@ def _train(run: RunFolder, recipe: Recipe, options: Options, chief: bool) -> Non
             from egnet_tf.training.validation import validate
 
             other, title = load(options.compare_with), Path(options.compare_with).name
+            if resolve(options.compare_with).kind == "shipped":
+                title += " (shipped)"
             restorers = {f"{_time(run)} of training": restorer, title: other}
             others[title] = validate(other, held_out, recipe.validation_pairs)
         image = run.path / "compare.png"
