@@ -7,6 +7,7 @@ is found there. Prints how many were read and how many were refused.
 """
 
 import faulthandler
+import importlib.util
 import io
 import resource
 import struct
@@ -64,6 +65,13 @@ def seeds():
         file = io.BytesIO()
         image.save(file, kind, **options)
         yield kind, file.getvalue()
+    if importlib.util.find_spec("pillow_heif"):
+        import pillow_heif
+
+        file = io.BytesIO()
+        heif = pillow_heif.from_bytes("RGB", (40, 24), rgb.tobytes())
+        heif.save(file, quality=80)
+        yield "HEIF", file.getvalue()
 
 
 def mutate(content, rng):
