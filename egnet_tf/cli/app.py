@@ -79,7 +79,7 @@ def call(
     define_flags(values)
     try:
         with _one_voice():
-            words = list(expanded(words))
+            words = [_at_home(word) for word in expanded(words)]
             if {"--help", "-help", "-h"} & set(words):
                 with contextlib.suppress(BrokenPipeError):
                     print(_help(sys.modules[main.__module__].__doc__ or "", values))
@@ -114,6 +114,14 @@ def shown(name: object) -> str:
     return "".join(
         x if x.isprintable() else x.encode("unicode_escape").decode() for x in str(name)
     )
+
+
+def _at_home(word: str) -> str:
+    """`--name=~/path` with the home folder for ~, which shells leave to the command."""
+    name, equals, value = word.partition("=")
+    if not (name.startswith("-") and value.startswith("~")):
+        return word
+    return name + equals + os.path.expanduser(value)
 
 
 def _parse(

@@ -46,6 +46,19 @@ def test_positional_flag_needs_no_name(capsys):
     assert capsys.readouterr().out == "a,b c\n"
 
 
+def test_home_folder_stands_for_a_tilde_in_every_flag(capsys, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("USERPROFILE", "/home/somebody")
+    for given, path in (
+        ("--name=~/x=~", "/home/somebody/x=~"),
+        ("--name=~", "/home/somebody"),
+        ("--name=~nobody_here.jpg", "~nobody_here.jpg"),
+        ("a~=~", "a~=~"),
+    ):
+        assert call(given) == 0
+        assert capsys.readouterr().out == f"{path}\n"
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
