@@ -103,7 +103,9 @@ export class TileGrid {
         // being stored.
         const weight = Math.fround(rowWeights[y]! * columnWeights[x]!);
         for (let channel = 0; channel < 3; channel++, from++, to++) {
-          strip[to]! += Math.fround(weight * restored[from]!);
+          // Clipped before they are blended, as egnet_tf clips each tile.
+          const value = Math.min(Math.max(restored[from]!, 0), 1);
+          strip[to]! += Math.fround(weight * value);
         }
       }
     }

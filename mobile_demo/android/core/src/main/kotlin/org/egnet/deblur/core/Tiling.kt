@@ -91,9 +91,10 @@ class TileGrid(val height: Int, val width: Int, val tile: Int, overlap: Int) {
             var to = (y * width + lefts[column]) * 3
             for (x in 0 until tile) {
                 val weight = ofRow * ofColumns[x]
-                strip[to++] += weight * restored[from++]
-                strip[to++] += weight * restored[from++]
-                strip[to++] += weight * restored[from++]
+                // Clipped before they are blended, as egnet_tf clips each tile.
+                strip[to++] += weight * restored[from++].coerceIn(0f, 1f)
+                strip[to++] += weight * restored[from++].coerceIn(0f, 1f)
+                strip[to++] += weight * restored[from++].coerceIn(0f, 1f)
             }
         }
     }
