@@ -128,10 +128,11 @@ def test_different_recipe_is_refused_in_the_same_run(place):
         (["--learning_rte=1"], "learning_rate"),
     ],
 )
-def test_wrong_recipe_is_refused_in_one_line(place, words, part):
+def test_wrong_recipe_is_refused_in_one_line(place, tmp_path, words, part):
+    run = f"--run={tmp_path}/wrong"
     done = command(
         place,
-        *["egnet_tf.train", "--flagfile=recipe.flags", "--run=runs/wrong", *words],
+        *["egnet_tf.train", "--flagfile=recipe.flags", run, *words],
         check=False,
     )
     assert done.returncode == 1
