@@ -324,7 +324,7 @@ def test_killed_evaluation_resumes(tmp_path):
     lines = scores.read_text().splitlines(keepends=True)
     done = sum(line.endswith("\n") for line in lines) - 1
     assert 2 <= done < 14
-    lines[1] = "00,,,,1.0,0.1,\n"  # nothing that scoring could give
+    lines[1] = "00,,,,1.0,0.1,,\n"  # nothing that scoring could give
     scores.write_text("".join(lines))
 
     again = evaluate(*flags, cwd=tmp_path)

@@ -44,12 +44,12 @@ def _peak_above_start(function: Callable[..., object], args: tuple) -> int:
 
     # TensorFlow starts its threads and allocators at the first operation.
     tf.square(tf.zeros(1)).numpy()
-    start = _peak_resident()
+    start = peak_resident()
     function(*args)
-    return _peak_resident() - start
+    return peak_resident() - start
 
 
-def _peak_resident() -> int:
+def peak_resident() -> int:
     """The largest resident set of this process until now, in bytes."""
     if sys.platform == "linux":
         # Not getrusage: there a process begins with the peak of its parent.

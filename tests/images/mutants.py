@@ -9,7 +9,6 @@ is found there. Prints how many were read and how many were refused.
 import faulthandler
 import importlib.util
 import io
-import resource
 import struct
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from egnet_tf.benchmarks.memory import peak_resident
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import decode_photo, read_image
 
@@ -130,7 +130,7 @@ def main(seed, count, folder):
         _, content = files[number % len(files)]
         last.write_bytes(mutate(content, rng))
         images += read(last)
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_resident()
     assert peak < MOST_BYTES, f"{peak} bytes"
     print(f"{images} images, {count - images} refused")
 

@@ -36,7 +36,8 @@ FOUND = sorted(Path(__file__).with_name("found").iterdir())
 @pytest.mark.process
 def test_files_that_a_mutator_found_stay_mended():
     code = """
-import resource, sys
+import sys
+from egnet_tf.benchmarks.memory import peak_resident
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import read_photo
 for name in sys.argv[1:]:
@@ -44,7 +45,7 @@ for name in sys.argv[1:]:
         read_photo(name)
     except InputError as error:
         assert "\\n" not in str(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_resident() // 1024)
 """
     done = python("-c", code, *FOUND)
     assert (done.returncode, done.stderr) == (0, "")
@@ -86,15 +87,15 @@ def flood(kind):
 def test_floods_of_structure_take_little_time_and_memory(tmp_path, kind):
     (tmp_path / "a").write_bytes(flood(kind))
     code = """
-import resource, sys
+import sys, time
+from egnet_tf.benchmarks.memory import peak_resident
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import read_photo
 try:
     read_photo(sys.argv[1])
 except InputError as error:
     assert "\\n" not in str(error)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_maxrss // 1024, round(used.ru_utime))
+print(peak_resident() // 2**20, round(time.process_time()))
 """
     done = python("-c", code, tmp_path / "a")
     assert (done.returncode, done.stderr) == (0, "")
@@ -141,10 +142,11 @@ def test_many_photos_leave_memory_and_files_as_they_were(tmp_path, suffix):
 
 def test_wide_photo_takes_no_more_memory_than_a_square_one(tmp_path):
     code = """
-import resource, sys
+import sys
+from egnet_tf.benchmarks.memory import peak_resident
 from egnet_tf.images.read import read_photo
 read_photo(sys.argv[1])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_resident() // 1024)
 """
     peaks = []
     for size in ((65000, 64), (2040, 2040)):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from egnet_tf.layers import gradient_map
 from egnet_tf.models import (
     DMPHNConfig,
     EGNConfig,
@@ -49,16 +50,25 @@ def test_features_are_found_behind_a_strided_stem(images):
 def test_features_around_egn_are_those_of_the_whole_image(randomise, images):
     model = trained(variant("egnet_testing"), randomise)
     network, image = model.network, np.asarray(images(1, 32, 48, 3))
+    gradient = gradient_map(image)[0].numpy()
     found = egn_features(model, image)
     assert list(found) == [1, 2]
     for stage, (before, after) in found.items():
         assert before.shape == after.shape == (8, 12, before.shape[-1])
         egn = network.get_layer(f"egn_stage{stage}")
-        # Stage 1 works on the upper and the lower half.
-        parts = np.split(before, 2) if stage == 1 else [before]
-        views = np.split(image, 2, axis=1) if stage == 1 else [image]
-        pairs = zip(parts, views, strict=True)
-        expected = [egn([part[None], view])[0] for part, view in pairs]
+        # Halves in stage 2, in stage 1 the left and right of each, as encoded.
+        parts, maps = np.split(before, 2), np.split(gradient, 2)
+        if stage == 1:
+            parts, maps = (
+                [q for half in halves for q in np.split(half, 2, axis=1)]
+                for halves in (parts, maps)
+            )
+        expected = [
+            egn([x[None], part[None]])[0] for x, part in zip(parts, maps, strict=True)
+        ]
+        if stage == 1:
+            pairs = zip(expected[::2], expected[1::2], strict=True)
+            expected = [np.concatenate(pair, axis=1) for pair in pairs]
         largest = np.abs(after).max()
         np.testing.assert_allclose(after, np.concatenate(expected), atol=1e-5 * largest)
         assert np.abs(after - before).max() > 1e-2 * largest
