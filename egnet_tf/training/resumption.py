@@ -122,6 +122,8 @@ def check(
         InputError: the run cannot be resumed so, or the folder holds something else.
     """
     done = run.steps_done()
+    if _has_only_its_recipe(run):
+        return []
     if not run.recipe.exists():
         if done:
             raise InputError(
@@ -196,6 +198,7 @@ def begin(
         OSError: the folder cannot be written.
     """
     permitted = check(run, recipe, inputs, resume_with)
+    anew = not run.recipe.exists() or _has_only_its_recipe(run)
     run.remove_unfinished()
     if permitted:
         entry = {
@@ -206,9 +209,17 @@ def begin(
         write_json(run.changes, {"resumed": [*_earlier_changes(run), entry]})
     if Inputs.read(run) != inputs:
         write_json(run.inputs, inputs.to_json())
-    if permitted or not run.recipe.exists():
+    if permitted or anew:
         write_text(run.recipe, to_text(recipe))
     return permitted
+
+
+def _has_only_its_recipe(run: RunFolder) -> bool:
+    """Whether a run was refused, or stopped, before it had anything to resume."""
+    began = any((run.path / name).exists() for name in _WRITTEN)
+    return run.recipe.exists() and not (
+        began or run.steps_done() or run.weights.exists()
+    )
 
 
 def _earlier_changes(run: RunFolder) -> Sequence[Any]:

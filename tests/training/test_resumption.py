@@ -55,6 +55,7 @@ def inputs(tmp_path):
 def run(tmp_path, inputs):
     run = RunFolder(tmp_path / "run")
     assert begin(run, RECIPE, inputs()) == []
+    (run.path / "metrics.csv").touch()
     return run
 
 
@@ -71,6 +72,19 @@ def logged(run):
     if not run.changes.exists():
         return []
     return [one["changes"] for one in json.loads(run.changes.read_text())["resumed"]]
+
+
+def test_run_that_has_only_its_recipe_begins_anew(run, inputs):
+    (run.path / "metrics.csv").unlink()
+    other = changed(crop=48, seed=5)
+    assert begin(run, other, inputs("ab")) == []
+    assert recipes.read(run.recipe) == other
+    assert Inputs.read(run) == inputs("ab")
+    assert not run.changes.exists()
+    # Once something is saved, it is that recipe's.
+    reached(run, "backbone", 1)
+    with pytest.raises(InputError, match="--crop: 48 -> "):
+        begin(run, RECIPE, inputs("ab"))
 
 
 def test_same_command_resumes_without_a_record(run, inputs):
@@ -200,6 +214,7 @@ def test_initial_weights_may_be_moved_but_not_be_others(tmp_path, inputs):
     first, moved, other = (changed(init_weights=folder) for folder in folders)
     run = RunFolder(tmp_path / "run")
     begin(run, first, inputs(recipe=first))
+    reached(run, "backbone", 1)
     assert begin(run, moved, inputs(recipe=moved))
     for recipe in (other, RECIPE):
         with pytest.raises(InputError, match=r"--init_weights: .* -> "):
@@ -213,6 +228,7 @@ def test_run_of_an_earlier_version_resumes(tmp_path, inputs):
     kept = ("--backbone_steps", "--egn_steps", "--dataset", "--data_dir", "--check")
     lines = [x for x in to_text(RECIPE).splitlines() if x.startswith(kept)]
     run.recipe.write_text("\n".join(lines))
+    reached(run, "backbone", 1)
     with pytest.raises(InputError, match="--resume_with=data"):
         begin(run, changed(data_dir="moved"), inputs())
     with pytest.raises(InputError, match=r"--ema_decay: 0.0 -> 0.5"):
