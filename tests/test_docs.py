@@ -208,6 +208,8 @@ def run(block: Block, workspace: Path) -> subprocess.CompletedProcess:
     """Runs a block as its reader would, in the folder of the photo."""
     program = {"python": [sys.executable, "-c"], "sh": ["bash", "-ec"]}[block.language]
     path = os.pathsep.join([str(workspace / "bin"), os.environ["PATH"]])
+    for file in workspace.glob("photo_restored.*"):
+        file.unlink()  # Another block's: what exists is not replaced.
     code = re.sub(r"^pip install .*$", "", block.code, flags=re.MULTILINE)
     done = subprocess.run(
         [*program, code],
