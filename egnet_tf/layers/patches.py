@@ -133,9 +133,14 @@ class Patches:
         (tensor,) = self.tensors
         return tensor
 
+    @property
+    def _dtype(self) -> str:
+        # By name: Keras 2 cannot write another kind of type into a file.
+        return tf.as_dtype(self.tensors[0].dtype).name
+
     def halve(self, axis: str) -> Patches:
         """Cuts every patch in two along "height" or "width"."""
-        dtype = self.tensors[0].dtype
+        dtype = self._dtype
         if self.stacked:
             halves = (HalvePatches(self.count, axis, dtype=dtype)(self.tensor),)
         else:
@@ -152,7 +157,7 @@ class Patches:
         if not self.cuts:
             return self
         *cuts, axis = self.cuts
-        dtype = self.tensors[0].dtype
+        dtype = self._dtype
         if self.stacked:
             pairs = (JoinPatches(self.count, axis, dtype=dtype)(self.tensor),)
         else:

@@ -6,7 +6,7 @@ import math
 from typing import Any, cast
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
 
@@ -32,6 +32,4 @@ def use_pytorch_spread(network: keras.Model) -> None:
         limit = 1 / math.sqrt(fan_in)
         kernel.assign(kernel * limit * math.sqrt((fan_in + fan_out) / 6))
         if layer.use_bias:
-            seed = keras.random.SeedGenerator()
-            drawn = keras.random.uniform(bias.shape, -limit, limit, seed=seed)
-            bias.assign(np.asarray(drawn))
+            bias.assign(tf.random.uniform(bias.shape, -limit, limit))
