@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from egnet_tf.cli import quiet_tensorflow
 from egnet_tf.errors import InputError
 
 
@@ -29,7 +30,8 @@ def peak_memory(function: Callable[..., object], *args: object) -> int:
             report the peak of a process (Windows).
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    quiet = quiet_tensorflow.install
+    with ProcessPoolExecutor(1, mp_context=context, initializer=quiet) as pool:
         try:
             return pool.submit(_peak_above_start, function, args).result()
         except BrokenProcessPool:
