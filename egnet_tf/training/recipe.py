@@ -27,7 +27,6 @@ from egnet_tf.models.configs import (
     INPUTS,
     NORMALISERS,
     PATCHES,
-    EGNConfig,
 )
 from egnet_tf.models.variants import RESULTS, VARIANTS, Variant, variant
 from egnet_tf.models.weights import read_variant
@@ -315,7 +314,8 @@ class Recipe:
         Raises:
             InputError: --loss_weights are not as many as the loss has terms.
         """
-        weights = dict(LOSSES[self.loss].weights)
+        loss = LOSSES[self.loss]
+        weights = dict(loss.weights)
         if self.loss_weights:
             if len(self.loss_weights) != len(weights):
                 raise InputError(
@@ -325,8 +325,9 @@ class Recipe:
             weights = dict(zip(weights, self.loss_weights, strict=True))
         if not self.gradient_loss:
             weights.pop("gradient", None)
-        egn = variant(self.variant).egn or EGNConfig(filters=1, num_modules=1)
-        normalise = self.gradient_normalise or egn.gradient_normalise
+        egn = variant(self.variant).egn
+        own = egn.gradient_normalise if egn else loss.gradient_normalise
+        normalise = self.gradient_normalise or own
         return Loss(weights, normalise, self.ms_ssim)
 
 
