@@ -6,6 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from egnet_tf.errors import InputError
+
+_TRIAL_SIDE = 64
+
 
 class Runner(Protocol):
     """A network that restores float32 RGB images of suitable sizes."""
@@ -34,3 +38,19 @@ class Runner(Protocol):
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
         ...
+
+
+def check_restores(runner: Runner, kind: str, path: str) -> None:
+    """Runs a network once, on noise.
+
+    Raises:
+        InputError: it does not restore to finite numbers; the message names the `kind`
+            of file, such as "a SavedModel", and the path.
+    """
+    side = runner.tile or _TRIAL_SIDE
+    noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
+    if not np.isfinite(runner(noise)).all():
+        raise InputError(
+            f"Expected {kind} that gives finite numbers; its weights may be damaged. "
+            f"Received: {path}, with NaN or infinity"
+        )

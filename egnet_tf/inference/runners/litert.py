@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from egnet_tf.errors import InputError
+from egnet_tf.inference.runners.base import check_restores
 from egnet_tf.trial import one_line
 
 _TYPES = (np.float32, np.int8, np.uint8, np.int16)
@@ -105,13 +106,7 @@ def try_litert(path: str) -> None:
         InputError: it cannot be used, or does not restore to finite numbers.
     """
     runner = LiteRTRunner(path)
-    rng = np.random.default_rng(0)
-    noise = rng.random((1, runner.tile, runner.tile, 3), np.float32)
-    if not np.isfinite(runner(noise)).all():
-        raise InputError(
-            "Expected a .tflite file that gives finite numbers; its weights may be "
-            f"damaged. Received: {path}, with NaN or infinity"
-        )
+    check_restores(runner, "a .tflite file", path)
 
 
 def _fits(tensor: dict[str, Any]) -> bool:

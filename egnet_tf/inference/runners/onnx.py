@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from egnet_tf.errors import InputError, require
+from egnet_tf.inference.runners.base import check_restores
 from egnet_tf.trial import one_line
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
@@ -16,7 +17,6 @@ BYTES_PER_PIXEL = "bytes_per_pixel"
 _FEWEST_BYTES = 2 * 3 * 4
 """Of a pixel of the image and the restored one, both float32."""
 
-_TRIAL_SIDE = 64
 _LARGEST_TILE = 8192
 
 
@@ -110,10 +110,4 @@ def try_onnx(path: str) -> None:
         InputError: it cannot be used, or does not restore to finite numbers.
     """
     runner = OnnxRunner(path)
-    side = runner.tile or _TRIAL_SIDE
-    noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
-    if not np.isfinite(runner(noise)).all():
-        raise InputError(
-            "Expected an .onnx file that gives finite numbers; its weights may be "
-            f"damaged. Received: {path}, with NaN or infinity"
-        )
+    check_restores(runner, "an .onnx file", path)

@@ -16,11 +16,11 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import memory_estimate
+from egnet_tf.inference.runners.base import check_restores
 from egnet_tf.layers.pooling import local_pooling
 from egnet_tf.models import finest
 from egnet_tf.trial import one_line
 
-_TRIAL_SIDE = 64
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
 
 
@@ -145,13 +145,7 @@ def try_saved_model(folder: str) -> None:
         InputError: it cannot be used, or does not restore to finite numbers.
     """
     runner = SavedModelRunner(folder)
-    side = runner.tile or _TRIAL_SIDE
-    noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
-    if not np.isfinite(runner(noise)).all():
-        raise InputError(
-            "Expected a SavedModel that gives finite numbers; its weights may be "
-            f"damaged. Received: {folder}, with NaN or infinity"
-        )
+    check_restores(runner, "a SavedModel", folder)
     if runner.tile is None and not runner.bytes_per_pixel > 0:
         raise InputError(
             f"Expected a SavedModel whose memory can be estimated. Received: {folder}"
