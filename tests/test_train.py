@@ -38,6 +38,7 @@ def begun(tmp_path, photos):
     ]
     run = RunFolder(tmp_path / "run")
     resumption.begin(run, recipe, resumption.Inputs.of(recipe, *pairs))
+    (run.path / "metrics.csv").touch()
     data = ["--dataset=camera_shake", f"--data_dir={photos}"]
     return [*FLAGS, *data, f"--run={run.path}"]
 

@@ -127,6 +127,7 @@ def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "recipe.flags").write_text("--crop=32\n")
+    (tmp_path / "run" / "metrics.csv").touch()
     name, *words = words.split()
     module = name if name.startswith("export") else f"egnet_tf.{name}"
     missing = "torch" if name == "import_torch" else "av"
