@@ -46,6 +46,13 @@ class Options:
         "A run's folder, a .tflite or .onnx file, a SavedModel's folder, or the name "
         "of a variant whose weights come with the package.",
     )
+    strength: float = option(
+        1.0,
+        "How much of the restoration is kept: 0 gives the input's pixels, 1 the "
+        "network's, and between them the two are blended.",
+        lower=0.0,
+        upper=1.0,
+    )
     batch: int = option(
         8, "Small images of equal size that are restored at once.", lower=1
     )
@@ -104,7 +111,7 @@ def main(values: FlagValues) -> int:
     if jobs or clips:
         restorer = restorer_flags.load(values, options.model)
         reasons |= _restore_photos(restorer, options, jobs)
-        reasons |= _restore_videos(restorer, clips)
+        reasons |= _restore_videos(restorer, clips, options.strength)
     restored = [job for job in (*jobs, *clips) if job.source not in reasons]
     if len(work.jobs) + len(films) == len(restored) == 1:
         print(f"restored: {app.shown(restored[0].target)}")
@@ -162,6 +169,7 @@ def _restore_photos(
         return restore_photos(
             restorer,
             jobs,
+            strength=options.strength,
             quality=options.quality,
             max_pixels=options.max_pixels,
             batch=options.batch,
@@ -171,7 +179,9 @@ def _restore_photos(
         )
 
 
-def _restore_videos(restorer: Restorer, clips: list[Job]) -> dict[Path, str]:
+def _restore_videos(
+    restorer: Restorer, clips: list[Job], strength: float
+) -> dict[Path, str]:
     reasons: dict[Path, str] = {}
     for source, target in clips:
         with tqdm(unit="frame", disable=None) as bar:
@@ -181,7 +191,9 @@ def _restore_videos(restorer: Restorer, clips: list[Job]) -> dict[Path, str]:
                 bar.update()
 
             try:
-                restore_video(restorer, source, target, on_frame=show)
+                restore_video(
+                    restorer, source, target, strength=strength, on_frame=show
+                )
             except InputError as error:
                 reasons[source] = str(error)
     return reasons

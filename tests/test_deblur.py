@@ -86,6 +86,18 @@ def test_photo_is_restored_by_the_shipped_weights(photo):
     assert np.abs(restored.astype(int) - pixels(photo)).max() > 3
 
 
+def test_strength_blends_photos(photo, tflite):
+    output = photo.with_name("photo_restored.png")
+    for strength, factor in ((0, 1), (0.5, 0.9), (1, 0.8)):
+        words = (f"--strength={strength}", "--overwrite")
+        done = deblur(f"--model={tflite}", str(photo), *words)
+        assert done.returncode == 0, done.stderr
+        expected = factor * pixels(photo)
+        np.testing.assert_allclose(pixels(output), expected, atol=0.76)
+        if not strength:
+            np.testing.assert_array_equal(pixels(output), pixels(photo))
+
+
 def test_photo_of_its_own_shows_its_tiles(photo, tflite, monkeypatch):
     bars = []
 
@@ -177,6 +189,7 @@ def test_video_is_restored(tmp_path, tflite):
         {"output": "out.txt"},
         {"model": "none"},
         {"tile": "64"},
+        {"strength": "1.5"},
         {"max_pixels": "100"},
     ],
     ids=lambda change: "=".join(map(str, *change.items())),

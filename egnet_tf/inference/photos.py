@@ -153,6 +153,7 @@ def restore_photos(
     restorer: Restorer,
     jobs: Sequence[Job],
     *,
+    strength: float = 1.0,
     quality: int = 95,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     batch: int = 1,
@@ -162,10 +163,10 @@ def restore_photos(
 ) -> dict[Path, str]:
     """Restores photos in this order; one that fails does not keep the others from it.
 
-    Opacity stays as it is. For `quality`, `max_pixels` and `on_tile` see `write_photo`,
-    `read_photo` and `Restorer`. Up to `batch` small photos in a row are restored
-    together if they have the same size and type. `overwrite` is whether a file that
-    is there by then may be replaced. `on_done` is called with how many more
+    Opacity stays as it is. For `quality`, `max_pixels`, `strength` and `on_tile` see
+    `write_photo`, `read_photo` and `Restorer`. Up to `batch` small photos in a row are
+    restored together if they have the same size and type. `overwrite` is whether a
+    file that is there by then may be replaced. `on_done` is called with how many more
     photos are done, restored or not.
 
     Returns:
@@ -203,7 +204,7 @@ def restore_photos(
             pixels = [photo.pixels for _, photo in group]
             # A single photo is not copied but restored in place: it may be large.
             stack = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)
-            restored = restorer(stack, out=stack, on_tile=on_tile)
+            restored = restorer(stack, strength=strength, out=stack, on_tile=on_tile)
             for (job, photo), result in zip(group, restored, strict=True):
                 with noting(job):
                     write_photo(

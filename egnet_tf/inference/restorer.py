@@ -16,6 +16,7 @@ from egnet_tf.errors import InputError, require
 from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.branches import results_among
 from egnet_tf.inference.runners.base import Runner
+from egnet_tf.inference.strength import blend, check_strength
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Restorer:
         self,
         images: np.ndarray,
         *,
+        strength: float = 1.0,
         out: np.ndarray | None = None,
         on_tile: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
@@ -140,6 +142,8 @@ class Restorer:
             images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
                 Where the branches are results of n other methods, these, (H, W, 3 n)
                 or (B, H, W, 3 n), in the order of the methods' titles.
+            strength: how much of the restoration is kept, from 0, the pixels of
+                `images`, to 1, those of the network (`egnet_tf.inference.strength`).
             out: where to write, of the type of `images` and the shape of one; a new
                 array by default. It may be `images` itself: rows are written once no
                 tile needs the blurry ones any more, so a large photo is in memory once,
@@ -152,12 +156,18 @@ class Restorer:
             is `out` if that was given.
 
         Raises:
-            InputError: another shape, type or range, a tile that does not fit the
-                memory limit, or a network whose output is not finite. The content of
-                `out` is undefined then.
+            InputError: another shape, type, range or strength, a tile that does not fit
+                the memory limit, or a network whose output is not finite. The content
+                of `out` is undefined then.
         """
         images = np.asarray(images)
         _check(images, self._results)
+        check_strength(strength)
+        if self._results and strength != 1:
+            raise InputError(
+                "Expected a strength of 1, because results of other methods are fused "
+                f"and there is no blurry image. Received: {strength}"
+            )
         shape = (*images.shape[:-1], 3)
         if out is None:
             out = np.empty(shape, images.dtype)
@@ -185,10 +195,12 @@ class Restorer:
             for first in range(0, len(batch), plan.batch):
                 chunk = slice(first, first + plan.batch)
                 restored = run(batch[chunk])
-                result[chunk] = from_float(restored[:, :height, :width], batch.dtype)
+                _store(
+                    restored[:, :height, :width], result[chunk], batch[chunk], strength
+                )
         else:
             for image, restored in zip(batch, result, strict=True):
-                self._restore_in_tiles(image, restored, plan, run)
+                self._restore_in_tiles(image, restored, plan, run, strength)
         return out
 
     def plan(self, height: int, width: int, sample_bytes: int = 1) -> Plan:
@@ -261,6 +273,7 @@ class Restorer:
         out: np.ndarray,
         plan: Plan,
         run: Callable[[np.ndarray], np.ndarray],
+        strength: float,
     ) -> None:
         height, width = image.shape[:2]
         tile_height, tile_width = plan.tile
@@ -274,9 +287,9 @@ class Restorer:
             # The next row of tiles begins below these rows, so `out` may be `image`.
             bottom = min(top + len(strip), height)
             for first in range(top, bottom, _ROWS):
-                rows = out[first : min(first + _ROWS, bottom)]
-                finished = strip[first - top : first - top + len(rows), :width]
-                rows[...] = from_float(finished, out.dtype)
+                rows = slice(first, min(first + _ROWS, bottom))
+                finished = strip[first - top : rows.stop - top, :width]
+                _store(finished, out[rows], image[rows], strength)
 
     def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
         """Restores (B, h, w, 3), padded to the tile's size; float32 in [0, 1].
@@ -300,6 +313,17 @@ class Restorer:
                 "Received: NaN or infinity"
             )
         return np.clip(restored, 0.0, 1.0)
+
+
+def _store(
+    restored: np.ndarray, out: np.ndarray, blurry: np.ndarray, strength: float
+) -> None:
+    """Writes what the network restored, float32 in [0, 1]; `out` may be `blurry`."""
+    stored = from_float(restored, out.dtype)
+    if strength == 1:  # Where results are fused, there is no blurry image.
+        out[...] = stored
+    else:
+        blend(blurry, stored, strength, out)
 
 
 def default_memory_limit() -> int:

@@ -85,6 +85,7 @@ def restore_video(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
+    strength: float = 1.0,
     on_frame: Callable[[int, int], None] = lambda done, frames: None,
 ) -> None:
     """Restores a video, one frame in memory at a time.
@@ -99,6 +100,7 @@ def restore_video(
         source: a video that FFmpeg reads.
         target: see `video_target`; absent, old or complete at every moment. Missing
             folders are made.
+        strength: how much of the restoration is kept, from 0 to 1; see `Restorer`.
         on_frame: called after each frame with how many are done and how many there
             are, by what the file says (0 if it does not).
 
@@ -138,7 +140,7 @@ def restore_video(
                 except InputError as error:
                     video.note(item, str(error))
                     break
-                writer.write(restorer(image), item)
+                writer.write(restorer(image, strength=strength), item)
                 done += 1
                 on_frame(done, video.frame_count)
             writer.flush()

@@ -34,13 +34,15 @@ from video_clips import (  # noqa: E402
 
 
 class Identity:
-    """In the place of a Restorer; keeps the images that it was handed."""
+    """In the place of a Restorer; keeps what it was handed."""
 
     def __init__(self):
         self.seen = []
+        self.strengths = set()
 
-    def __call__(self, image):
+    def __call__(self, image, *, strength):
         self.seen.append(image)
+        self.strengths.add(strength)
         return image
 
 
@@ -52,6 +54,14 @@ def restore(source, output=None, restorer=None):
     target = video_target(source, output)
     restore_video(restorer or Identity(), source, target)
     return target
+
+
+def test_strength_reaches_every_frame(tmp_path):
+    write_clip(tmp_path / "clip.mp4", steps(9, 25))
+    restorer = Identity()
+    target = tmp_path / "out.mp4"
+    restore_video(restorer, tmp_path / "clip.mp4", target, strength=0.25)
+    assert (len(restorer.seen), restorer.strengths) == (9, {0.25})
 
 
 CONSTANT = steps(9, Fraction(24000, 1001))
@@ -817,7 +827,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path):
 MEMORY = r"""
 import re, sys
 from egnet_tf.inference.video import restore_video
-restore_video(lambda image: image, sys.argv[1], sys.argv[2])
+restore_video(lambda image, strength: image, sys.argv[1], sys.argv[2])
 print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 """
 

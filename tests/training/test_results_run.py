@@ -71,6 +71,8 @@ def test_restorer_weighs_the_given_images(place, run):
     floats = [image[None].astype(np.float32) / 255 for image in images]
     expected = np.asarray(loaded.ensemble(floats))[0]
     np.testing.assert_allclose(restored, expected * 255, atol=0.51)
+    with pytest.raises(InputError, match=r"there is no blurry image\. Received: 0.5"):
+        restorer(np.concatenate(images, axis=-1), strength=0.5)
     mean = egnet_tf.load(run, fuse="mean")(np.concatenate(images, axis=-1))
     np.testing.assert_allclose(mean, np.mean(floats, axis=0)[0] * 255, atol=0.51)
 
