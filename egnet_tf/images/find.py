@@ -122,7 +122,7 @@ class _Search:
             self.left_out["a link to a folder that counts already"] += 1
             return
         for name in names:
-            if name.startswith(".") or name.lower() in _CLUTTER:
+            if is_clutter(name):
                 continue
             path = folder / name
             if path.is_symlink():
@@ -167,6 +167,11 @@ class _Search:
             return False
         self._seen.add(identity)
         return True
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder does not count: hidden, or left behind by a system."""
+    return name.startswith(".") or name.lower() in _CLUTTER
 
 
 def natural_order(name: str) -> list[str | int]:

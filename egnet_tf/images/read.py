@@ -237,7 +237,6 @@ def _last_line(error: Exception) -> str:
 
 def _content(path: str | os.PathLike[str], max_pixels: int) -> bytearray:
     """Reads a file that is one: a pipe would be waited for without end."""
-    most = _MOST_BYTES_PER_PIXEL * max_pixels + _MOST_BYTES_BESIDE
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags), "rb") as file:
         about = os.fstat(file.fileno())
@@ -247,16 +246,27 @@ def _content(path: str | os.PathLike[str], max_pixels: int) -> bytearray:
             raise InputError(
                 f"Expected an image file. Received: {path} (a pipe or a device)"
             )
-        if about.st_size > most:
-            raise InputError(
-                f"Expected a file of at most {most} bytes. Received: "
-                f"{about.st_size}, {path}"
-            )
+        check_file_size(about.st_size, path, max_pixels)
         content = bytearray(about.st_size)
         del content[file.readinto(content) :]
-    if not content:
-        raise InputError(f"Expected an image. Received: an empty file, {path}")
     return content
+
+
+def check_file_size(
+    size: int, path: str | os.PathLike[str], max_pixels: int = DEFAULT_MAX_PIXELS
+) -> None:
+    """Checks the size of an image file in bytes, before it is read.
+
+    Raises:
+        InputError: it is empty, or larger than an image of `max_pixels` can be.
+    """
+    most = _MOST_BYTES_PER_PIXEL * max_pixels + _MOST_BYTES_BESIDE
+    if size > most:
+        raise InputError(
+            f"Expected a file of at most {most} bytes. Received: {size}, {path}"
+        )
+    if not size:
+        raise InputError(f"Expected an image. Received: an empty file, {path}")
 
 
 def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:

@@ -179,7 +179,7 @@ def restore_photos(
         try:
             yield
         except Exception as error:  # One file never ends a folder.
-            reasons.update((job.source, _reason(error)) for job in failing)
+            reasons.update((job.source, reason_of(error)) for job in failing)
 
     def read_groups() -> Iterator[list[tuple[Job, Photo]]]:
         group = []
@@ -188,7 +188,7 @@ def restore_photos(
             with noting(job):
                 photo = read_photo(job.source, max_pixels)
                 check_fits(job.target, photo)
-                _check_computed(restorer, photo, max_pixels, job.source)
+                check_computed(restorer, photo, max_pixels, job.source)
             if job.source in reasons:
                 on_done(1)
                 continue
@@ -223,7 +223,7 @@ def _go_together(first: Photo, second: Photo) -> bool:
     return same and one.shape[0] * one.shape[1] <= _SMALL
 
 
-def _check_computed(
+def check_computed(
     restorer: Restorer, photo: Photo, max_pixels: int, source: Path
 ) -> None:
     """Checks the pixels that are computed: a thin image is padded to whole tiles.
@@ -264,7 +264,7 @@ def _folder_jobs(source: Path, output: Path) -> Work:
         )
     jobs: dict[Path, Job] = {}
     for path in photos:
-        wanted = target = _writable(output / path.relative_to(source))
+        wanted = target = writable(output / path.relative_to(source))
         number = 1
         while target in jobs:  # Of x.gif and x.gif.png, say.
             number += 1
@@ -275,9 +275,9 @@ def _folder_jobs(source: Path, output: Path) -> Work:
 
 def _file_target(source: Path, output: Path | None, into_folder: bool) -> Path:
     if output is None:
-        return _writable(_beside(source))
+        return writable(_beside(source))
     if into_folder:
-        return _writable(output / source.name)
+        return writable(output / source.name)
     check_suffix(output)
     return output
 
@@ -293,7 +293,8 @@ def _beside(source: Path) -> Path:
     return _named(source, f"{source.stem}_restored{source.suffix}")
 
 
-def _writable(target: Path) -> Path:
+def writable(target: Path) -> Path:
+    """The path itself if its format is written, else with .png added."""
     if target.suffix.lower() in writable_suffixes():
         return target
     return _named(target, f"{target.name}.png")
@@ -315,7 +316,8 @@ def _named(path: Path, name: str) -> Path:
     return path.with_name(kept + ending)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a file could not be restored, in one line."""
     if isinstance(error, OSError) and error.strerror:
         return (
             f"{error.strerror}: {error.filename}" if error.filename else error.strerror
