@@ -159,6 +159,24 @@ def decode_photo(
         return _photo(_decode(bytearray(content), name, max_pixels))
 
 
+def from_pillow(image: Image.Image) -> Photo:
+    """Makes a photo, without metadata, of the frame that an image of Pillow shows.
+
+    It is not rotated by its EXIF orientation.
+
+    Args:
+        image: of 8 bits in any mode, or of 16 bits of grey. Transparency becomes
+            opacity, a palette RGB, and CMYK sRGB, by its profile if it has one.
+
+    Raises:
+        InputError: another depth, no pixels, or a file that cannot be decoded.
+    """
+    if 0 in image.size:
+        raise InputError(f"Expected an image with pixels. Received: {image.size}")
+    with _one_line(f"a PIL image of mode {image.mode}"):
+        return _photo(_Decoded(_pillow_samples(image), Parts(b"")))
+
+
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Reads the stored height and width of an image from its header, where it can.
 

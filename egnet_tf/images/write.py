@@ -133,6 +133,25 @@ def encode_photo(photo: Photo, suffix: str, *, quality: int = 95) -> bytes:
     return b"".join(_encoded(photo, _kind(suffix), quality))
 
 
+def to_pillow(photo: Photo) -> Image.Image:
+    """Makes an image of mode L, LA, RGB, RGBA or I;16.
+
+    Pillow has no 16 bits of colours or with opacity: they are rounded to 8. Profile,
+    EXIF, XMP and resolution are in `info`, from where `Image.save` can be given them.
+    """
+    samples, metadata = _samples(photo), photo.metadata
+    if samples.dtype == np.uint16 and samples.shape[2] > 1:
+        samples = to_uint8(to_float(samples))
+    image = _pillow(samples)
+    info = {"icc_profile": metadata.icc_profile, "xmp": metadata.xmp}
+    if metadata.exif:
+        info["exif"] = b"Exif\0\0" + metadata.exif.block()
+    image.info.update({name: value for name, value in info.items() if value})
+    if metadata.resolution:
+        image.info["dpi"] = _dots_per_inch(metadata.resolution)
+    return image
+
+
 def _kind(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     return _SUFFIXES[f".{name.rpartition('.')[2].lower()}"]
@@ -200,11 +219,19 @@ def _bmp(samples: np.ndarray, metadata: Metadata) -> memoryview:
     """Written by Pillow: libvips has no BMP."""
     options: dict[str, Any] = {}
     if metadata.resolution:
-        options["dpi"] = tuple(value * 0.0254 for value in metadata.resolution)
+        options["dpi"] = _dots_per_inch(metadata.resolution)
     buffer = io.BytesIO()
-    image = Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
-    image.save(buffer, format="BMP", **options)
+    _pillow(samples).save(buffer, format="BMP", **options)
     return buffer.getbuffer()
+
+
+def _pillow(samples: np.ndarray) -> Image.Image:
+    return Image.fromarray(samples.squeeze(2) if samples.shape[2] == 1 else samples)
+
+
+def _dots_per_inch(resolution: tuple[float, float]) -> tuple[float, float]:
+    """Pixels per inch, as Pillow has them, of pixels per metre."""
+    return resolution[0] * 0.0254, resolution[1] * 0.0254
 
 
 _PLACEHOLDER = b"Here stands EXIF."

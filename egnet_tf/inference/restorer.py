@@ -8,19 +8,23 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.branches import results_among
+from egnet_tf.inference.kinds import restore_any
 from egnet_tf.inference.runners.base import Runner
 from egnet_tf.inference.strength import blend, check_strength
 from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
 
 if TYPE_CHECKING:
     import keras
+    from PIL.Image import Image
+
+OnTile = Callable[[int, int], None]
 
 _STRIP_BYTES = 3 * 4
 """Bytes of a pixel in the row of tiles being blended: float32 RGB."""
@@ -128,41 +132,110 @@ class Restorer:
         self._overlap = overlap
         self._memory_limit = memory_limit
 
+    @overload
     def __call__(
         self,
         images: np.ndarray,
         *,
+        strength: float = ...,
+        out: np.ndarray | None = ...,
+        on_tile: OnTile | None = ...,
+    ) -> np.ndarray: ...
+
+    @overload
+    def __call__(
+        self,
+        images: str | os.PathLike[str] | Image,
+        *,
+        strength: float = ...,
+        out: None = ...,
+        on_tile: OnTile | None = ...,
+    ) -> Image: ...
+
+    @overload
+    def __call__(
+        self,
+        images: str | os.PathLike[str],
+        *,
+        strength: float = ...,
+        out: str | os.PathLike[str],
+        on_tile: OnTile | None = ...,
+    ) -> Path: ...
+
+    @overload
+    def __call__(
+        self,
+        images: list[Any] | tuple[Any, ...],
+        *,
+        strength: float = ...,
+        out: None = ...,
+        on_tile: OnTile | None = ...,
+    ) -> list[Any]: ...
+
+    def __call__(
+        self,
+        images: Any,
+        *,
         strength: float = 1.0,
-        out: np.ndarray | None = None,
-        on_tile: Callable[[int, int], None] | None = None,
-    ) -> np.ndarray:
-        """Restores one image or a batch of equal size.
+        out: Any = None,
+        on_tile: OnTile | None = None,
+    ) -> Any:
+        """Restores an image, a batch of equal size, or a list of images.
+
+            restorer("photo.jpg").show()                    # a PIL image
+            restorer("photo.jpg", out="restored.jpg")       # from file to file
+            restorer(array)                                 # an array
+            restorer(["a.jpg", array, Image.open("c.png")]) # a list
 
         Args:
-            images: RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
-                Where the branches are results of n other methods, these, (H, W, 3 n)
-                or (B, H, W, 3 n), in the order of the methods' titles.
+            images: one of
+
+                - RGB (H, W, 3) or (B, H, W, 3); uint8, uint16, or float in [0, 1].
+                  Where the branches are results of n other methods, these,
+                  (H, W, 3 n) or (B, H, W, 3 n), in the order of the methods' titles;
+                - a path to an image file, see `egnet_tf.images.read.read_photo`;
+                - an image of Pillow, see `egnet_tf.images.read.from_pillow`;
+                - a list or tuple of these, of any sizes.
             strength: how much of the restoration is kept, from 0, the pixels of
                 `images`, to 1, those of the network (`egnet_tf.inference.strength`).
-            out: where to write, of the type of `images` and the shape of one; a new
-                array by default. It may be `images` itself: rows are written once no
-                tile needs the blurry ones any more, so a large photo is in memory once,
-                not twice.
+            out: for an array, where to write, of the type of `images` and the shape of
+                one; a new array by default. It may be `images` itself: rows are
+                written once no tile needs the blurry ones any more, so a large photo
+                is in memory once, not twice. For a path, the file to write or to
+                replace, with all that the photo had (`images.write.write_photo`).
             on_tile: called after each forward pass with how many are done and how
-                many there are.
+                many there are (of each image of a list).
 
         Returns:
-            Restored, RGB of the same size and type, clipped; integers are rounded. It
-            is `out` if that was given.
+            Restored, of the same size and clipped: for an array, RGB of the same type
+            (integers are rounded), `out` if that was given; for an image of Pillow,
+            one of the same mode, or of the one that `images.write.to_pillow` has for
+            it; for a path, an image of Pillow, upright, or the path `out`; for a list,
+            a list of these. Opacity stays as it is.
 
         Raises:
-            InputError: another shape, type, range or strength, a tile that does not fit
-                the memory limit, or a network whose output is not finite. The content
-                of `out` is undefined then.
+            InputError: another kind, shape, type, range or strength, a file that is not
+                read or not written, a tile that does not fit the memory limit, or a
+                network whose output is not finite. The content of an array `out` is
+                undefined then.
+            OSError: `out` cannot be written.
         """
-        images = np.asarray(images)
-        _check(images, self._results)
         check_strength(strength)
+
+        def restore(images: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+            return self._restore(images, strength, out, on_tile)
+
+        return restore_any(restore, images, out)
+
+    def _restore(
+        self,
+        images: np.ndarray,
+        strength: float,
+        out: np.ndarray | None,
+        on_tile: OnTile | None,
+    ) -> np.ndarray:
+        """Restores one array; see `__call__`."""
+        _check(images, self._results)
         if self._results and strength != 1:
             raise InputError(
                 "Expected a strength of 1, because results of other methods are fused "
