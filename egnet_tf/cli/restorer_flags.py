@@ -30,16 +30,7 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
     import egnet_tf
 
     options = option_flags.read(RestorerOptions, values)
-    limit = options.memory_limit
     # LiteRT announces its delegate for the CPU, and has no setting that stops it.
     litert = installed_form(resolve(model)).kind == "tflite"
     with muted_stderr() if litert else contextlib.nullcontext():
-        return egnet_tf.load(
-            model,
-            branches=options.branches or None,
-            fuse=options.fuse,
-            tile=options.tile,
-            overlap=options.overlap,
-            memory_limit=None if limit is None else int(limit * 2**30),
-            local_pooling=options.local_pooling,
-        )
+        return egnet_tf.load(model, **options.arguments())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from egnet_tf.inference.branches import BRANCHES_HELP, FUSIONS, checked_branches
 from egnet_tf.options import option
@@ -53,3 +54,11 @@ class RestorerOptions:
         """Checks the branches and puts them in order."""
         if self.branches:
             object.__setattr__(self, "branches", checked_branches(self.branches))
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of `egnet_tf.load`, where a limit of memory is in bytes."""
+        values = dataclasses.asdict(self)
+        limit = self.memory_limit
+        values["branches"] = self.branches or None
+        values["memory_limit"] = None if limit is None else int(limit * 2**30)
+        return values
