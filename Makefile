@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 WEB := mobile_demo/web
 
-.PHONY: demo test torch-test addons-test lint docs site web web-test android-test
+.PHONY: demo test torch-test addons-test beam-test lint docs site web web-test android-test
 
 # Train a small EGNet on sample photographs, then evaluate, export and use it.
 demo: $(VENV)/installed
@@ -62,6 +62,10 @@ addons-test: $(VENV)-addons/installed
 	EGNET_TF_REQUIRED=addons $(VENV)-addons/bin/python -m pytest \
 	  tests/layers tests/models tests/test_losses.py tests/training/test_optimizers.py
 
+# Apache Beam, in an environment of its own, which has no TensorFlow.
+beam-test: $(VENV)-beam/installed
+	EGNET_TF_REQUIRED=beam,video $(VENV)-beam/bin/python -m pytest tests/test_beam.py
+
 # The documentation as a site, in build/site. A warning is an error.
 docs: $(VENV)/installed_docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -114,6 +118,12 @@ $(VENV)/installed_dev: $(VENV)/installed
 $(VENV)/installed_docs: pyproject.toml
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+$(VENV)-beam/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-beam
+	$(VENV)-beam/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --editable '.[dev-beam]'
 	@touch $@
 
 $(VENV)-addons/installed: pyproject.toml

@@ -14,6 +14,7 @@ import shlex
 from pathlib import Path
 
 _EXTRAS = {
+    "apache_beam": "beam",
     "av": "video",
     "cachetools": "train",
     "cv2": "train",

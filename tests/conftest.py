@@ -6,6 +6,7 @@ import pytest
 
 _EXTRAS = {
     "addons": "addons",
+    "beam": "apache_beam",
     "onnx": "onnx",
     "serving": "serving|tensorflow_serving|grpc|requests|kserve|REST server",
     "torch": "torch",

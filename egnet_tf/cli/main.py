@@ -11,6 +11,7 @@ from pathlib import Path
 
 COMMANDS = {
     "deblur": "egnet_tf.deblur",
+    "deblur_many": "egnet_tf.deblur_many",
     "train": "egnet_tf.train",
     "evaluate": "egnet_tf.evaluate",
     "prepare": "egnet_tf.prepare",

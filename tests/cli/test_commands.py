@@ -98,6 +98,9 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("deblur --model=broken.tflite broken.jpg", "Received: broken.tflite"),
         ("deblur --tile=-1 broken.jpg", "at least 0 for --tile"),
         ("deblur --branches=half,third broken.jpg", "a branch of half, whole,"),
+        ("deblur_many --output=x", "Expected --input=FOLDER. Received: nothing"),
+        ("deblur_many --input=. --output=x --model=none", "Received: none"),
+        ("deblur_many --input=. --output=x", "the extra beam: pip install "),
         ("evaluate --model=none", "Received: none"),
         ("evaluate --model=egnet_mobile --dataset=coco", "Received: coco"),
         ("evaluate --model=egnet_mobile --dataset=gopro", "--data_dir=FOLDER"),
@@ -130,7 +133,7 @@ def test_wrong_calls_are_refused_without_tensorflow(words, message, tmp_path):
     (tmp_path / "run" / "metrics.csv").touch()
     name, *words = words.split()
     module = name if name.startswith("export") else f"egnet_tf.{name}"
-    missing = "torch" if name == "import_torch" else "av"
+    missing = {"import_torch": "torch", "deblur_many": "apache_beam"}.get(name, "av")
     done = python("-c", RUN, module, missing, *words, cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"error: .*\n", done.stderr)
