@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,37 +10,66 @@ from pathlib import Path
 import numpy as np
 
 from egnet_tf.data.pairs import Pair, Pairs
-from egnet_tf.data.registry import NoOptions, Request, dataset
+from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import photographs
+from egnet_tf.data.synthesis.camera import random_camera
+from egnet_tf.data.synthesis.camera_shake import spread
 from egnet_tf.data.synthesis.frame_average import (
-    add_noise_and_quantize,
-    blur,
+    EDGE,
     composite_moving_object,
     random_mask,
     random_pan,
 )
+from egnet_tf.data.synthesis.motion import FRAME, Motion, random_motion
+from egnet_tf.data.synthesis.options import BlurOptions
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.options import check, option
 
 _MOVING_SHARE = 0.3
 _RESIZES = (0.8, 3.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraMotionOptions:
+    """What moves, and how it is blurred."""
+
+    max_objects: int = option(
+        1,
+        "The most objects that move in front in a crop of --dataset=camera_motion, "
+        "where any do.",
+        lower=1,
+    )
+    max_softness: float = option(
+        EDGE,
+        "The softest outline of an object that moves in front in a crop of "
+        "--dataset=camera_motion: the deviation of a Gaussian, in pixels.",
+        lower=EDGE,
+    )
+    blur: BlurOptions = BlurOptions()  # noqa: RUF009 (frozen)
+
+    def __post_init__(self):
+        check(self)
 
 
 class CameraMotionPairs(Pairs):
     """Camera motion (`synthesis.frame_average`) on sharp photographs.
 
     `crop` draws a new motion each time; `read` moves the whole photograph at its own
-    size, in a way that depends on the seed and the pair's name alone.
+    size, without objects in front, in a way that depends on the seed and the pair's
+    name alone.
     """
 
     def __init__(
         self,
         photos: Mapping[str, Path],
+        options: CameraMotionOptions = CameraMotionOptions(),
         *,
         seed: int,
         cache_bytes: int = DEFAULT_LIMIT,
     ):
         self._seed = seed
+        self._options = options
         self._read = cached_reader(cache_bytes)
         self.names = tuple(photos)
         self._paths = tuple(photos.values())
@@ -52,39 +82,61 @@ class CameraMotionPairs(Pairs):
         """The whole photograph under one motion; see the class."""
         name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 4, name))
-        sharp = self._read(self._paths[index])
-        blurry = blur(sharp.astype(np.float32), random_pan(rng))
-        return Pair(add_noise_and_quantize(blurry, rng), sharp.copy())
+        photo = self._read(self._paths[index])
+        size = photo.shape[:2]
+        motion = self._motion(size, rng, frame=size)
+        camera = random_camera(self._options.blur, rng)
+        scene = camera.scene(photo)
+        return Pair(camera.blurry(motion(scene, 0), rng), camera.sharp(scene))
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random crop under a new motion; a margin supplies what moves into it."""
-        kernels = random_pan(rng), random_pan(rng)
-        margin = max(map(len, kernels)) // 2
-        side = size + 2 * margin
-        scene = self._window(index, side, rng)
+        objects = 0
         if rng.random() < _MOVING_SHARE:
-            moving = self._window(int(rng.integers(len(self))), side, rng)
-            mask = random_mask(side, rng)
-            blurry, sharp = composite_moving_object(scene, moving, mask, kernels)
-        else:
-            blurry, sharp = blur(scene, kernels[0]), scene
+            objects = int(rng.integers(self._options.max_objects)) + 1
+        motion, *motions = (self._motion((size, size), rng) for _ in range(1 + objects))
+        camera = random_camera(self._options.blur, rng)
+        margin = max(each.reach for each in (motion, *motions))
+        side = size + 2 * margin
+        scene = camera.scene(self._window(index, side, rng))
         inner = slice(margin, margin + size)
-        blurry, sharp = (x[inner, inner] for x in (blurry, sharp))
-        return Pair(
-            add_noise_and_quantize(blurry, rng),
-            np.rint(sharp).astype(np.uint8),
+        blurry, sharp = motion(scene, margin), scene[inner, inner]
+        for in_front in motions:
+            other = self._window(int(rng.integers(len(self))), side, rng)
+            mask = random_mask(side, rng, max_softness=self._options.max_softness)
+            blurry, sharp = composite_moving_object(
+                (blurry, sharp), camera.scene(other), mask, in_front, margin
+            )
+        return Pair(camera.blurry(blurry, rng), camera.sharp(sharp))
+
+    def _motion(
+        self,
+        size: tuple[int, int],
+        rng: np.random.Generator,
+        frame: tuple[int, int] = FRAME,
+    ) -> Motion:
+        path, time = random_pan(rng)
+        return random_motion(
+            path, time, spread, self._options.blur, size=size, frame=frame, rng=rng
         )
 
     def _window(self, index: int, side: int, rng: np.random.Generator) -> np.ndarray:
+        smallest, largest = _RESIZES
+        if self._options.blur.is_native(self.names[index]):
+            largest = 1.0
         photo = self._read(self._paths[index])
-        factor = random_resize(rng, *_RESIZES)
-        image = enlarged_window(photo, side, factor, rng)
-        return image.astype(np.float32)
+        factor = random_resize(rng, smallest, largest)
+        return enlarged_window(photo, side, factor, rng)
 
 
-@dataset("camera_motion")
-def open_camera_motion(request: Request, _: NoOptions) -> CameraMotionPairs:
+@dataset("camera_motion", CameraMotionOptions)
+def open_camera_motion(
+    request: Request, options: CameraMotionOptions
+) -> CameraMotionPairs:
     """Opens a folder of sharp photographs; see `photographs`."""
     return CameraMotionPairs(
-        photographs(request), seed=request.seed, cache_bytes=request.cache_bytes
+        photographs(request),
+        options,
+        seed=request.seed,
+        cache_bytes=request.cache_bytes,
     )

@@ -13,6 +13,9 @@ from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import photographs
 from egnet_tf.data.synthesis import camera_shake
+from egnet_tf.data.synthesis.camera import random_camera
+from egnet_tf.data.synthesis.motion import FRAME, Convolution, Motion, random_motion
+from egnet_tf.data.synthesis.options import BlurOptions, happens
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.errors import InputError
 from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
@@ -42,6 +45,8 @@ class CameraShakeOptions:
         lower=1.0,
     )
 
+    blur: BlurOptions = BlurOptions(linear_fraction=1.0)  # noqa: RUF009 (frozen)
+
     def __post_init__(self):
         check(self)
 
@@ -49,7 +54,7 @@ class CameraShakeOptions:
 class CameraShakePairs(Pairs):
     """Camera shake (`camera_shake`) on sharp photographs.
 
-    `crop` draws a new kernel each time; `read` always uses the same one, which depends
+    `crop` draws a new shake each time; `read` always uses the same one, which depends
     on the seed and the pair's name alone.
 
     Args:
@@ -95,30 +100,55 @@ class CameraShakePairs(Pairs):
         """The whole photograph, blurry and sharp; see the class."""
         name = zlib.crc32(self.names[index].encode("utf-8", "surrogateescape"))
         rng = np.random.default_rng((self._seed, 2, name))
-        sharp = self._read(self._paths[index])
-        kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
-        return Pair(camera_shake.shake(sharp, kernel, rng), sharp.copy())
+        photo = self._read(self._paths[index])
+        size = photo.shape[:2]
+        motion = self._motion(size, rng, frame=size)
+        camera = random_camera(self._options.blur, rng)
+        scene = camera.scene(photo)
+        return Pair(camera.blurry(motion(scene, 0), rng), camera.sharp(scene))
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
-        """A random crop under a new kernel; a margin supplies what blurs into it."""
+        """A random crop under a new shake; a margin supplies what blurs into it."""
         photo = self._read(self._paths[index])
-        fraction = self._options.sharp_fraction
-        if fraction and rng.random() < fraction:
-            kernel = np.ones((1, 1), np.float32)
+        if happens(self._options.sharp_fraction, rng):
+            motion = Convolution(np.ones((1, 1), np.float32))
         else:
-            kernel = camera_shake.random_kernel(rng, max_extent=self._options.extent)
-        margin = len(kernel) // 2
+            motion = self._motion((size, size), rng)
+        margin = motion.reach
         side = size + 2 * margin
-        if self._options.max_upscale > 1:
+        native = self._options.blur.is_native(self.names[index])
+        if self._options.max_upscale > 1 and not native:
             factor = random_resize(rng, 1.0, self._options.max_upscale)
             around = enlarged_window(photo, side, factor, rng)
         else:
             height, width = photo.shape[:2]
             top, left = random_corner(height, width, size, rng)
             around = window(photo, top - margin, left - margin, side, side)
+        camera = random_camera(self._options.blur, rng)
+        scene = camera.scene(around)
         inner = slice(margin, margin + size)
-        blurry = camera_shake.shake(around, kernel, rng)
-        return Pair(blurry[inner, inner].copy(), around[inner, inner].copy())
+        return Pair(
+            camera.blurry(motion(scene, margin), rng),
+            camera.sharp(scene[inner, inner]),
+        )
+
+    def _motion(
+        self,
+        size: tuple[int, int],
+        rng: np.random.Generator,
+        frame: tuple[int, int] = FRAME,
+    ) -> Motion:
+        extent = self._options.extent
+        path = camera_shake.random_trajectory(rng, max_extent=extent).T
+        return random_motion(
+            path,
+            np.linspace(-0.5, 0.5, path.shape[1]),
+            lambda path: camera_shake.kernel_of(path.T),
+            self._options.blur,
+            size=size,
+            frame=frame,
+            rng=rng,
+        )
 
 
 @dataset("camera_shake", CameraShakeOptions)

@@ -25,14 +25,15 @@ The model, for one exposure:
        blurry = sRGB(y + e),   y = K * linear(sharp),   e ~ N(0, a y + b^2),
 
    where sRGB and linear are the transfer functions of IEC 61966-2-1, a y is shot
-   noise and b read noise, in units of full scale.
+   noise and b read noise, in units of full scale. `camera` has what else may happen.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from egnet_tf.images.convert import to_uint8
+from egnet_tf.data.synthesis.camera import Camera
+from egnet_tf.data.synthesis.motion import blur
 
 MAX_EXTENT = 30.0
 """Longest trajectories, in pixels: a hand-held exposure of about 1/4 s."""
@@ -40,24 +41,6 @@ MAX_EXTENT = 30.0
 _MIN_EXTENT = 2.0
 _STEPS = 96
 _SAMPLES_PER_PIXEL = 4
-
-
-def srgb_to_linear(values: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1: sRGB values in [0, 1] to linear light in [0, 1]."""
-    return np.where(
-        values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4
-    )
-
-
-def linear_to_srgb(values: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1: linear light in [0, 1] to sRGB values in [0, 1]."""
-    values = np.clip(values, 0.0, 1.0)
-    return np.where(
-        values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055
-    )
-
-
-_LINEAR_OF_BYTE = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
 
 def random_trajectory(
@@ -159,22 +142,10 @@ def shake(
     """Blurs an image and adds sensor noise, in linear light (step 3 of the model).
 
     The image is uint8 (H, W, 3) sRGB, the kernel (S, S), S odd, with sum 1. Beyond its
-    border the image is mirrored: crop a margin of `len(kernel) // 2` pixels to keep
-    only pixels that real content was blurred into.
+    border the image is mirrored.
 
     Returns:
         uint8 (H, W, 3) sRGB, rounded.
     """
-    import cv2  # Of the extra `train`.
-
-    light = _LINEAR_OF_BYTE[sharp]
-    # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
-    light = cv2.filter2D(
-        light, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
-    )
-    # About 0.4 to 2.6 grey levels in the mid-tones: a phone by day and indoors.
-    shot = 10 ** rng.uniform(-5.0, -3.4)
-    read = 10 ** rng.uniform(-4.0, -3.3)
-    deviation = np.sqrt(shot * np.maximum(light, 0) + read**2)
-    light += deviation * rng.standard_normal(light.shape, dtype=np.float32)
-    return to_uint8(linear_to_srgb(light))
+    camera = Camera(linear=True)
+    return camera.blurry(blur(camera.scene(sharp), kernel), rng)

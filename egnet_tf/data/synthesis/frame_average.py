@@ -17,12 +17,13 @@ from photographs:
    [0.2, 1]. K(u) is the share of all exposures that the point spends at u, relative to
    where it is in the middle of the middle frame.
 4. Mean. Stored values are averaged, as in GoPro's `blur`, not light:
-   blurry = K * sharp + N(0, s^2), s up to one grey level.
-5. Moving objects. In a share of the crops a part of another photograph moves in
-   front. With its mask M and both motions K1, K2
+   blurry = K * sharp + N(0, s^2), s up to one grey level. `camera` has alternatives.
+5. Moving objects. In a share of the crops parts of other photographs move in front,
+   one in front of the other. With the next one's image s2, mask M and motion K2, and
+   what is behind it,
 
-       sharp  = M s2 + (1 - M) s1
-       blurry = K2 * (M s2) + (1 - K2 * M) (K1 * s1).
+       sharp  = M s2 + (1 - M) sharp
+       blurry = K2 * (M s2) + (1 - K2 * M) blurry.
 
 Measurements with photographs of real cameras: docs/experiments/mobile_network.md.
 """
@@ -32,21 +33,25 @@ from __future__ import annotations
 import numpy as np
 
 from egnet_tf.data.datasets.frames import WINDOWS
-from egnet_tf.data.synthesis.camera_shake import spread
+from egnet_tf.data.synthesis.motion import Motion
+
+EDGE = 0.7
+"""The softness of an outline, a Gaussian's deviation, whose edge is a pixel wide."""
 
 _EXTENTS = (3.0, 36.0)
 _BENDS = (0.5, 0.6)
 _MIN_EXPOSED = 0.2
 _SAMPLES = 400
-_NOISE = 1.0
 _MASK_CELLS = 6
 
 
-def random_pan(rng: np.random.Generator) -> np.ndarray:
-    """The kernel of a steady motion over all frames (steps 2 and 3).
+def random_pan(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A steady motion over all frames (steps 2 and 3).
 
     Returns:
-        float32 (S, S), S odd, sums to 1; its centre is the middle of the middle frame.
+        (2, N), columns and rows in pixels at equal steps of the time for which the
+        frames are exposed, relative to the middle of the middle frame; and (N,), those
+        times, from -1/2 to 1/2.
     """
     time = np.linspace(-0.5, 0.5, _SAMPLES + 1)
     angle = rng.uniform(0, 2 * np.pi)
@@ -61,11 +66,17 @@ def random_pan(rng: np.random.Generator) -> np.ndarray:
     exposed = rng.uniform(_MIN_EXPOSED, 1.0)
     # With an odd number of frames, the middle one is centred at time 0.
     phase = (time * frames + 0.5) % 1.0
-    return spread(path[:, np.abs(phase - 0.5) <= exposed / 2])
+    open_ = np.abs(phase - 0.5) <= exposed / 2
+    return path[:, open_], time[open_]
 
 
-def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
-    """The outline of a moving object (step 5): smooth blobs with edges a pixel wide.
+def random_mask(
+    side: int, rng: np.random.Generator, *, max_softness: float = EDGE
+) -> np.ndarray:
+    """The outline of a moving object (step 5): smooth blobs.
+
+    Their edges are those of a Gaussian, whose deviation's logarithm is uniform from
+    `EDGE`, which is about a pixel, to `max_softness`.
 
     Returns:
         float32 (side, side, 1) in [0, 1].
@@ -75,42 +86,37 @@ def random_mask(side: int, rng: np.random.Generator) -> np.ndarray:
     coarse = rng.standard_normal((_MASK_CELLS, _MASK_CELLS)).astype(np.float32)
     field = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
     inside = (field > rng.uniform(-0.3, 0.8)).astype(np.float32)
-    return cv2.GaussianBlur(inside, (0, 0), 0.7)[..., None]
-
-
-def blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """K * image on stored values (step 4), float32 (H, W, C); borders are mirrored."""
-    import cv2  # Of the extra `train`.
-
-    # filter2D correlates; with the kernel rotated by 180 degrees, it convolves.
-    result = cv2.filter2D(
-        image, cv2.CV_32F, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
-    )
-    return result.reshape(image.shape)
+    softness = EDGE
+    if max_softness > EDGE:
+        softness = np.exp(rng.uniform(*np.log((EDGE, max_softness))))
+    return cv2.GaussianBlur(inside, (0, 0), softness)[..., None]
 
 
 def composite_moving_object(
-    scene: np.ndarray,
+    behind: tuple[np.ndarray, np.ndarray],
     moving: np.ndarray,
     mask: np.ndarray,
-    kernels: tuple[np.ndarray, np.ndarray],
+    motion: Motion,
+    margin: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """An object that moves independently in front of a scene (step 5).
 
-    The scene s1 and the moving s2 are float32 (H, W, 3), the mask M is (H, W, 1), the
-    kernels are K1 and K2.
+    Args:
+        behind: blurry and sharp, float32 (H, W, 3).
+        moving: s2, float32 (H + 2 margin, W + 2 margin, 3).
+        mask: M, float32, of that size, one channel.
+        motion: K2.
+        margin: the pixels on each side from which the object moves into the scene.
 
     Returns:
         Blurry and sharp, float32 (H, W, 3).
     """
-    behind, before = kernels
-    cover = blur(mask, before)
-    blurry = blur(mask * moving, before) + (1 - cover) * blur(scene, behind)
-    return blurry, mask * moving + (1 - mask) * scene
-
-
-def add_noise_and_quantize(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Adds the noise of step 4 and rounds: float32 0 to 255 -> uint8."""
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
-    noise *= rng.uniform(0, _NOISE)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+    blurry, sharp = behind
+    height, width = sharp.shape[:2]
+    layer = np.concatenate([mask * moving, mask], axis=-1)
+    moved = motion(layer, margin)
+    still = layer[margin : margin + height, margin : margin + width]
+    return (
+        moved[..., :3] + (1 - moved[..., 3:]) * blurry,
+        still[..., :3] + (1 - still[..., 3:]) * sharp,
+    )
