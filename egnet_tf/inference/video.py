@@ -9,13 +9,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import replacing
 from egnet_tf.inference.photos import check_new
 from egnet_tf.inference.restorer import Restorer
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.stream import Stream
+
+    from egnet_tf.video.read import Video
 
 VIDEO_SUFFIXES = frozenset(
     """.3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpg .mts .ts .webm
@@ -112,8 +119,6 @@ def restore_video(
     source, target = Path(source), Path(target)
     source.stat()  # That there is no such file comes first.
     require("av")
-    from av import Packet
-
     from egnet_tf.video.colours import colours_of, rotation_of, to_rgb
     from egnet_tf.video.read import first_frame, open_video
     from egnet_tf.video.write import VideoWriter, check
@@ -128,25 +133,49 @@ def restore_video(
             replacing(target) as file,
             VideoWriter(file, target.suffix, video, first, plan) as writer,
         ):
-            for item in video.read():
-                if isinstance(item, Packet):
-                    try:
-                        writer.copy(item)
-                    except InputError as error:
-                        video.note(item, str(error))
-                    continue
-                try:
-                    image = to_rgb(item, colours_of(item), rotation)
-                except InputError as error:
-                    video.note(item, str(error))
-                    break
-                writer.write(restorer(image, strength=strength), item)
+            for frame in frames_of(video, writer.copy):
+                image = to_rgb(frame, colours_of(frame), rotation)
+                writer.write(restorer(image, strength=strength), frame)
                 done += 1
                 on_frame(done, video.frame_count)
             writer.flush()
+    check_whole(video, done, target)
+
+
+def frames_of(
+    video: Video, copy: Callable[[Packet[Stream]], None]
+) -> Iterator[VideoFrame]:
+    """Yields the frames that can be restored, in order, and copies all else.
+
+    The first that cannot be is noted in `video.damage` and is the end.
+    """
+    from av import Packet
+
+    from egnet_tf.video.colours import colours_of
+
+    for item in video.read():
+        try:
+            if isinstance(item, Packet):
+                copy(item)
+                continue
+            colours_of(item)
+        except InputError as error:
+            video.note(item, str(error))
+            if isinstance(item, Packet):
+                continue
+            break
+        yield item
+
+
+def check_whole(video: Video, done: int, target: Path) -> None:
+    """Checks that a video was read to its end, after `done` frames were written.
+
+    Raises:
+        InputError: it was not.
+    """
     if video.damage:
         raise InputError(
-            f"Expected a whole video. Received: {source} ({video.damage}; "
+            f"Expected a whole video. Received: {video.path} ({video.damage}; "
             f"{done} frames of it are in {target})"
         )
 

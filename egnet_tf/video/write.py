@@ -20,6 +20,7 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from egnet_tf.errors import InputError
 from egnet_tf.video.colours import HDR, colours_of, from_rgb, rotation_of
@@ -187,6 +188,7 @@ class VideoWriter:
         self._format = "yuv420p" if width % 2 == height % 2 == 0 else "yuv444p"
         self._size = width, height
         self._last: dict[int, int] = {}
+        self._soonest = -(2**62)  # Of the next restored frame to decode.
         with self._errors():
             self._container = _new(file or io.BytesIO(), CONTAINERS[suffix.lower()])
             metadata = _without_stale(video.container.metadata)
@@ -236,18 +238,43 @@ class VideoWriter:
 
     def write(self, image: np.ndarray, frame: VideoFrame) -> None:
         """Writes a restored image (H, W, 3) uint8 at the time of its frame."""
+        self.mux(self.encode(image, frame))
+
+    def encode(self, image: np.ndarray, frame: VideoFrame) -> list[Packet[VideoStream]]:
+        """Encodes what `write` writes; the packets of a frame may come later."""
         restored = from_rgb(image, frame, self._colours, self._size, self._format)
         if self._video.at_end:
             # A key frame is stored last. In .mp4 and .mov only the frame stored last
             # can be shown for a time of its own.
             restored.pict_type = 1  # An I-frame.
         with self._errors():
-            self._container.mux(self._stream.encode(restored))
+            return self._stream.encode(restored)
+
+    def encode_rest(self) -> list[Packet[VideoStream]]:
+        """The packets that the encoder still holds after the last frame."""
+        with self._errors():
+            return self._stream.encode(None)
+
+    def mux(self, packets: Sequence[Packet[VideoStream]]) -> None:
+        """Writes encoded frames, of this encoder or of one with its `parameters`."""
+        for packet in packets:
+            packet.stream = self._stream
+            if packet.dts is not None:
+                # Encoders of two pieces do not know of each other's delay.
+                packet.dts = max(packet.dts, self._soonest)
+                self._soonest = packet.dts + 1
+        with self._errors():
+            self._container.mux(packets)
+
+    @property
+    def parameters(self) -> bytes:
+        """What a decoder must know before the first frame: H.264's parameter sets."""
+        return bytes(self._stream.codec_context.extradata or b"")
 
     def flush(self) -> None:
         """Writes what the encoder still holds, after the last frame."""
+        self.mux(self.encode_rest())
         with self._errors():
-            self._container.mux(self._stream.encode(None))
             for source, sound in self._sounds.values():
                 for frame in (*source.decode(None), None):
                     self._container.mux(sound.encode(frame))
