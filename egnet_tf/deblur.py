@@ -19,10 +19,12 @@ from tqdm import tqdm
 from egnet_tf.cli import app, flags, restorer_flags
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, read_photo
+from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.photos import Job, Work, find_jobs, restore_photos
-from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.resolve import installed_form, resolve
 from egnet_tf.inference.restorer import Restorer
 from egnet_tf.inference.video import is_video, restore_video, video_target
+from egnet_tf.inference.video_segments import restore_in_segments
 from egnet_tf.options import option
 
 
@@ -65,7 +67,10 @@ class Options:
         lower=1,
     )
     skip_existing: bool = option(
-        False, "Leave out images whose output is there already."
+        False,
+        "Leave out images and videos whose output is there already. A video that is "
+        "restored is kept in segments until it is done, which the same command does "
+        "not restore again after an interruption.",
     )
     overwrite: bool = option(False, "Replace outputs that exist, but never an input.")
 
@@ -111,7 +116,8 @@ def main(values: FlagValues) -> int:
     if jobs or clips:
         restorer = restorer_flags.load(values, options.model)
         reasons |= _restore_photos(restorer, options, jobs)
-        reasons |= _restore_videos(restorer, clips, options.strength)
+        key = _video_key(values, options) if clips and options.skip_existing else None
+        reasons |= _restore_videos(restorer, clips, options.strength, key)
     restored = [job for job in (*jobs, *clips) if job.source not in reasons]
     if len(work.jobs) + len(films) == len(restored) == 1:
         print(f"restored: {app.shown(restored[0].target)}")
@@ -179,9 +185,17 @@ def _restore_photos(
         )
 
 
+def _video_key(values: FlagValues, options: Options) -> str:
+    """What the frames of a restored video depend on beside the video."""
+    source = installed_form(resolve(options.model))
+    how = flags.read(RestorerOptions, values)
+    return f"{source.digest()} {how} {options.strength}"
+
+
 def _restore_videos(
-    restorer: Restorer, clips: list[Job], strength: float
+    restorer: Restorer, clips: list[Job], strength: float, key: str | None
 ) -> dict[Path, str]:
+    """Restores videos, in segments that are kept if there is a key."""
     reasons: dict[Path, str] = {}
     for source, target in clips:
         with tqdm(unit="frame", disable=None) as bar:
@@ -191,9 +205,19 @@ def _restore_videos(
                 bar.update()
 
             try:
-                restore_video(
-                    restorer, source, target, strength=strength, on_frame=show
-                )
+                if key is None:
+                    restore_video(
+                        restorer, source, target, strength=strength, on_frame=show
+                    )
+                else:
+                    restore_in_segments(
+                        restorer,
+                        source,
+                        target,
+                        key=key,
+                        strength=strength,
+                        on_frame=show,
+                    )
             except InputError as error:
                 reasons[source] = str(error)
     return reasons

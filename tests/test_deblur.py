@@ -181,6 +181,47 @@ def test_video_is_restored(tmp_path, tflite):
     assert 0 < len(pixels_of(output)) < 75
 
 
+def test_an_interrupted_video_is_resumed(tmp_path, tflite, monkeypatch):
+    pytest.importorskip("av")
+    from egnet_tf.inference import video_segments
+    from video_clips import pixels_of, write_clip
+
+    source = tmp_path / "clip.mp4"
+    write_clip(source, [Fraction(k, 25) for k in range(76)])
+    write_segment, written = video_segments._Piece.finish, []
+
+    def finish(piece):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(piece)
+        write_segment(piece)
+
+    monkeypatch.setattr(video_segments, "FRAMES", 20)
+    monkeypatch.setattr(video_segments._Piece, "finish", finish)
+    words = (f"--model={tflite}", source, "--skip_existing")
+    assert deblur(*words).returncode == 130
+    assert not (tmp_path / "clip_restored.mp4").exists()
+    again = []
+    monkeypatch.setattr(
+        video_segments._Piece,
+        "finish",
+        lambda piece: (again.append(piece), write_segment(piece)),
+    )
+    done = deblur(*words)
+    assert (done.returncode, len(again)) == (0, 2), done.stderr
+    assert done.stdout == f"restored: {tmp_path / 'clip_restored.mp4'}\n"
+    whole = tmp_path / "whole.mp4"
+    deblur(f"--model={tflite}", source, f"--output={whole}")
+    np.testing.assert_allclose(
+        pixels_of(tmp_path / "clip_restored.mp4"), pixels_of(whole), atol=3
+    )
+    assert sorted(x.name for x in tmp_path.glob("*clip*")) == [
+        "clip.mp4",
+        "clip_restored.mp4",
+    ]
+    assert "1 there already" in deblur(*words).stdout
+
+
 @pytest.mark.parametrize(
     "change",
     [

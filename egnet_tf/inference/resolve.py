@@ -66,6 +66,14 @@ class ModelSource:
             return [self.path]
         return sorted(file for file in self.path.rglob("*") if file.is_file())
 
+    def digest(self) -> str:
+        """Returns the SHA-256 of these files, with their places below `path`."""
+        digest = hashlib.sha256()
+        for file in self.files():
+            digest.update(os.fsencode(os.path.relpath(file, self.path)) + b"\0")
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
 
 def resolve(model: str | os.PathLike[str]) -> ModelSource:
     """Finds out what a model is, without loading a library that runs it.
