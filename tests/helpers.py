@@ -92,6 +92,7 @@ class DarkeningRunner:
     size_multiple = 8
     tile = None
     bytes_per_pixel = 100.0
+    device = "CPU, NumPy"
 
     def __init__(self):
         self.batches: list[int] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -32,5 +34,22 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
     options = option_flags.read(RestorerOptions, values)
     # LiteRT announces its delegate for the CPU, and has no setting that stops it.
     litert = installed_form(resolve(model)).kind == "tflite"
-    with muted_stderr() if litert else contextlib.nullcontext():
-        return egnet_tf.load(model, **options.arguments())
+    with _muted_native_code() if litert else contextlib.nullcontext():
+        restorer = egnet_tf.load(model, **options.arguments())
+    if values["accelerator"].present:
+        print(f"restoring on {restorer.runner.device}")
+    return restorer
+
+
+@contextlib.contextmanager
+def _muted_native_code() -> Iterator[None]:
+    """Discards what native code writes to stderr; warnings in Python get through."""
+    with muted_stderr() as kept:
+        if sys.stderr is not sys.__stderr__:  # Does not lead to the process's stderr.
+            yield
+            return
+        with (
+            open(kept, "w", encoding=sys.stderr.encoding, closefd=False) as stream,
+            contextlib.redirect_stderr(stream),
+        ):
+            yield

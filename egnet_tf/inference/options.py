@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 from egnet_tf.inference.branches import BRANCHES_HELP, FUSIONS, checked_branches
+from egnet_tf.inference.runners.base import Accelerator
 from egnet_tf.options import option
 
 
@@ -48,6 +49,13 @@ class RestorerOptions:
     local_pooling: bool = option(
         False,
         "Pool over windows of 1.5 times the training crop instead of the image.",
+    )
+    accelerator: str = option(
+        "auto",
+        "What restores: cpu, gpu or npu. auto leaves it to the library that runs the "
+        "model: TensorFlow takes a GPU if it finds one, and .tflite files a GPU in "
+        "hardware that is correct and faster.",
+        choices=get_args(Accelerator),
     )
 
     def __post_init__(self):

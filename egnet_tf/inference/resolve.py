@@ -8,11 +8,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
 from egnet_tf.inference.branches import Fusion, chosen_fusion
+from egnet_tf.inference.runners.base import Accelerator, warn_of_cpu
 from egnet_tf.models import Variant, read_variant
 from egnet_tf.models.weights import read_branches
 from egnet_tf.trial import try_out
@@ -169,6 +170,7 @@ def load(
     overlap: int | None = None,
     memory_limit: int | None = None,
     local_pooling: bool = False,
+    accelerator: Accelerator = "auto",
 ) -> Restorer:
     """Loads trained weights, ready to restore.
 
@@ -189,11 +191,20 @@ def load(
         local_pooling: take the means of channel attention over windows of 1.5 times
             the training crop, as the network knew them in training, not over the
             image (TLC). Not for exported models.
+        accelerator: what it runs on. "auto" leaves it to the library: TensorFlow takes
+            a GPU if it finds one, LiteRT (.tflite) a GPU in hardware that agrees with
+            the CPU and is faster. Where "gpu" or "npu" cannot be used, a warning says
+            why, and it is the CPU; `restorer.runner.device` says what it is.
 
     Raises:
         InputError: no such model, a damaged one, options it does not have, or an
             extra of the package is not installed.
     """
+    if accelerator not in get_args(Accelerator):
+        raise InputError(
+            f"Expected an accelerator of {', '.join(get_args(Accelerator))}. "
+            f"Received: {accelerator}"
+        )
     source = resolve(model)
     if not (branches or fuse or local_pooling) and tile in (None, _own_tile(source)):
         source = installed_form(source)
@@ -207,17 +218,18 @@ def load(
 
     ensemble = None
     if source.exported:
-        runner = _open(source, memory_limit or default_memory_limit())
+        runner = _open(source, memory_limit or default_memory_limit(), accelerator)
         model_tile = _exported_tile(source)
     else:
         require("tensorflow")
         # Imported here, so that exported models need no Keras.
         from egnet_tf import models
-        from egnet_tf.inference.runners.tensorflow import KerasRunner
+        from egnet_tf.inference.runners.tensorflow import KerasRunner, on_device
 
-        loaded = models.load(source.path)
+        with on_device(accelerator, source.path) as device:
+            loaded = models.load(source.path)
         window = round(_POOLING_WINDOW * loaded.crop) if local_pooling else None
-        runner = KerasRunner(loaded.network, loaded.size_multiple, window)
+        runner = KerasRunner(loaded.network, loaded.size_multiple, window, device)
         model_tile = loaded.variant.tile
         ensemble = loaded.ensemble if fusion.trained else None
     return Restorer(
@@ -231,7 +243,7 @@ def load(
     )
 
 
-def _open(source: ModelSource, memory: int) -> Runner:
+def _open(source: ModelSource, memory: int, accelerator: Accelerator) -> Runner:
     """Opens an exported model, after a trial in a process of its own.
 
     Damaged or hostile files make the libraries crash, hang and take all memory; those
@@ -240,23 +252,31 @@ def _open(source: ModelSource, memory: int) -> Runner:
     shipped = _SHIPPED.resolve() in source.path.resolve().parents
     # Imported one by one: each needs another library.
     if source.kind == "tflite":
-        from egnet_tf.inference.runners.litert import LiteRTRunner, try_litert
+        from egnet_tf.inference.runners.accelerated import open_litert
+        from egnet_tf.inference.runners.litert import try_litert
 
         if not shipped:
             try_out(try_litert, source.path, memory=memory)
-        return LiteRTRunner(source.path)
+        return open_litert(source.path, accelerator)
     if source.kind == "onnx":
         from egnet_tf.inference.runners.onnx import OnnxRunner, try_onnx
 
         try_out(try_onnx, source.path, memory=memory)
+        if accelerator in ("gpu", "npu"):
+            warn_of_cpu(source.path, accelerator, "ONNX Runtime is run on the CPU")
         return OnnxRunner(source.path)
     require("tensorflow")
-    from egnet_tf.inference.runners.tensorflow import SavedModelRunner, try_saved_model
+    from egnet_tf.inference.runners.tensorflow import (
+        SavedModelRunner,
+        on_device,
+        try_saved_model,
+    )
 
     # Importing TensorFlow once more takes seconds.
     if not _as_described(source.path / "saved_model.pb"):
         try_out(try_saved_model, source.path, memory=memory)
-    return SavedModelRunner(source.path)
+    with on_device(accelerator, source.path) as device:
+        return SavedModelRunner(source.path, device=device)
 
 
 def _as_described(file: Path) -> bool:

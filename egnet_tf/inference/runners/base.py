@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+import os
+from typing import Literal, Protocol
 
 import numpy as np
 
 from egnet_tf.errors import InputError
+
+Accelerator = Literal["auto", "cpu", "gpu", "npu"]
+"""What a network is to run on. "auto" leaves it to the library that runs it."""
 
 _TRIAL_SIDE = 64
 
@@ -35,9 +40,24 @@ class Runner(Protocol):
         """
         ...
 
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library, such as "CPU, LiteRT 2.3.0"."""
+        ...
+
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
         ...
+
+
+def warn_of_cpu(path: str | os.PathLike[str], accelerator: str, why: object) -> None:
+    """Says in one line that a model runs on the CPU, not on what was asked for."""
+    logging.getLogger(__name__).warning(
+        "%s runs on the CPU, since no %s can be used: %s",
+        os.fspath(path),
+        accelerator.upper(),
+        why,
+    )
 
 
 def check_restores(runner: Runner, kind: str, path: str) -> None:

@@ -81,6 +81,11 @@ class EnsembleRunner:
         return self._fuse(images).numpy()
 
     @property
+    def device(self) -> str:
+        """What a branch is restored on, and by which library."""
+        return self._runner.device
+
+    @property
     def bytes_per_pixel(self) -> float:
         """Memory of a forward pass, in bytes for each pixel of the batch."""
         fusing = memory_estimate.bytes_per_pixel(self._fuse.get_concrete_function())

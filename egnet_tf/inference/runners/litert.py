@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -77,26 +78,40 @@ class LiteRTRunner:
             )
         self.tile = self.size_multiple = int(self._image["shape"][1])
 
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library."""
+        return f"CPU, {litert_version()}"
+
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
         # Concatenating copies: LiteRT's output is a view that the next call overwrites.
         return np.concatenate([self._restore(image[None]) for image in batch])
 
     def _restore(self, image: np.ndarray) -> np.ndarray:
-        quantised = _quantise(image, self._image)
+        return self._dequantised(self._run(self._quantised(image)))
+
+    def _quantised(self, image: np.ndarray) -> np.ndarray:
+        return _quantise(image, self._image)
+
+    def _dequantised(self, restored: np.ndarray) -> np.ndarray:
+        return _dequantise(restored, self._restored)
+
+    def _run(self, tensor: np.ndarray) -> np.ndarray:
+        """Runs the file on a tensor of its own type; a view of one like it."""
         try:
-            restored = self._signature(image=quantised)["restored"]
+            restored = self._signature(image=tensor)["restored"]
         except (RuntimeError, ValueError) as error:
             raise InputError(
                 f"Expected a .tflite file that runs ({one_line(error)}). "
                 f"Received: {self._path}"
             ) from error
-        if restored.shape != image.shape:
+        if restored.shape != tensor.shape:
             raise InputError(
-                f"Expected {self._path} to keep the shape {image.shape}. "
+                f"Expected {self._path} to keep the shape {tensor.shape}. "
                 f"Received: {restored.shape}"
             )
-        return _dequantise(restored, self._restored)
+        return restored
 
 
 def try_litert(path: str) -> None:
@@ -107,6 +122,11 @@ def try_litert(path: str) -> None:
     """
     runner = LiteRTRunner(path)
     check_restores(runner, "a .tflite file", path)
+
+
+def litert_version() -> str:
+    """The name of the library with its version."""
+    return f"LiteRT {metadata.version('ai-edge-litert')}"
 
 
 def _fits(tensor: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from importlib import metadata
 
 import numpy as np
 
@@ -79,6 +80,11 @@ class OnnxRunner:
                 f"Received: {restored.shape}, {restored.dtype}"
             )
         return restored
+
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library."""
+        return f"CPU, ONNX Runtime {metadata.version('onnxruntime')}"
 
     @property
     def bytes_per_pixel(self) -> float:

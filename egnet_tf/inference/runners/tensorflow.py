@@ -16,7 +16,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import memory_estimate
-from egnet_tf.inference.runners.base import check_restores
+from egnet_tf.inference.runners.base import Accelerator, check_restores, warn_of_cpu
 from egnet_tf.layers.pooling import local_pooling
 from egnet_tf.models import finest
 from egnet_tf.trial import one_line
@@ -29,7 +29,7 @@ class KerasRunner:
 
     H and W are multiples of `size_multiple`. The network's global pools average over
     windows of `pooling_window` pixels a side; None is for the whole image
-    (`layers.pooling`).
+    (`layers.pooling`). A `device` is one of `on_device`.
     """
 
     tile = None
@@ -39,8 +39,10 @@ class KerasRunner:
         network: keras.Model,
         size_multiple: int,
         pooling_window: int | None = None,
+        device: str | None = None,
     ):
         self.size_multiple = size_multiple
+        self._device = device
 
         def restore(image: tf.Tensor) -> tf.Tensor:
             pooling = contextlib.nullcontext()
@@ -54,8 +56,13 @@ class KerasRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        with _explain_out_of_memory(batch):
+        with _explain_out_of_memory(batch), _placed_on(self._device):
             return self._restore(tf.convert_to_tensor(batch)).numpy()
+
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library."""
+        return _describe(self._device)
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -67,16 +74,20 @@ class SavedModelRunner:
     """A `Runner` on a SavedModel with a signature `image` -> `restored`.
 
     Both are float32 (B, H, W, 3); any H and W, or one fixed square size. The folder
-    holds `saved_model.pb`.
+    holds `saved_model.pb`. A `device` is one of `on_device`.
 
     Raises:
         InputError: it is not a SavedModel, or has no such signature.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], signature: str = "serving_default"
+        self,
+        folder: str | os.PathLike[str],
+        signature: str = "serving_default",
+        device: str | None = None,
     ):
         self._path = os.fspath(folder)
+        self._device = device
         try:
             loaded = tf.saved_model.load(self._path)
             restore = loaded.signatures.get(signature)
@@ -106,7 +117,8 @@ class SavedModelRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
-        with _explain_out_of_memory(batch), self._explain():
+        placed = _placed_on(self._device)
+        with _explain_out_of_memory(batch), self._explain(), placed:
             restored = self._restore(image=tf.convert_to_tensor(batch))["restored"]
             restored = restored.numpy()
         if (restored.shape, restored.dtype) != (batch.shape, np.float32):
@@ -115,6 +127,11 @@ class SavedModelRunner:
                 f"Received: {restored.shape}, {restored.dtype}"
             )
         return restored
+
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library."""
+        return _describe(self._device)
 
     @property
     def bytes_per_pixel(self) -> float:
@@ -136,6 +153,41 @@ class SavedModelRunner:
                 f"Expected a SavedModel that runs ({one_line(error)}). "
                 f"Received: {self._path}"
             ) from error
+
+
+@contextlib.contextmanager
+def on_device(
+    accelerator: Accelerator, path: str | os.PathLike[str]
+) -> Iterator[str | None]:
+    """Yields TensorFlow's name for a device, which variables made inside are put on.
+
+    None leaves the choice to TensorFlow. The path is that of the model, for a warning
+    where the accelerator cannot be used.
+    """
+    device = None
+    if accelerator == "npu":
+        warn_of_cpu(path, accelerator, "TensorFlow runs on CPUs and GPUs only")
+    if accelerator == "gpu":
+        device = "/GPU:0" if tf.config.list_logical_devices("GPU") else None
+        if device is None:
+            warn_of_cpu(path, accelerator, "TensorFlow finds none")
+    if accelerator in ("cpu", "npu"):
+        device = "/CPU:0"
+    with _placed_on(device):
+        yield device
+
+
+def _placed_on(device: str | None) -> contextlib.AbstractContextManager[object]:
+    # tf.device(None) would undo an outer choice.
+    return contextlib.nullcontext() if device is None else tf.device(device)
+
+
+def _describe(device: str | None) -> str:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus or device == "/CPU:0":
+        return f"CPU, TensorFlow {tf.__version__}"
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
+    return f"GPU ({name}), TensorFlow {tf.__version__}"
 
 
 def try_saved_model(folder: str) -> None:
