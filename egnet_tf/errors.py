@@ -16,7 +16,6 @@ from pathlib import Path
 _EXTRAS = {
     "apache_beam": "beam",
     "av": "video",
-    "cachetools": "train",
     "cv2": "train",
     "grpc": "serving",
     "h5py": "train",

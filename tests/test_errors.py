@@ -99,7 +99,7 @@ sys.modules.update(dict.fromkeys({hidden!r}))
 {code}
 """
 HIDDEN = (
-    *("cachetools", "cv2", "h5py", "jinja2", "keras", "matplotlib", "skimage"),
+    *("cv2", "h5py", "jinja2", "keras", "matplotlib", "skimage"),
     *("sklearn", "tensorboard", "tensorflow", "tifffile"),
 )
 

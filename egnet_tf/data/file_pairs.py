@@ -11,7 +11,7 @@ from pathlib import Path
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.real_files import each_once
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.cache import Reader, cached_reader
 from egnet_tf.images.read import read_size
 
 
@@ -29,7 +29,7 @@ class FilePairs(Pairs):
         self,
         files: Mapping[str, tuple[Path, Path]],
         *,
-        cache_bytes: int = DEFAULT_LIMIT,
+        read: Reader | None = None,
     ):
         if not files:
             raise InputError("Expected pairs of images. Received: none")
@@ -45,7 +45,7 @@ class FilePairs(Pairs):
         root = Path(os.path.commonpath([file.parent for file in every]))
         self.names = tuple(each_once(files, root))
         self.files = tuple(files[name] for name in self.names)
-        self._read = cached_reader(cache_bytes)
+        self._read = read or cached_reader()
 
     def source_files(self) -> Iterable[Path]:
         """See `Pairs.source_files`."""

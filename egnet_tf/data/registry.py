@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, TypeVar
 from egnet_tf.data.mixture import MixedPairs
 from egnet_tf.data.pairs import BLURRY, Pairs
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT
+from egnet_tf.images.cache import DEFAULT_LIMIT, Reader, cached_reader
 
 SPLITS = ("train", "test")
 
@@ -38,14 +38,14 @@ class Request(NamedTuple):
 
     `dataset` is the name it is registered under; `folder` is where its files are, if
     the user said so (see `root`); `seed` is that of what is made on the fly,
-    `cache_bytes` the most bytes of decoded images to keep.
+    `read` what reads image files, and keeps some of them.
     """
 
     dataset: str
     folder: str | None
     split: str
     seed: int = 0
-    cache_bytes: int = DEFAULT_LIMIT
+    read: Reader | None = None
 
     @property
     def root(self) -> Path:
@@ -214,7 +214,9 @@ def open_pairs(
         seed: of what is made on the fly, such as camera shake.
         options: by the dataset's name, such as {"gopro": GoProOptions(blur="gamma")};
             the others have their defaults.
-        cache_bytes: the most bytes of decoded images that each dataset keeps.
+        cache_bytes: the most bytes of decoded images to keep, for each dataset; those
+            of a mixture share them, so that two that are made from one folder of
+            photographs decode each once.
         results: whether the caller knows what to do with restorations in the place
             of the blurry image (`Pairs.inputs`).
 
@@ -228,9 +230,10 @@ def open_pairs(
         raise InputError(f"Expected split train or test. Received: {split}")
     chosen = {**default_options(), **(options or {})}
     sources = parse_dataset(dataset)
+    read = cached_reader(cache_bytes * len(sources))
     opened: dict[str, Pairs] = {}
     for name, folder, _ in sources:
-        request = Request(name, folder or data_dir, split, seed, cache_bytes)
+        request = Request(name, folder or data_dir, split, seed, read)
         number = sum(source.name == name for source in sources[: len(opened)]) + 1
         key = f"{name}{number}" if number > 1 else name
         opened[key] = datasets()[name].open(request, chosen[name])

@@ -23,7 +23,7 @@ from egnet_tf.data.synthesis.frame_average import (
 from egnet_tf.data.synthesis.motion import FRAME, Motion, random_motion
 from egnet_tf.data.synthesis.options import BlurOptions
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
-from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.cache import Reader, cached_reader
 from egnet_tf.options import check, option
 
 _MOVING_SHARE = 0.3
@@ -66,11 +66,11 @@ class CameraMotionPairs(Pairs):
         options: CameraMotionOptions = CameraMotionOptions(),
         *,
         seed: int,
-        cache_bytes: int = DEFAULT_LIMIT,
+        read: Reader | None = None,
     ):
         self._seed = seed
         self._options = options
-        self._read = cached_reader(cache_bytes)
+        self._read = read or cached_reader()
         self.names = tuple(photos)
         self._paths = tuple(photos.values())
 
@@ -138,5 +138,5 @@ def open_camera_motion(
         photographs(request),
         options,
         seed=request.seed,
-        cache_bytes=request.cache_bytes,
+        read=request.read,
     )

@@ -18,7 +18,7 @@ from egnet_tf.data.synthesis.motion import FRAME, Convolution, Motion, random_mo
 from egnet_tf.data.synthesis.options import BlurOptions, happens
 from egnet_tf.data.synthesis.upsampling import enlarged_window, random_resize
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.cache import Reader, cached_reader
 from egnet_tf.options import check, option
 
 
@@ -64,7 +64,7 @@ class CameraShakePairs(Pairs):
         seed: seed of the kernels that `read` draws.
         shakes: number of pairs made of each photograph, with a kernel each; if there is
             more than one, the names end in `_shake1`, `_shake2`, ...
-        cache_bytes: upper limit of the bytes of decoded photographs kept in memory.
+        read: reads a photograph; by default, `cached_reader()`.
 
     Raises:
         InputError: there is no photograph.
@@ -77,13 +77,13 @@ class CameraShakePairs(Pairs):
         *,
         seed: int,
         shakes: int = 1,
-        cache_bytes: int = DEFAULT_LIMIT,
+        read: Reader | None = None,
     ):
         if not photos:
             raise InputError("Expected sharp photographs. Received: none")
         self._seed = seed
         self._options = options
-        self._read = cached_reader(cache_bytes)
+        self._read = read or cached_reader()
         named = {
             f"{name}_shake{number}" if shakes > 1 else name: path
             for name, path in photos.items()
@@ -160,5 +160,5 @@ def open_camera_shake(
         photographs(request),
         options,
         seed=request.seed,
-        cache_bytes=request.cache_bytes,
+        read=request.read,
     )

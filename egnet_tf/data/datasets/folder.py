@@ -74,7 +74,7 @@ def open_folder(request: Request, options: FolderOptions) -> FilePairs:
         matching(root, sharp),
         f"{root / blurry} and {root / sharp}",
     )
-    return FilePairs(files, cache_bytes=request.cache_bytes)
+    return FilePairs(files, read=request.read)
 
 
 def _only(root: Path, candidates: tuple[str, ...]) -> str:

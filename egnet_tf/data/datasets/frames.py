@@ -26,7 +26,7 @@ from egnet_tf.data.pairs import Pair, Pairs, random_corner, window
 from egnet_tf.data.registry import Request, dataset
 from egnet_tf.data.splits import split_images, split_names
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.cache import Reader, cached_reader
 from egnet_tf.images.convert import to_uint8
 from egnet_tf.options import check, option
 
@@ -66,12 +66,12 @@ class AveragedFrames(Pairs):
         windows: Mapping[str, Sequence[Path]],
         *,
         blur: str,
-        cache_bytes: int = DEFAULT_LIMIT,
+        read: Reader | None = None,
     ):
         self.names = tuple(windows)
         self._windows = tuple(windows.values())
         self._blur = blur
-        self._read = cached_reader(cache_bytes)
+        self._read = read or cached_reader()
 
     def source_files(self) -> Iterable[Path]:
         """See `Pairs.source_files`."""
@@ -156,7 +156,7 @@ def open_frames(request: Request, options: FramesOptions) -> AveragedFrames:
             f"Expected sequences of at least {min(options.windows)} successive frames "
             f"in {root}. Received: {len(sequences)} folders of images, none so long"
         )
-    return AveragedFrames(windows, blur=options.blur, cache_bytes=request.cache_bytes)
+    return AveragedFrames(windows, blur=options.blur, read=request.read)
 
 
 def _unbroken(frames: list[Path]) -> list[list[Path]]:

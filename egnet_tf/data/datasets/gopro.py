@@ -71,7 +71,7 @@ def open_gopro(request: Request, options: GoProOptions) -> FilePairs:
             )
     files = match_names(*kinds, str(root))
     warn_of_count("GoPro", request.split, len(files), COUNTS[request.split])
-    return FilePairs(files, cache_bytes=request.cache_bytes)
+    return FilePairs(files, read=request.read)
 
 
 def _of_kind(images: dict[str, Path], kind: str) -> dict[str, Path]:

@@ -59,4 +59,4 @@ def open_realblur(request: Request, _: NoOptions) -> FilePairs:
             raise InputError(f"Expected each pair once in {path}. Received: {line}")
         files[name] = (root / blurry, root / sharp)
     warn_of_count(f"RealBlur-{kind}", split, len(files), COUNTS[split])
-    return FilePairs(files, cache_bytes=request.cache_bytes)
+    return FilePairs(files, read=request.read)

@@ -25,7 +25,7 @@ from egnet_tf.data.file_pairs import FilePairs
 from egnet_tf.data.pairs import Pair, Pairs
 from egnet_tf.data.registry import Request, dataset
 from egnet_tf.errors import InputError
-from egnet_tf.images.cache import DEFAULT_LIMIT, cached_reader
+from egnet_tf.images.cache import Reader, cached_reader
 from egnet_tf.images.find import find_images
 from egnet_tf.options import option
 
@@ -56,7 +56,7 @@ class ResultPairs(Pairs):
     Args:
         methods: title to name to file.
         sharp: name to file; the names that all methods have, too.
-        cache_bytes: the most bytes of decoded images to keep.
+        read: reads an image; by default, `cached_reader()`.
 
     Raises:
         InputError: see `FilePairs`.
@@ -67,7 +67,7 @@ class ResultPairs(Pairs):
         methods: Mapping[str, Mapping[str, Path]],
         sharp: Mapping[str, Path],
         *,
-        cache_bytes: int = DEFAULT_LIMIT,
+        read: Reader | None = None,
     ):
         self.names, self.inputs = tuple(sharp), tuple(sorted(methods))
         for title in self.inputs:
@@ -77,7 +77,7 @@ class ResultPairs(Pairs):
             (*(methods[title][name] for title in self.inputs), sharp[name])
             for name in sharp
         ]
-        self._read = cached_reader(cache_bytes)
+        self._read = read or cached_reader()
 
     def source_files(self) -> Iterable[Path]:
         """See `Pairs.source_files`."""
@@ -141,7 +141,7 @@ def open_results(request: Request, options: ResultsOptions) -> ResultPairs:
             "Expected images of the same names in the sharp folder and of every "
             f"method. Received: {len(missing)} without a partner: {', '.join(missing)}"
         )
-    return ResultPairs(found, in_sharp, cache_bytes=request.cache_bytes)
+    return ResultPairs(found, in_sharp, read=request.read)
 
 
 def _method_folders(root: Path, methods: Sequence[str], sharp: Path) -> dict[str, Path]:

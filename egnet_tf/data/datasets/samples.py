@@ -91,5 +91,5 @@ def open_samples(request: Request, options: SamplesOptions) -> CameraShakePairs:
         CameraShakeOptions(extent=options.extent),
         seed=request.seed,
         shakes=_TEST_SHAKES if request.split == "test" else 1,
-        cache_bytes=request.cache_bytes,
+        read=request.read,
     )
