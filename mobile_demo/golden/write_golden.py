@@ -3,11 +3,21 @@
     axes.txt                 start and weights of each tile along some axes
     <name>_photo.ppm         a small image of noise
     <name>_restored.ppm      that image, restored in tiles of 16 by `egnet_tf.Restorer`
+    tiles_blended.ppm        tiles_photo.ppm, restored with a strength of 0.35
+    blur.json                for images of some sizes: the features of the first window,
+                             the length and the doubt of each, and the estimate
+                             (egnet_tf/metrics/blur.py)
 
 The network is a stand-in that the demos' tests repeat: pixel (y, x) of a tile, channel
 c, value v in [0, 1] becomes 1.25 v + ((7 y + 3 x + 5 c) mod 16) / 30 - 0.25. Its
 value at a pixel differs from tile to tile, which exercises the blending, and leaves
 [0, 1], which exercises the clipping.
+
+The images of blur.json: pixel (y, x), channel c is the mean, rounded down, of nine
+pixels (y, x) to (y, x + 8) of
+
+    40 + 160 ((floor((x + 2 y) / 37) + floor((3 x + y) / 53)) mod 2)
+       + ((7 y + 3 x + 5 c) mod 16).
 """
 
 from __future__ import annotations
@@ -18,13 +28,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from egnet_tf.files import write_json
 from egnet_tf.inference.restorer import Restorer
 from egnet_tf.inference.tiling import tile_positions, tile_weights
+from egnet_tf.metrics import blur
 
 TILE = 16
 AXES = [(16, 16, 2), (17, 16, 2), (40, 16, 2), (53, 16, 8), (33, 16, 0), (600, 256, 32)]
 # Height and width: several tiles, one tile, padded on one axis, padded many times over.
 IMAGES = {"tiles": (40, 53), "one": (16, 16), "flat": (5, 33), "dot": (1, 2)}
+STRENGTH = 0.35
+# Height and width: several windows, one, one that is shorter than the offsets, none.
+BLURRED = [(400, 500), (192, 192), (60, 200), (40, 200)]
 
 
 class StandIn:
@@ -59,6 +74,29 @@ def write(folder: Path) -> None:
         photo = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         Image.fromarray(photo).save(folder / f"{name}_photo.ppm")
         Image.fromarray(restorer(photo)).save(folder / f"{name}_restored.ppm")
+        if name == "tiles":
+            blended = restorer(photo, strength=STRENGTH)
+            Image.fromarray(blended).save(folder / "tiles_blended.ppm")
+    write_json(folder / "blur.json", {"images": [_blur(size) for size in BLURRED]})
+
+
+def _blur(size: tuple[int, int]) -> dict[str, object]:
+    height, width = size
+    y, x, c = np.ogrid[:height, : width + 8, :3]
+    checks = ((x + 2 * y) // 37 + (3 * x + y) // 53) % 2
+    base = 40 + 160 * checks + (7 * y + 3 * x + 5 * c) % 16
+    total = sum(base[:, k : k + width] for k in range(9))
+    image = (total // 9).astype(np.uint8)
+    lengths, doubts = blur.window_lengths(image)
+    first = blur.window_features(blur.windows(image)[0])
+    return {
+        "height": height,
+        "width": width,
+        "first_features": [float(f"{f:.9g}") for f in first] if lengths.size else [],
+        "lengths": [float(f"{x:.9g}") for x in lengths],
+        "doubts": [float(f"{x:.9g}") for x in doubts],
+        "estimate": blur.blur_length(image),
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The demos' tilers are tested against files that egnet_tf's tiler wrote."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,38 @@ def test_golden_images_are_current(fresh, name):
         assert np.abs(committed - new).max() <= (0 if part == "photo" else 1)
 
 
+def test_golden_blend_is_current(fresh):
+    new, committed = (
+        np.asarray(Image.open(folder / "tiles_blended.ppm"), int)
+        for folder in (fresh, GOLDEN)
+    )
+    assert np.abs(committed - new).max() <= 1
+    photo, restored = (
+        np.asarray(Image.open(GOLDEN / f"tiles_{part}.ppm"), float)
+        for part in ("photo", "restored")
+    )
+    # In exact arithmetic 0.35 may fall on the other side of a half.
+    np.testing.assert_allclose(
+        committed, 0.65 * photo + 0.35 * restored, atol=0.5 + 1e-9
+    )
+
+
+def test_golden_estimates_of_blur_are_current(fresh):
+    new, committed = (
+        json.loads((folder / "blur.json").read_text())["images"]
+        for folder in (fresh, GOLDEN)
+    )
+    assert [len(image["lengths"]) for image in committed] == [9, 1, 2, 0]
+    for one, other in zip(new, committed, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            if value is None:
+                assert other[name] is None
+            else:
+                np.testing.assert_allclose(other[name], value, rtol=1e-6, atol=1e-7)
+
+
 def test_command_writes_every_golden_file(fresh):
-    assert {p.name for p in GOLDEN.iterdir() if p.suffix in (".txt", ".ppm")} == {
-        p.name for p in fresh.iterdir()
-    }
+    written = {path.name for path in fresh.iterdir()}
+    suffixes = (".txt", ".ppm", ".json")
+    assert {p.name for p in GOLDEN.iterdir() if p.suffix in suffixes} == written
