@@ -6,7 +6,7 @@ python -m egnet_tf.benchmarks model --variants=mprnet,egnet --sizes=256,720x1280
 model      size, run time and memory of networks: the paper's Table 2
 attention  position attention in blocks against the whole matrix at once
 recompute  memory of a training step with and without --recompute
-input      how fast training crops come out of PNG files and of shards
+input      how fast training crops come out of files and of synthetic blur
 tflite     run time and memory of exported files, .onnx too, beside their Keras model
 photo      memory of deblurring a photo from file to file, by its size
 seams      steps across the borders of tiles against the image restored whole

@@ -1,17 +1,23 @@
-"""Measures how fast training crops come out of PNG files and of shards.
+"""Measures how fast training crops come out of files and of synthetic blur.
 
 python -m egnet_tf.benchmarks input
 
 The same pairs are written to a temporary folder in each form and read through the
-training pipeline, without any cache of decoded images, as with a dataset that is larger
-than the memory. The files have just been written, so the operating system holds them in
-memory: this measures decoding and copying, not the disk. Further
-forms were measured before this choice: docs/experiments/input_formats.md.
+training pipeline. PNG files and shards are read without any cache of decoded images, as
+with a dataset that is larger than the memory. The files have just been written, so the
+operating system holds them in memory: this measures decoding and copying, not the
+disk. Further forms were measured before this choice:
+docs/experiments/input_formats.md. For synthetic blur, the sharp images are written
+and, as in training, decoded once.
+
+The trainer needs the same cores. The processor time of a crop, times the crops that it
+trains with in a second, says how much of a core the input takes from it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import tempfile
 import time
@@ -35,11 +41,13 @@ class InputSpeed(NamedTuple):
     Attributes:
         form: one of `FORMS`.
         pairs_per_second: training crops, of both images, as float32 batches.
+        cpu_milliseconds: processor time of each, of all threads together.
         megabytes: on disk, of all pairs.
     """
 
     form: str
     pairs_per_second: float
+    cpu_milliseconds: float
     megabytes: float
 
 
@@ -69,7 +77,22 @@ def _shards(pairs: Pairs, folder: Path) -> Pairs:
     return ShardPairs(folder)
 
 
-FORMS: dict[str, Callable[[Pairs, Path], Pairs]] = {"png": _png, "shards": _shards}
+def _blurred(dataset: str, pairs: Pairs, folder: Path) -> Pairs:
+    """Photographs, blurred when they are read."""
+    from egnet_tf.data import open_pairs
+    from egnet_tf.images.write import write_image
+
+    for index in range(len(pairs)):
+        write_image(folder / f"{index}.png", pairs.read(index).sharp)
+    return open_pairs(dataset, data_dir=str(folder), split="train")
+
+
+FORMS: dict[str, Callable[[Pairs, Path], Pairs]] = {
+    "png": _png,
+    "shards": _shards,
+    "camera_motion": functools.partial(_blurred, "camera_motion"),
+    "camera_shake": functools.partial(_blurred, "camera_shake"),
+}
 """Write pairs to a folder and open what was written."""
 
 
@@ -118,11 +141,12 @@ def measure(
             )
             for _ in range(-(-len(written) // batch)):
                 next(batches)
-            done, start = 0, time.perf_counter()
+            done, start, cpu = 0, time.perf_counter(), time.process_time()
             while (passed := time.perf_counter() - start) < seconds or not done:
                 next(batches)
                 done += batch
-            rows.append(InputSpeed(form, done / passed, megabytes))
+            cpu = 1000 * (time.process_time() - cpu) / done
+            rows.append(InputSpeed(form, done / passed, cpu, megabytes))
     return rows
 
 
