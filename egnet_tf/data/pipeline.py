@@ -101,9 +101,12 @@ def training_batches(
             "index": batch["index"],
         }
 
-    # Of itself TensorFlow would convert up to a batch per processor ahead.
+    # Of itself TensorFlow would put together and convert up to a batch per processor
+    # ahead, and more where it finds that faster.
     options = tf.data.Options()
+    options.autotune.enabled = False
     options.experimental_optimization.map_parallelization = False
+    options.experimental_optimization.parallel_batch = False
     first, last = first_step * share, (first_step + steps) * share
     return (
         tf.data.Dataset.range(first, last)
