@@ -9,6 +9,7 @@ recompute  memory of a training step with and without --recompute
 input      how fast training crops come out of files and of synthetic blur
 tflite     run time and memory of exported files, .onnx too, beside their Keras model
 photo      memory of deblurring a photo from file to file, by its size
+flicker    changes between successive frames of a restored video
 seams      steps across the borders of tiles against the image restored whole
 
 MEASUREMENT --help explains its flags. docs/cost.md says what was measured, and on what
@@ -26,7 +27,16 @@ from egnet_tf.cli import app
 from egnet_tf.cli import flags as option_flags
 from egnet_tf.cli.table import show
 
-MEASUREMENTS = ("model", "attention", "recompute", "input", "tflite", "photo", "seams")
+MEASUREMENTS = (
+    "model",
+    "attention",
+    "recompute",
+    "input",
+    "tflite",
+    "photo",
+    "flicker",
+    "seams",
+)
 
 
 def command(name: str) -> tuple[app.DefineFlags, app.Main]:
