@@ -23,6 +23,7 @@ from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.photos import Job, Work, find_jobs, restore_photos
 from egnet_tf.inference.resolve import installed_form, resolve
 from egnet_tf.inference.restorer import Restorer
+from egnet_tf.inference.sharpness import Sharpness, SharpnessWatch, found_blur
 from egnet_tf.inference.video import is_video, restore_video, video_target
 from egnet_tf.inference.video_segments import restore_in_segments
 from egnet_tf.options import option
@@ -65,6 +66,9 @@ class Options:
         DEFAULT_MAX_PIXELS,
         "Width times height above which an image is refused.",
         lower=1,
+    )
+    only_blurry: bool = option(
+        False, "Leave out photos in which no blur is found (docs/deblur.md)."
     )
     skip_existing: bool = option(
         False,
@@ -113,17 +117,23 @@ def main(values: FlagValues) -> int:
     if len(jobs) == 1 and not clips:
         # What is wrong with a single image is said before the model is loaded.
         read_photo(jobs[0].source, options.max_pixels)
+    watch = SharpnessWatch(only_blurry=options.only_blurry)
     if jobs or clips:
         restorer = restorer_flags.load(values, options.model)
-        reasons |= _restore_photos(restorer, options, jobs)
+        reasons |= _restore_photos(restorer, options, jobs, watch)
         key = _video_key(values, options) if clips and options.skip_existing else None
         reasons |= _restore_videos(restorer, clips, options.strength, key)
-    restored = [job for job in (*jobs, *clips) if job.source not in reasons]
+    undone = {*reasons, *watch.left}
+    restored = [job for job in (*jobs, *clips) if job.source not in undone]
     if len(work.jobs) + len(films) == len(restored) == 1:
         print(f"restored: {app.shown(restored[0].target)}")
     elif several or len(work.jobs) > 1 or not reasons:
         there = len(work.jobs) + len(films) - len(jobs) - len(clips)
-        print(f"{len(restored)} restored, {there} there already, {len(reasons)} failed")
+        sharp = f"{len(watch.left)} sharp, " if options.only_blurry else ""
+        print(
+            f"{len(restored)} restored, {sharp}{there} there already, "
+            f"{len(reasons)} failed"
+        )
     return report(work, reasons)
 
 
@@ -159,7 +169,7 @@ def report(work: Work, reasons: Mapping[Path, str]) -> int:
 
 
 def _restore_photos(
-    restorer: Restorer, options: Options, jobs: list[Job]
+    restorer: Restorer, options: Options, jobs: list[Job], watch: SharpnessWatch
 ) -> dict[Path, str]:
     alone = len(jobs) == 1
     total, unit = (None, "tile") if alone else (len(jobs), "photo")
@@ -172,6 +182,12 @@ def _restore_photos(
             elif tiles > 1:
                 bar.set_postfix_str(f"tile {done}/{tiles}")
 
+        def on_done(count: int) -> None:
+            if not alone:
+                bar.update(count)
+            for source, found in watch.news():
+                _say_sharpness(source, found)
+
         return restore_photos(
             restorer,
             jobs,
@@ -180,7 +196,8 @@ def _restore_photos(
             max_pixels=options.max_pixels,
             batch=options.batch,
             overwrite=options.overwrite,
-            on_done=lambda count: None if alone else bar.update(count),
+            watch=watch,
+            on_done=on_done,
             on_tile=on_tile,
         )
 
@@ -190,6 +207,16 @@ def _video_key(values: FlagValues, options: Options) -> str:
     source = installed_form(resolve(options.model))
     how = flags.read(RestorerOptions, values)
     return f"{source.digest()} {how} {options.strength}"
+
+
+def _say_sharpness(source: Path, found: Sharpness) -> None:
+    """Prints a line on a photo, and warns where it was hardly improved."""
+    name = app.shown(source)
+    with tqdm.external_write_mode():
+        print(f"{name}: {found}", flush=True)
+    if found.hardly_improved:
+        said = found_blur(found.before)
+        logging.getLogger(__name__).warning("%s: %s: hardly improved", source, said)
 
 
 def _restore_videos(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scipy import ndimage
 from skimage import data
 from tqdm import tqdm
 
@@ -96,6 +97,34 @@ def test_strength_blends_photos(photo, tflite):
         np.testing.assert_allclose(pixels(output), expected, atol=0.76)
         if not strength:
             np.testing.assert_array_equal(pixels(output), pixels(photo))
+
+
+def test_each_photo_has_a_line_on_its_blur(tmp_path, tflite):
+    sharp = data.astronaut()[::2, ::2]
+    photos = {"sharp": sharp, "moved": ndimage.uniform_filter1d(sharp, 31, axis=0)}
+    for name, image in photos.items():
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    # The model only darkens: nothing gets sharper.
+    lines = (
+        r"sharp\.png: no blur, about 1\.\d px; restored: about 1\.\d px$",
+        r"moved\.png: strong blur, about [23]\d px; restored: about [23]\d px$",
+    )
+    done = deblur(f"--model={tflite}", tmp_path / "moved.png", tmp_path / "sharp.png")
+    assert done.returncode == 0, done.stderr
+    for line in lines:
+        assert re.search(line, done.stdout, re.M), done.stdout
+    warning = r"^warning: .*moved\.png: strong blur, about [23]\d px: hardly improved$"
+    assert re.search(warning, done.stderr, re.M), done.stderr
+    assert "sharp.png" not in done.stderr
+
+    flags = (f"--model={tflite}", "--only_blurry", f"--output={tmp_path / 'out'}/")
+    done = deblur(*flags, tmp_path / "moved.png", tmp_path / "sharp.png")
+    assert re.search(r"sharp\.png: no blur, .*; left as it is$", done.stdout, re.M)
+    assert "1 restored, 1 sharp, 0 there already, 0 failed" in done.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["moved.png"]
+    done = deblur(*flags, tmp_path / "sharp.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0 restored, 1 sharp, 0 there already, 0 failed" in done.stdout
 
 
 def test_photo_of_its_own_shows_its_tiles(photo, tflite, monkeypatch):

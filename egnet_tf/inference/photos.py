@@ -24,6 +24,7 @@ from egnet_tf.images.write import (
     write_photo,
 )
 from egnet_tf.inference.restorer import Restorer
+from egnet_tf.inference.sharpness import SharpnessWatch
 
 _SMALL = 512 * 512
 """Photos of at most this many pixels are restored in batches: larger ones fill a
@@ -158,6 +159,7 @@ def restore_photos(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     batch: int = 1,
     overwrite: bool = True,
+    watch: SharpnessWatch | None = None,
     on_done: Callable[[int], object] = lambda count: None,
     on_tile: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
@@ -167,7 +169,8 @@ def restore_photos(
     `write_photo`, `read_photo` and `Restorer`. Up to `batch` small photos in a row are
     restored together if they have the same size and type. `overwrite` is whether a
     file that is there by then may be replaced. `on_done` is called with how many more
-    photos are done, restored or not.
+    photos are done, restored or not. `watch` looks at each photo before and after, and
+    may leave it out.
 
     Returns:
         The sources that failed, each with the reason, in the order of the jobs.
@@ -184,12 +187,14 @@ def restore_photos(
     def read_groups() -> Iterator[list[tuple[Job, Photo]]]:
         group = []
         for job in jobs:
-            photo = None
+            photo, wanted = None, True
             with noting(job):
                 photo = read_photo(job.source, max_pixels)
                 check_fits(job.target, photo)
                 check_computed(restorer, photo, max_pixels, job.source)
-            if job.source in reasons:
+                if watch is not None:
+                    wanted = watch.wants(job.source, photo.pixels)
+            if job.source in reasons or not wanted:
                 on_done(1)
                 continue
             if group and (len(group) == batch or not _go_together(group[0][1], photo)):
@@ -213,6 +218,8 @@ def restore_photos(
                         quality=quality,
                         overwrite=overwrite,
                     )
+                    if watch is not None:
+                        watch.restored(job.source, result)
         on_done(len(group))
     return {job.source: reasons[job.source] for job in jobs if job.source in reasons}
 
