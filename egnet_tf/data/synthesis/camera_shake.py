@@ -51,14 +51,15 @@ def random_trajectory(
     Args:
         rng: source of random numbers.
         max_extent: the extent's logarithm is uniform between 2 pixels and this, so
-            that small shakes are more frequent than large ones.
+            that small shakes are more frequent than large ones; at 0 nothing moves.
 
     Returns:
         float64 (T, 2): column and row in pixels at equal steps of time, their mean
         at the origin.
     """
     shortest = min(_MIN_EXTENT, max_extent)
-    extent = shortest * (max_extent / shortest) ** rng.uniform()
+    ratio = max_extent / shortest if shortest else 1.0
+    extent = shortest * ratio ** rng.uniform()
     damping = rng.uniform(0.0, 0.05)
     tremor = 10 ** rng.uniform(-2.0, -0.3)
     restoring = 10 ** rng.uniform(-4.0, -2.3)

@@ -1,15 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import signal
 
 from egnet_tf.data import open_pairs
+from egnet_tf.data.datasets.camera_motion import CameraMotionOptions, CameraMotionPairs
 from egnet_tf.data.datasets.camera_shake import CameraShakeOptions, CameraShakePairs
 from egnet_tf.data.datasets.samples import sample_photos
 from egnet_tf.data.pairs import random_corner
+from egnet_tf.data.registry import default_options
 from egnet_tf.data.synthesis import camera_shake, light
+from egnet_tf.data.synthesis.options import BlurOptions
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
+from egnet_tf.options import from_text
+from helpers import random_image
 
 
 @pytest.fixture
@@ -134,3 +141,52 @@ def test_open_pairs_gives_samples():
         open_pairs("nonsense", split="train")
     with pytest.raises(InputError, match="Received: validation"):
         open_pairs("samples", split="validation")
+
+
+@pytest.mark.parametrize("kind", [CameraShakePairs, CameraMotionPairs])
+@pytest.mark.parametrize("size", [(1, 1), (2, 90), (70, 50)])
+def test_all_effects_at_once_on_photographs_of_any_size(tmp_path, kind, size):
+    write_image(tmp_path / "a.png", random_image((*size, 3)))
+    names = {field.name for field in dataclasses.fields(BlurOptions)} - {"native"}
+    blur = BlurOptions(**dict.fromkeys(names, 1.0))
+    options = {
+        CameraShakePairs: CameraShakeOptions(max_upscale=3.0, blur=blur),
+        CameraMotionPairs: CameraMotionOptions(3, 5.0, blur),
+    }[kind]
+    pairs = kind({"a": tmp_path / "a.png"}, options, seed=0)
+    whole = pairs.read(0)
+    assert whole.blurry.shape == whole.sharp.shape == (*size, 3)
+    np.testing.assert_array_equal(whole.blurry, pairs.read(0).blurry)
+    for seed in range(6):
+        crop, again = (pairs.crop(0, 24, np.random.default_rng(seed)) for _ in "12")
+        assert crop.blurry.shape == crop.sharp.shape == (24, 24, 3)
+        assert crop.blurry.dtype == crop.sharp.dtype == np.uint8
+        np.testing.assert_array_equal(crop.blurry, again.blurry)
+        np.testing.assert_array_equal(crop.sharp, again.sharp)
+
+
+def test_options_are_flags_of_both_kinds_and_say_what_is_read(photos):
+    folder = next(iter(photos.values())).parent
+    flags = "--camera_shake_noise=0\n--camera_motion_linear_fraction=0.5\n"
+    options = from_text(default_options(), flags)
+    assert options["camera_motion"].blur == BlurOptions(linear_fraction=0.5)
+    assert options["camera_shake"].blur == BlurOptions(linear_fraction=1.0, noise=0.0)
+    # Without noise and motion, nothing is left.
+    still = from_text(options, "--camera_shake_extent=0\n")
+    pair = open_pairs(f"camera_shake:{folder}", split="test", options=still).read(0)
+    np.testing.assert_array_equal(pair.blurry, pair.sharp)
+
+
+def test_native_photographs_are_not_upscaled(photos):
+    blur = BlurOptions(linear_fraction=1.0, native=("on?",))
+    options = CameraShakeOptions(max_upscale=3.0, blur=blur)
+    pairs = CameraShakePairs(photos, options, seed=1)
+    colours = {
+        index: set(map(tuple, pairs.read(index).sharp.reshape(-1, 3)))
+        for index in (0, 1)
+    }
+    for seed in range(5):
+        crops = [pairs.crop(i, 24, np.random.default_rng(seed)).sharp for i in (0, 1)]
+        native, upscaled = (set(map(tuple, c.reshape(-1, 3))) for c in crops)
+        assert native <= colours[0]
+        assert not upscaled <= colours[1]

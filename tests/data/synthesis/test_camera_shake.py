@@ -43,6 +43,11 @@ def test_trajectories_have_the_given_extent_and_inertia():
         assert (now * then).sum() / (then * then).sum() > 0.3
 
 
+def test_extent_of_zero_is_no_motion():
+    kernel = camera_shake.random_kernel(np.random.default_rng(8), max_extent=0.0)
+    np.testing.assert_array_equal(kernel, [[1.0]])
+
+
 def test_kernel_of_a_steady_straight_motion_is_a_box_smoothed_by_a_tent():
     path = np.stack([np.linspace(-3, 3, 1201), np.zeros(1201)], axis=1)
     expected = np.zeros((7, 7))
