@@ -129,7 +129,7 @@ def _sequences(
     options = FramesOptions(blur=blur, windows=(window,))
     found = []
     for split in SPLITS:
-        request = Request("frames", str(folder), split, cache_bytes=0)
+        request = Request("frames", str(folder), split)
         _ = request.root  # There must be such a folder.
         with contextlib.suppress(InputError):  # A split may have no such sequence.
             found.append(open_frames(request, options))
