@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -17,8 +19,14 @@ from egnet_tf.images.convert import PEAKS, from_float, reflect_pad, to_float
 from egnet_tf.inference.branches import results_among
 from egnet_tf.inference.kinds import restore_any
 from egnet_tf.inference.runners.base import Runner
+from egnet_tf.inference.runners.pool import Passes, RunnerPool, in_order
 from egnet_tf.inference.strength import blend, check_strength
-from egnet_tf.inference.tiling import blended_strips, default_overlap, tile_positions
+from egnet_tf.inference.tiling import (
+    blended_strips,
+    default_overlap,
+    tile_grid,
+    tile_positions,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -41,12 +49,17 @@ class Plan(NamedTuple):
         overlap: pixels that neighbouring tiles share.
         tiles: how many tiles; 1 is the whole image, padded.
         batch: how many images of this size go through the network at once.
+        strip_bytes: memory of the row of tiles being blended.
+        pass_bytes: memory of a forward pass over a tile; 0 where it decides nothing,
+            and so is not known.
     """
 
     tile: tuple[int, int]
     overlap: int
     tiles: int
     batch: int
+    strip_bytes: int = 0
+    pass_bytes: int = 0
 
 
 class Restorer:
@@ -130,7 +143,7 @@ class Restorer:
         self._results = results_among(branches or ())
         self._tile = runner.tile or tile
         self._overlap = overlap
-        self._memory_limit = memory_limit
+        self.memory_limit = memory_limit
 
     @overload
     def __call__(
@@ -254,27 +267,48 @@ class Restorer:
         passes = plan.tiles * math.ceil(len(batch) / plan.batch)
         done = 0
 
-        def run(part: np.ndarray) -> np.ndarray:
+        def run(parts: Iterable[np.ndarray]) -> Passes:
             nonlocal done
-            restored = self._run(part, plan.tile)
-            done += 1
-            if on_tile is not None:
-                on_tile(done, passes)
-            return restored
+            for restored in self._run(parts, plan.tile):
+                done += 1
+                if on_tile is not None:
+                    on_tile(done, passes)
+                yield restored
 
         result = out if out.ndim == 4 else out[None]
         if plan.tiles == 1:
             height, width = batch.shape[1:3]
-            for first in range(0, len(batch), plan.batch):
-                chunk = slice(first, first + plan.batch)
-                restored = run(batch[chunk])
-                _store(
-                    restored[:, :height, :width], result[chunk], batch[chunk], strength
-                )
+            starts = range(0, len(batch), plan.batch)
+            chunks = [slice(first, first + plan.batch) for first in starts]
+            with contextlib.closing(run(batch[chunk] for chunk in chunks)) as parts:
+                for chunk, restored in zip(chunks, parts, strict=True):
+                    cropped = restored[:, :height, :width]
+                    _store(cropped, result[chunk], batch[chunk], strength)
         else:
             for image, restored in zip(batch, result, strict=True):
                 self._restore_in_tiles(image, restored, plan, run, strength)
         return out
+
+    def side_by_side(
+        self, others: Sequence[Restorer] = (), *, batch: int = 1
+    ) -> Restorer:
+        """Returns a Restorer that several threads may call, on several devices.
+
+        A single image is restored by all of them, too, if it has several tiles.
+
+        Args:
+            others: the same model, loaded in the same way, on other devices or cores.
+            batch: how many tiles or images of one size, of all calls together, go
+                through a network at once, where it takes several: as many of them as
+                take half of the memory limit, if that is fewer.
+        """
+        runners = [runner for x in (self, *others) for runner in _runners(x.runner)]
+        pixels = math.inf
+        if batch > 1 and self._measures_memory:
+            pixels = self.memory_limit / 2 / max(self._bytes_per_pixel, 1e-9)
+        joined = copy.copy(self)
+        joined.runner = RunnerPool(runners, batch, pixels)
+        return joined
 
     def plan(self, height: int, width: int, sample_bytes: int = 1) -> Plan:
         """Returns how an image of this size in pixels is restored.
@@ -291,7 +325,7 @@ class Restorer:
         else:
             whole = _round_up(height, multiple), _round_up(width, multiple)
             batch = 1
-            left = self._memory_limit - 3 * sample_bytes * height * width
+            left = self.memory_limit - 3 * sample_bytes * height * width
             if self._model_tile:
                 side = self._model_tile
                 if self._limited:
@@ -316,7 +350,18 @@ class Restorer:
                         f"Received: {overlap}"
                     )
                 tiles *= len(tile_positions(length, side, overlap))
-        return Plan(tile, overlap, tiles, max(batch, 1))
+        strip = _STRIP_BYTES * tile[0] * width if tiles > 1 else 0
+        in_pass = 0
+        if self._measures_memory:
+            in_pass = int(self._bytes_per_pixel * math.prod(tile))
+        return Plan(tile, overlap, tiles, max(batch, 1), strip, in_pass)
+
+    @property
+    def _measures_memory(self) -> bool:
+        """Whether the memory of a pass decides about tiles; it takes seconds to ask."""
+        if self.runner.tile is not None:
+            return False
+        return self._limited if self._model_tile else self._tile is None
 
     @functools.cached_property
     def _bytes_per_pixel(self) -> float:
@@ -335,8 +380,8 @@ class Restorer:
             needed = multiple**2 * per_pixel + multiple * strip
             raise InputError(
                 "Expected a memory limit of at least "
-                f"{math.ceil(self._memory_limit - left + needed)} bytes, for the image "
-                f"and the smallest tile. Received: {self._memory_limit}"
+                f"{math.ceil(self.memory_limit - left + needed)} bytes, for the image "
+                f"and the smallest tile. Received: {self.memory_limit}"
             )
         return side
 
@@ -345,47 +390,57 @@ class Restorer:
         image: np.ndarray,
         out: np.ndarray,
         plan: Plan,
-        run: Callable[[np.ndarray], np.ndarray],
+        run: Callable[[Iterable[np.ndarray]], Passes],
         strength: float,
     ) -> None:
         height, width = image.shape[:2]
         tile_height, tile_width = plan.tile
-
-        def restored_tile(top: int, left: int) -> np.ndarray:
-            view = image[top : top + tile_height, left : left + tile_width]
-            return run(view[None])[0]
-
         size = max(height, tile_height), max(width, tile_width)
-        for top, strip in blended_strips(size, plan.tile, plan.overlap, restored_tile):
-            # The next row of tiles begins below these rows, so `out` may be `image`.
-            bottom = min(top + len(strip), height)
-            for first in range(top, bottom, _ROWS):
-                rows = slice(first, min(first + _ROWS, bottom))
-                finished = strip[first - top : rows.stop - top, :width]
-                _store(finished, out[rows], image[rows], strength)
+        tops, lefts = tile_grid(size, plan.tile, plan.overlap)
+        views = (
+            image[None, top : top + tile_height, left : left + tile_width]
+            for top, left in itertools.product(tops, lefts)
+        )
+        with contextlib.closing(run(views)) as passes:
+            tiles = (restored[0] for restored in passes)
+            for top, strip in blended_strips(size, plan.tile, plan.overlap, tiles):
+                # The next row of tiles begins below these rows, so `out` may be
+                # `image`.
+                bottom = min(top + len(strip), height)
+                for first in range(top, bottom, _ROWS):
+                    rows = slice(first, min(first + _ROWS, bottom))
+                    finished = strip[first - top : rows.stop - top, :width]
+                    _store(finished, out[rows], image[rows], strength)
 
-    def _run(self, images: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-        """Restores (B, h, w, 3), padded to the tile's size; float32 in [0, 1].
+    def _run(self, parts: Iterable[np.ndarray], tile: tuple[int, int]) -> Passes:
+        """Restores each (B, h, w, 3), padded to the tile's size; float32 in [0, 1].
 
         Clipped before tiles are blended, as exported files clip inside: where two
         tiles overlap, the order counts.
         """
-        bottom = tile[0] - images.shape[1]
-        right = tile[1] - images.shape[2]
-        images = reflect_pad(images, bottom, right)
-        restored = self.runner(to_float(images))
-        shape = (*images.shape[:-1], 3)
-        if restored.shape != shape:
-            raise ValueError(
-                f"Expected an image of shape {shape} from the network. "
-                f"Received: {restored.shape}"
-            )
-        if not np.isfinite(restored).all():
-            raise InputError(
-                "Expected finite numbers from the network; its weights may be damaged. "
-                "Received: NaN or infinity"
-            )
-        return np.clip(restored, 0.0, 1.0)
+
+        def padded(part: np.ndarray) -> np.ndarray:
+            bottom, right = tile[0] - part.shape[1], tile[1] - part.shape[2]
+            return to_float(reflect_pad(part, bottom, right))
+
+        inputs = map(padded, parts)
+        with contextlib.closing(in_order(self.runner, inputs)) as passes:
+            for restored in passes:
+                if restored.shape[1:] != (*tile, 3):
+                    raise ValueError(
+                        f"Expected an image of shape {(*tile, 3)} from the network. "
+                        f"Received: {restored.shape[1:]}"
+                    )
+                if not np.isfinite(restored).all():
+                    raise InputError(
+                        "Expected finite numbers from the network; its weights may be "
+                        "damaged. Received: NaN or infinity"
+                    )
+                yield np.clip(restored, 0.0, 1.0)
+
+
+def _runners(runner: Runner) -> Sequence[Runner]:
+    return runner.runners if isinstance(runner, RunnerPool) else [runner]
 
 
 def _store(

@@ -18,7 +18,7 @@ In two dimensions the weights multiply: weight(y, x) = weight_rows(y) weight_col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -63,13 +63,29 @@ def tile_weights(length: int, tile: int, overlap: int) -> np.ndarray:
     return np.asarray(shares, np.float32)
 
 
+def tile_grid(
+    size: tuple[int, int], tile: tuple[int, int], overlap: int
+) -> tuple[list[int], list[int]]:
+    """Returns the tops and the lefts of the tiles of an image.
+
+    For the arguments, see `blended_strips`.
+    """
+    tops, lefts = map(tile_positions, size, tile, _overlaps(tile, overlap))
+    return tops, lefts
+
+
+def _overlaps(tile: tuple[int, int], overlap: int) -> list[int]:
+    # Along an axis with a single tile, the tile may be less than two overlaps.
+    return [min(overlap, side // 2) for side in tile]
+
+
 def blended_strips(
     size: tuple[int, int],
     tile: tuple[int, int],
     overlap: int,
-    restored_tile: Callable[[int, int], np.ndarray],
+    restored: Iterator[np.ndarray],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Restores an image tile by tile and yields its finished rows from the top down.
+    """Puts restored tiles together and yields finished rows from the top down.
 
     Only one row of tiles is in memory: tile height x image width.
 
@@ -77,25 +93,26 @@ def blended_strips(
         size: height and width of the image, each at least the tile's.
         tile: height and width of a tile.
         overlap: pixels that neighbouring tiles share, at most half a tile.
-        restored_tile: (top, left) -> float32 (tile height, tile width, channels).
+        restored: the tiles of `tile_grid`, row by row, each float32 (tile height, tile
+            width, channels).
 
     Yields:
         (top, strip): the rows from `top` on, float32 (rows, image width, channels).
         The strip is reused: copy it before asking for the next.
     """
     (height, width), (tile_height, tile_width) = size, tile
-    # Along an axis with a single tile, the tile may be less than two overlaps.
-    overlaps = [min(overlap, side // 2) for side in tile]
-    tops, lefts = map(tile_positions, size, tile, overlaps)
-    row_weights, column_weights = map(tile_weights, size, tile, overlaps)
+    tops, lefts = tile_grid(size, tile, overlap)
+    row_weights, column_weights = map(
+        tile_weights, size, tile, _overlaps(tile, overlap)
+    )
     strip = np.empty(0, np.float32)
     for row, top in enumerate(tops):
         for column, left in enumerate(lefts):
-            restored = restored_tile(top, left)
+            pixels = next(restored)
             weights = np.outer(row_weights[row], column_weights[column])
             if not strip.size:
-                strip = np.zeros((tile_height, width, restored.shape[-1]), np.float32)
-            strip[:, left : left + tile_width] += weights[..., None] * restored
+                strip = np.zeros((tile_height, width, pixels.shape[-1]), np.float32)
+            strip[:, left : left + tile_width] += weights[..., None] * pixels
         following = tops[row + 1] if row + 1 < len(tops) else height
         finished = following - top
         yield top, strip[:finished]

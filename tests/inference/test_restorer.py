@@ -99,7 +99,7 @@ def test_tiles_restored_differently_leave_no_seam():
     photo = (data.coffee() / 510 + 0.25).astype(np.float32)  # Nothing is clipped.
     whole = Restorer(FakeRunner(exposed), tile=0)(photo)
     restorer = Restorer(FakeRunner(exposed), tile=256)
-    assert restorer.plan(*photo.shape[:2]) == ((256, 256), 64, 6, 1)
+    assert restorer.plan(*photo.shape[:2])[:4] == ((256, 256), 64, 6, 1)
     tiled = restorer(photo)
     hard = Restorer(FakeRunner(exposed), tile=256, overlap=0)(photo)
 

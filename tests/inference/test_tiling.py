@@ -1,7 +1,14 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from egnet_tf.inference.tiling import blended_strips, tile_positions, tile_weights
+from egnet_tf.inference.tiling import (
+    blended_strips,
+    tile_grid,
+    tile_positions,
+    tile_weights,
+)
 
 AXES = [(100, 100, 30), (101, 100, 50), (1000, 64, 8), (257, 64, 0), (130, 64, 32)]
 
@@ -60,13 +67,13 @@ def test_blending_by_strips_equals_blending_the_whole_image():
     height, width, tile, overlap = 150, 131, (48, 64), 20
     tiles = {}
 
-    def restored_tile(top, left):
-        tiles[top, left] = rng.random((*tile, 3), dtype=np.float32)
-        return tiles[top, left]
-
+    tops, lefts = tile_grid((height, width), tile, overlap)
+    for place in itertools.product(tops, lefts):
+        tiles[place] = rng.random((*tile, 3), dtype=np.float32)
+    restored = iter(tiles.values())
     strips = [
         (top, strip.copy())
-        for top, strip in blended_strips((height, width), tile, overlap, restored_tile)
+        for top, strip in blended_strips((height, width), tile, overlap, restored)
     ]
 
     def window(side):
