@@ -57,7 +57,10 @@ class Options:
         upper=1.0,
     )
     batch: int = option(
-        8, "Small images of equal size that are restored at once.", lower=1
+        8,
+        "Tiles, or small images of one size, of any of the images, that go through "
+        "the network at once; .tflite files take one at a time.",
+        lower=1,
     )
     quality: int = option(
         95, "Quality of JPEG, WebP and AVIF files that are written.", lower=1, upper=100

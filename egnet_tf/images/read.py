@@ -178,10 +178,10 @@ def from_pillow(image: Image.Image) -> Photo:
 
 
 def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Reads the stored height and width of an image from its header, where it can.
+    """Reads the stored height and width of an image from its header.
 
     Raises:
-        InputError: see `read_photo`.
+        InputError: see `read_photo`; of the pixels nothing is checked.
     """
     with contextlib.suppress(OSError, ValueError, pyvips.Error):
         if Path(path).is_file():
@@ -195,7 +195,12 @@ def read_size(path: str | os.PathLike[str]) -> tuple[int, int]:
                     source = pyvips.Source.new_from_descriptor(file.fileno())
                     image = _opened(loader, source)
                     return image.height, image.width
-    height, width = read_image(path).shape[:2]
+    with _one_line(path):
+        content = _content(path, DEFAULT_MAX_PIXELS)
+        if content[4:8] == b"ftyp":
+            width, height = _open_heif(content).size
+        else:
+            width, height = _opened_by_pillow(content, os.fspath(path)).size
     return height, width
 
 
@@ -495,7 +500,8 @@ def _divided(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return result
 
 
-def _decode_heif(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+def _open_heif(content: bytearray) -> Any:
+    """Opens an image of libheif, not decoded yet."""
     try:
         import pillow_heif
     except ModuleNotFoundError:
@@ -503,7 +509,11 @@ def _decode_heif(content: bytearray, name: str, max_pixels: int) -> _Decoded:
     file = pillow_heif.open_heif(
         io.BytesIO(content), convert_hdr_to_8bit=False, bgr_mode=False
     )
-    image = file[file.primary_index]
+    return file[file.primary_index]
+
+
+def _decode_heif(content: bytearray, name: str, max_pixels: int) -> _Decoded:
+    image = _open_heif(content)
     width, height = image.size
     _check_size(width, height, max_pixels, name)
     samples = np.asarray(image)

@@ -7,28 +7,34 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from egnet_tf.errors import InputError
 from egnet_tf.images.find import search
-from egnet_tf.images.read import DEFAULT_MAX_PIXELS, Photo, read_photo
+from egnet_tf.images.read import (
+    DEFAULT_MAX_PIXELS,
+    Photo,
+    read_photo,
+    read_size,
+)
 from egnet_tf.images.write import (
     check_fits,
     check_suffix,
     writable_suffixes,
     write_photo,
 )
-from egnet_tf.inference.restorer import Restorer
+from egnet_tf.inference.in_flight import InFlight, Need, work_at_once
+from egnet_tf.inference.restorer import Restorer, default_memory_limit
+from egnet_tf.inference.runners.pool import RunnerPool
 from egnet_tf.inference.sharpness import SharpnessWatch
 
-_SMALL = 512 * 512
-"""Photos of at most this many pixels are restored in batches: larger ones fill a
-forward pass on their own and would only wait in memory."""
+_DEEP = {".avif", ".heic", ".heif", ".png", ".tif", ".tiff"}
+"""Suffixes of formats that may have 16 bits a channel."""
+
+_MOST_THREADS = 64
 
 
 class Job(NamedTuple):
@@ -161,73 +167,85 @@ def restore_photos(
     overwrite: bool = True,
     watch: SharpnessWatch | None = None,
     on_done: Callable[[int], object] = lambda count: None,
-    on_tile: Callable[[int, int], None] | None = None,
+    on_tile: Callable[[int, int], object] = lambda done, tiles: None,
 ) -> dict[Path, str]:
-    """Restores photos in this order; one that fails does not keep the others from it.
+    """Restores photos; one that fails does not keep the others from it.
 
-    Opacity stays as it is. For `quality`, `max_pixels`, `strength` and `on_tile` see
-    `write_photo`, `read_photo` and `Restorer`. Up to `batch` small photos in a row are
-    restored together if they have the same size and type. `overwrite` is whether a
-    file that is there by then may be replaced. `on_done` is called with how many more
-    photos are done, restored or not. `watch` looks at each photo before and after, and
-    may leave it out.
+    They are begun in this order, several at once: while the network restores some,
+    others are read and written. Up to `batch` tiles or small photos of one size, of
+    whichever photos, go through a network together. What is in memory at once stays
+    within the restorer's memory limit, unless a single photo takes more.
+
+    Opacity stays as it is. For `quality`, `max_pixels` and `strength` see
+    `write_photo`, `read_photo` and `Restorer`. `overwrite` is whether a file that is
+    there by then may be replaced. This thread calls `on_done` with how many more
+    photos are done, restored or not, and `on_tile` with how many forward passes of a
+    photo are done and how many there are. `watch` looks at each photo before and
+    after, and may leave it out.
 
     Returns:
         The sources that failed, each with the reason, in the order of the jobs.
     """
+    if not jobs:
+        return {}
+    if isinstance(restorer, Restorer):
+        restorer = restorer.side_by_side(batch=batch)
+        pool, memory = restorer.runner, restorer.memory_limit
+    else:  # On a server.
+        pool, memory = None, default_memory_limit()
+    networks, at_once, on_stop, calling = 1, 1, lambda: None, threading.Lock()
+    if isinstance(pool, RunnerPool):  # Only then several threads may call it.
+        networks, at_once, on_stop = len(pool.runners), pool.at_once, pool.give_up
+        calling = contextlib.nullcontext()
     reasons: dict[Path, str] = {}
 
-    @contextlib.contextmanager
-    def noting(*failing: Job) -> Iterator[None]:
+    def restore(job: Job, say: Callable[[tuple[int, int] | None], None]) -> None:
         try:
-            yield
-        except Exception as error:  # One file never ends a folder.
-            reasons.update((job.source, reason_of(error)) for job in failing)
-
-    def read_groups() -> Iterator[list[tuple[Job, Photo]]]:
-        group = []
-        for job in jobs:
-            photo, wanted = None, True
-            with noting(job):
-                photo = read_photo(job.source, max_pixels)
-                check_fits(job.target, photo)
-                check_computed(restorer, photo, max_pixels, job.source)
-                if watch is not None:
-                    wanted = watch.wants(job.source, photo.pixels)
-            if job.source in reasons or not wanted:
-                on_done(1)
-                continue
-            if group and (len(group) == batch or not _go_together(group[0][1], photo)):
-                yield group
-                group = []
-            group.append((job, photo))
-        if group:
-            yield group
-
-    for group in read_groups():
-        with noting(*(job for job, _ in group)):
-            pixels = [photo.pixels for _, photo in group]
-            # A single photo is not copied but restored in place: it may be large.
-            stack = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)
-            restored = restorer(stack, strength=strength, out=stack, on_tile=on_tile)
-            for (job, photo), result in zip(group, restored, strict=True):
-                with noting(job):
-                    write_photo(
-                        job.target,
-                        replace(photo, pixels=result),
-                        quality=quality,
-                        overwrite=overwrite,
+            photo = read_photo(job.source, max_pixels)
+            check_fits(job.target, photo)
+            check_computed(restorer, photo, max_pixels, job.source)
+            if watch is None or watch.wants(job.source, photo.pixels):
+                # In place: a photo may be large.
+                pixels = photo.pixels[None]
+                with calling:
+                    restorer(
+                        pixels,
+                        strength=strength,
+                        out=pixels,
+                        on_tile=lambda done, tiles: say((done, tiles)),
                     )
-                    if watch is not None:
-                        watch.restored(job.source, result)
-        on_done(len(group))
+                write_photo(job.target, photo, quality=quality, overwrite=overwrite)
+                if watch is not None:
+                    watch.restored(job.source, photo.pixels)
+        except Exception as error:  # One file never ends a folder.
+            reasons[job.source] = reason_of(error)
+        say(None)
+
+    def need(job: Job) -> Need:
+        try:
+            height, width = read_size(job.source)
+            plan = restorer.plan(height, width)
+            size = job.source.stat().st_size
+        except Exception:  # `restore` says what is wrong.
+            return Need()
+        sample_bytes = 2 if job.source.suffix.lower() in _DEEP else 1
+        held = size + 2 * 3 * sample_bytes * height * width + plan.strip_bytes
+        return Need(held, plan.pass_bytes, plan.tiles)
+
+    # One is read and one written meanwhile; of small ones there are enough for the
+    # next batch to be ready.
+    in_flight = InFlight(memory, photos=networks + 2, tiles=2 * at_once)
+    threads = min(networks + 2 + 2 * at_once, _MOST_THREADS, len(jobs))
+    working = work_at_once(
+        jobs, restore, need, in_flight, threads=threads, on_stop=on_stop
+    )
+    with contextlib.closing(working) as events:
+        for tile in events:
+            if tile is None:
+                on_done(1)
+            else:
+                on_tile(*tile)
     return {job.source: reasons[job.source] for job in jobs if job.source in reasons}
-
-
-def _go_together(first: Photo, second: Photo) -> bool:
-    one, other = first.pixels, second.pixels
-    same = (one.shape, one.dtype) == (other.shape, other.dtype)
-    return same and one.shape[0] * one.shape[1] <= _SMALL
 
 
 def check_computed(

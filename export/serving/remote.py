@@ -12,6 +12,7 @@ from egnet_tf.images.convert import from_float, to_float, to_uint8
 from egnet_tf.images.read import Photo, decode_photo
 from egnet_tf.images.write import encode_photo
 from egnet_tf.inference.restorer import Plan
+from egnet_tf.inference.strength import blend
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class RemoteRestorer:
         self,
         images: np.ndarray,
         *,
+        strength: float = 1.0,
         out: np.ndarray | None = None,
         on_tile: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
@@ -42,6 +44,7 @@ class RemoteRestorer:
 
         Args:
             images: RGB (B, H, W, 3), uint8 or uint16.
+            strength: how much of the restoration is kept; blended here.
             out: where to write, of their shape and type; it may be `images` itself.
             on_tile: called after each image with how many are done and how many there
                 are.
@@ -59,7 +62,7 @@ class RemoteRestorer:
             restored = self._restored(levels)
             if images.dtype != np.uint8:
                 restored = from_float(to_float(restored), images.dtype)
-            result[number] = restored
+            blend(image, restored, strength, result[number])
             if on_tile is not None:
                 on_tile(number + 1, len(images))
         return result

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 from egnet_tf.errors import InputError
+from egnet_tf.images.read import read_photo
+from egnet_tf.images.write import write_photo
 from egnet_tf.inference import Restorer
 from egnet_tf.inference.photos import Job, find_jobs, restore_photos
 from helpers import DarkeningRunner
@@ -280,16 +283,127 @@ def test_pipe_is_refused_and_not_waited_for(tmp_path, restorer, name):
     assert "a pipe or a device" in restore_photos(restorer, [job])[job.source]
 
 
-def test_small_photos_of_one_size_are_batched(tmp_path, restorer, runner):
-    sizes = [(20, 30)] * 3 + [(30, 20)] * 2 + [(600, 600)] * 2
+def test_small_photos_of_one_size_are_batched(tmp_path, runner):
+    read = threading.Semaphore(0)
+
+    class Waiting(DarkeningRunner):
+        """Its first pass ends when all photos have been read."""
+
+        def __call__(self, batch):
+            for _ in range(0 if self.batches else 5):
+                assert read.acquire(timeout=30)
+            return super().__call__(batch)
+
+    class Reading(Restorer):
+        def __call__(self, *args, **options):
+            read.release()
+            return super().__call__(*args, **options)
+
+    sizes = [(20, 30)] * 3 + [(30, 20)] * 2
     jobs = [
         Job(save(tmp_path / f"{i}.png", size, 10 * i), tmp_path / f"out/{i}.png")
         for i, size in enumerate(sizes)
     ]
     done = []
-    assert not restore_photos(restorer, jobs, batch=2, on_done=done.append)
-    assert runner.batches == done == [2, 1, 2, 1, 1]
-    assert [value_of(job.target)[0] for job in jobs] == [5 * i for i in range(7)]
+    waiting = Waiting()
+    restorer = Reading(waiting)
+    assert not restore_photos(restorer, jobs, batch=3, on_done=done.append)
+    assert sum(waiting.batches) == sum(done) == 5
+    assert len(waiting.batches) < 5
+    assert [value_of(job.target)[0] for job in jobs] == [5 * i for i in range(5)]
+
+
+@pytest.fixture
+def two_jobs(tmp_path):
+    return [
+        Job(save(tmp_path / f"{i}.png", (600, 600), 100 * i), tmp_path / f"out{i}.png")
+        for i in (1, 2)
+    ]
+
+
+def test_photos_are_read_and_written_while_the_network_is_at_work(
+    two_jobs, monkeypatch
+):
+    """One after the other, each of the three would wait for what comes later."""
+    second_read, second_restored = threading.Event(), threading.Event()
+
+    class Waiting(DarkeningRunner):
+        def __call__(self, batch):
+            if batch.max() < 0.5:  # The first photo.
+                assert second_read.wait(30)
+            else:
+                second_restored.set()
+            return super().__call__(batch)
+
+    def read(path, max_pixels):
+        photo = read_photo(path, max_pixels)
+        if path == two_jobs[1].source:
+            second_read.set()
+        return photo
+
+    def write(path, *args, **options):
+        if path == two_jobs[0].target:
+            assert second_restored.wait(30)
+        write_photo(path, *args, **options)
+
+    monkeypatch.setattr("egnet_tf.inference.photos.read_photo", read)
+    monkeypatch.setattr("egnet_tf.inference.photos.write_photo", write)
+    assert not restore_photos(Restorer(Waiting()), two_jobs)
+    assert [value_of(job.target)[0] for job in two_jobs] == [50, 100]
+
+
+def test_photos_at_once_keep_to_the_memory_limit(tmp_path, monkeypatch):
+    """Counts the bytes of photos between reading and having been written."""
+    now, most, lock = 0, 0, threading.Lock()
+
+    def count(size):
+        nonlocal now, most
+        with lock:
+            now += size
+            most = max(most, now)
+
+    def read(path, max_pixels):
+        photo = read_photo(path, max_pixels)
+        count(photo.pixels.nbytes)
+        return photo
+
+    def write(path, photo, **options):
+        write_photo(path, photo, **options)
+        count(-photo.pixels.nbytes)
+
+    monkeypatch.setattr("egnet_tf.inference.photos.read_photo", read)
+    monkeypatch.setattr("egnet_tf.inference.photos.write_photo", write)
+    jobs = [
+        Job(save(tmp_path / f"{i}.png", (200, 100)), tmp_path / "out" / f"{i}.png")
+        for i in range(12)
+    ]
+    size = 3 * 200 * 100
+    for limit, at_once in ((6 * size, 1), (30 * size, 3)):
+        most = 0
+        runner = DarkeningRunner()
+        runner.bytes_per_pixel = 0.01
+        restorer = Restorer(runner, memory_limit=limit)
+        assert not restore_photos(restorer, jobs, batch=8)
+        assert (now, most <= at_once * size) == (0, True)
+
+
+def test_interrupted_work_leaves_nothing_half_written(tmp_path, runner):
+    jobs = [
+        Job(save(tmp_path / f"{i}.png"), tmp_path / "out" / f"{i}.png")
+        for i in range(40)
+    ]
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_photos(Restorer(runner), jobs, on_done=interrupt)
+    assert not [x for x in threading.enumerate() if x.name.startswith("photo")]
+    written = sorted((tmp_path / "out").iterdir())
+    assert 0 < len(written) < 40
+    assert all(path.suffix == ".png" and value_of(path)[0] == 100 for path in written)
+    left = [job for job in jobs if not job.target.exists()]
+    assert not restore_photos(Restorer(runner), left, overwrite=False)
 
 
 def test_unsupported_output_is_refused_before_restoring(tmp_path, runner):
