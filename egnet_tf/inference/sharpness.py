@@ -9,10 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from egnet_tf.metrics.blur import STRONG, blur_length, blur_level
-
-HARDLY = 0.75
-"""A strong blur that is still so long afterwards, as a share, is hardly improved."""
+from egnet_tf.metrics.blur import blur_length, blur_level
 
 
 class Sharpness(NamedTuple):
@@ -30,10 +27,8 @@ class Sharpness(NamedTuple):
 
     @property
     def hardly_improved(self) -> bool:
-        """Whether the blur was strong and is hardly shorter now."""
-        if self.before is None or self.after is None or self.before < STRONG:
-            return False
-        return self.after > HARDLY * self.before
+        """Whether the blur was strong and still is: docs/deblur.md has how often."""
+        return blur_level(self.before) == blur_level(self.after) == "strong"
 
     def __str__(self) -> str:
         """One line: "strong blur, about 24 px; restored: about 9.1 px"."""

@@ -76,7 +76,7 @@ def test_sharpness_is_one_line():
     )
 
 
-def test_strong_blur_that_stays_is_hardly_improved():
+def test_strong_blur_that_stays_strong_is_hardly_improved():
     assert Sharpness(40.0, 38.0).hardly_improved
     assert not Sharpness(40.0, 10.0).hardly_improved
     assert not Sharpness(5.0, 5.0).hardly_improved  # Mild: nobody is warned.
