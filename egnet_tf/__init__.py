@@ -4,10 +4,11 @@
     restorer = egnet_tf.load("runs/quickstart")
     restored = restorer(photo)          # (H, W, 3) uint8, any H and W
 
-`build` makes an untrained network, `load` a `Restorer` from trained weights. The parts
-of the paper to use in a network of your own: `EGNConfig` and `Enhancer` (EGN),
-`gradient_map` and `GradientMap` (Eq. 15), `EGNetLoss` (Eq. 13-17), `self_ensemble`
-(Eq. 10-12); see examples/egn_in_your_network.py.
+`build` makes an untrained network, `load` a `Restorer` from trained weights;
+`list_models` says which weights come with the package. The parts of the paper to use in
+a network of your own: `EGNConfig` and `Enhancer` (EGN), `gradient_map` and
+`GradientMap` (Eq. 15), `EGNetLoss` (Eq. 13-17), `self_ensemble` (Eq. 10-12); see
+examples/egn_in_your_network.py.
 
 Importing the package is light: TensorFlow loads when a name that needs it is used.
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from egnet_tf.layers import GradientMap as GradientMap
     from egnet_tf.layers import gradient_map as gradient_map
     from egnet_tf.losses import EGNetLoss as EGNetLoss
+    from egnet_tf.model_list import list_models as list_models
     from egnet_tf.models.configs import EGNConfig as EGNConfig
     from egnet_tf.models.egn import Enhancer as Enhancer
     from egnet_tf.models.networks import build as build
@@ -74,6 +76,7 @@ _HOMES = {
     "egnet_tf.inference": ("Restorer", "load"),
     "egnet_tf.layers": ("GradientMap", "gradient_map"),
     "egnet_tf.losses": ("EGNetLoss",),
+    "egnet_tf.model_list": ("list_models",),
     "egnet_tf.models.configs": ("EGNConfig",),
     "egnet_tf.models.egn": ("Enhancer",),
     "egnet_tf.models.networks": ("build",),

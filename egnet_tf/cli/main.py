@@ -14,6 +14,7 @@ COMMANDS = {
     "deblur_many": "egnet_tf.deblur_many",
     "train": "egnet_tf.train",
     "evaluate": "egnet_tf.evaluate",
+    "models": "egnet_tf.models.__main__",
     "prepare": "egnet_tf.prepare",
     "import_torch": "egnet_tf.import_torch",
     "ablations": "egnet_tf.paper.ablations",

@@ -240,6 +240,7 @@ def load(
         model_tile=model_tile,
         overlap=overlap,
         memory_limit=memory_limit,
+        name=os.fspath(model),
     )
 
 

@@ -94,6 +94,7 @@ class Restorer:
             forward pass may take together (weights not counted), so that the peak is
             the same for large images as for small ones; by default
             `default_memory_limit()`.
+        name: what `repr` calls the model.
 
     Raises:
         InputError: the options contradict each other or the runner.
@@ -109,7 +110,9 @@ class Restorer:
         model_tile: int = 0,
         overlap: int | None = None,
         memory_limit: int | None = None,
+        name: str = "",
     ):
+        self._name = name or type(runner).__name__
         if ensemble is not None or branches is not None:
             # Imported here, because only the branches need TensorFlow.
             require("tensorflow")
@@ -144,6 +147,22 @@ class Restorer:
         self._tile = runner.tile or tile
         self._overlap = overlap
         self.memory_limit = memory_limit
+        self._fused = ", ".join(branches or ())
+        if self._fused:
+            self._fused += " by their mean" if ensemble is None else " by its ensemble"
+
+    def __repr__(self) -> str:
+        """The network, what it runs on, its tiles, and what it fuses."""
+        side = self._model_tile or self._tile
+        if side:
+            tiles = f"tiles of {side}"
+        elif self._tile == 0:
+            tiles = "whole images"
+        else:
+            limit = self.memory_limit / 2**30
+            tiles = f"whole images within {limit:.3g} GiB, else tiles"
+        fused = f", fusing {self._fused}" if self._fused else ""
+        return f"<Restorer {self._name} on {self.runner.device}, {tiles}{fused}>"
 
     @overload
     def __call__(

@@ -332,3 +332,27 @@ def test_memory_limit_of_a_container_is_known(tmp_path, cgroup, files, limits):
 def test_default_memory_limit_is_half_of_the_containers(monkeypatch):
     monkeypatch.setattr(restorer_module, "_container_limits", lambda: [2**30])
     assert restorer_module.default_memory_limit() == 2**29
+
+
+def test_repr_says_network_device_and_tiles():
+    class Runner(FakeRunner):
+        device = "CPU, by hand"
+
+    def shown(runner=None, **options):
+        return repr(Restorer(runner or Runner(), **options))
+
+    assert shown(name="egnet", tile=64) == (
+        "<Restorer egnet on CPU, by hand, tiles of 64>"
+    )
+    assert shown(name="a.tflite", runner=Runner(tile=32)) == (
+        "<Restorer a.tflite on CPU, by hand, tiles of 32>"
+    )
+    assert shown(model_tile=256) == "<Restorer Runner on CPU, by hand, tiles of 256>"
+    assert shown(tile=0) == "<Restorer Runner on CPU, by hand, whole images>"
+    assert shown(memory_limit=2**31) == (
+        "<Restorer Runner on CPU, by hand, whole images within 2 GiB, else tiles>"
+    )
+    assert shown(tile=64, branches=["whole", "rotate180"]) == (
+        "<Restorer Runner on CPU, by hand, tiles of 64, fusing whole, rotate180 by "
+        "their mean>"
+    )
