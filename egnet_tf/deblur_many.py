@@ -132,10 +132,11 @@ def run(options: Options, restorer: RestorerOptions) -> Counter[str]:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from egnet_tf import beam as restoring
+    from egnet_tf.beam import files
 
-    _, root = restoring.split_pattern(options.input)
+    _, root = files.split_pattern(options.input)
     output = _folder(options)
-    if restoring.absolute(root) == restoring.absolute(output):
+    if files.absolute(root) == files.absolute(output):
         raise InputError(
             f"Expected another folder as the output of {root}. Received: {output}"
         )
@@ -174,15 +175,29 @@ def run(options: Options, restorer: RestorerOptions) -> Counter[str]:
     written = restored.photos | restoring.WritePhotos(
         output, overwrite=options.overwrite
     )
-    failed = (found.failed, restored.failed, written.failed) | beam.Flatten()
+    videos = pipeline | restoring.RestoreVideos(
+        options.input,
+        options.model,
+        output=output,
+        strength=options.strength,
+        skip_existing=options.skip_existing,
+        overwrite=options.overwrite,
+        arguments=restorer.arguments(),
+    )
+    failed = (
+        found.failed,
+        restored.failed,
+        written.failed,
+        videos.failed,
+    ) | beam.Flatten()
     _ = failed | restoring.WriteFailures(f"{output}/{FAILURES}")
     with _quiet_workers():
         result = _finished(pipeline)
-    restoring.remove_unfinished(output)
+    files.remove_unfinished(output)
     counters: Counter[str] = Counter()
     for counter in result.metrics().query()["counters"]:
         metric = counter.key.metric
-        if metric.namespace == restoring.NAMESPACE:
+        if metric.namespace == files.NAMESPACE:
             # Not every runner tells what was repeated from what counts.
             counters[metric.name] += counter.committed or counter.attempted
     return counters

@@ -1,12 +1,14 @@
 """Apache Beam, which wants an environment of its own: `make beam-test`."""
 
 import errno
+import io
 import json
 import logging
 import os
 import signal
 import time
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from apache_beam.runners.portability.fn_api_runner import (  # noqa: E402
 
 import egnet_tf  # noqa: E402
 from egnet_tf import beam as restoring  # noqa: E402
+from egnet_tf.beam import files, photos  # noqa: E402
 from egnet_tf.errors import InputError  # noqa: E402
 from egnet_tf.images.read import Photo, read_photo  # noqa: E402
 from egnet_tf.images.write import encode_photo, write_photo  # noqa: E402
@@ -182,7 +185,7 @@ def test_outputs_that_exist(folder, tmp_path):
 
 
 def test_nothing_is_left_of_lost_workers(folder, tmp_path):
-    unfinished = tmp_path / "out" / restoring.UNFINISHED
+    unfinished = tmp_path / "out" / files.UNFINISHED
     unfinished.mkdir(parents=True)
     (unfinished / "0123").write_bytes(b"half a phot")
     deblur_many(folder, tmp_path / "out")
@@ -190,17 +193,24 @@ def test_nothing_is_left_of_lost_workers(folder, tmp_path):
 
 
 def test_a_full_disk_fails_file_by_file(folder, tmp_path, monkeypatch):
-    def full(path, content):
-        raise OSError(errno.ENOSPC, "No space left on device", path)
+    class Full(io.BytesIO):
+        def write(self, content):
+            if content[:2] == b"\xff\xd8":
+                raise OSError(errno.ENOSPC, "No space left on device", "a.jpg")
+            return super().write(content)
 
-    create = restoring._create
-    monkeypatch.setattr(
-        restoring,
-        "_create",
-        lambda path, content: (full if content[:2] == b"\xff\xd8" else create)(
-            path, content
-        ),
-    )
+        def close(self):
+            if self.getvalue():
+                Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+                Path(self.path).write_bytes(self.getvalue())
+            super().close()
+
+    def create(path):
+        file = Full()
+        file.path = path
+        return file
+
+    monkeypatch.setattr(files, "create", create)
     done = deblur_many(folder, tmp_path / "out")
     assert "7 restored (0.0 megapixels), 0 there already, 2 failed" in done.stdout
     assert "No space left on device" in failures(tmp_path / "out")["a.jpg"]
@@ -224,7 +234,7 @@ def test_a_killed_run_repeated_ends_with_the_same_files(folder, tmp_path):
     done = command("egnet_tf.deblur_many", *words, "--skip_existing")
     assert done.returncode == 1, done.stderr
     assert files_of(output) == expected_of(folder, tmp_path)
-    assert not (output / restoring.UNFINISHED).exists()
+    assert not (output / files.UNFINISHED).exists()
     again = {x: (output / x).stat().st_mtime_ns for x in kept if (output / x).exists()}
     assert again.items() <= kept.items()
 
@@ -241,7 +251,7 @@ def test_counters_and_dead_letters_of_a_pipeline_of_ones_own(folder, tmp_path):
     result.wait_until_finish()
     counters = Counter()
     for counter in result.metrics().query()["counters"]:
-        if counter.key.metric.namespace == restoring.NAMESPACE:
+        if counter.key.metric.namespace == files.NAMESPACE:
             counters[counter.key.metric.name] += counter.committed
     sizes = [read_photo(path).pixels.shape for path in folder.rglob("*.[pwtg]*[gfp]")]
     pixels = sum(height * width for height, width, _ in sizes) + 40 * 60
@@ -267,12 +277,12 @@ class Half:
 
 
 def blurry(name, shape, value):
-    return restoring.Blurry(name, name, Photo(np.full(shape, value, np.uint8)))
+    return photos.Blurry(name, name, Photo(np.full(shape, value, np.uint8)))
 
 
 def test_photos_of_equal_size_go_through_the_network_together():
     runner = Half()
-    model = restoring.Model(egnet_tf.Restorer(runner))
+    model = photos.Model(egnet_tf.Restorer(runner), "")
     handler = restoring.RestorerHandler("unused")
     batch = [
         blurry("a", (16, 8, 3), 100),
@@ -290,18 +300,19 @@ def test_photos_of_equal_size_go_through_the_network_together():
     assert handler.get_num_bytes(batch) == 3 * (16 * 8 * 2 + 8 * 8 + 24 * 8)
 
 
-def test_a_model_on_another_file_system(tmp_path, monkeypatch):
-    content = MODEL.read_bytes()
-    monkeypatch.setattr(restoring, "_read_bytes", {"gs://b/m.tflite": content}.get)
-    model = restoring.RestorerHandler("gs://b/m.tflite", strength=0.5).load_model()
+def test_a_model_on_another_file_system(monkeypatch):
+    monkeypatch.setattr(
+        files, "opened", lambda path: {"gs://b/m.tflite": MODEL}[path].open("rb")
+    )
+    model = restoring.RestorerHandler("gs://b/m.tflite").load_model()
     image = photograph()
     expected = egnet_tf.load(MODEL)(image)
-    np.testing.assert_array_equal(model.restorer(image), expected)
+    np.testing.assert_array_equal(model(image, strength=1), expected)
 
 
 def test_names_from_a_bucket_do_not_leave_the_output(tmp_path):
     """Keys of objects may hold "..", which no local path does after a match."""
-    read = restoring._Read(str(tmp_path), False, 10**6)
+    read = photos._Read(str(tmp_path), False, 10**6)
     for name in (b"../x.png", b"a/../../x.png"):
         (failed,) = read.process((name, [(b"gs://b/" + name, 5)]))
         assert failed.tag == "failed"
@@ -320,16 +331,16 @@ def test_names_from_a_bucket_do_not_leave_the_output(tmp_path):
     ],
 )
 def test_names_are_counted_from_the_folder_of_the_pattern(pattern, expected):
-    assert restoring.split_pattern(pattern) == expected
+    assert files.split_pattern(pattern) == expected
 
 
 def test_a_local_folder_stands_for_all_below_it(folder):
-    pattern, root = restoring.split_pattern(str(folder))
+    pattern, root = files.split_pattern(str(folder))
     assert root == f"{folder}/"
     (found,) = FileSystems.match([pattern])
     assert len(found.metadata_list) == 9
     with pytest.raises(InputError, match="Received: nothing"):
-        restoring.split_pattern("")
+        files.split_pattern("")
 
 
 @pytest.mark.parametrize(
@@ -374,3 +385,128 @@ def test_the_workers_need_no_tensorflow():
 
 def test_encoding_knows_the_format_by_the_whole_name():
     assert encode_photo(Photo(photograph()), "trip/a.jpg")[:2] == b"\xff\xd8"
+
+
+# Videos
+
+
+@pytest.fixture
+def clips(tmp_path, monkeypatch):
+    """Two clips of one name and a poisoned one, among photos."""
+    pytest.importorskip("av")
+    from egnet_tf.beam import videos
+    from egnet_tf.inference import video_segments
+    from video_clips import Sound, write_clip
+
+    monkeypatch.setattr(video_segments, "FRAMES", 8)
+    monkeypatch.setattr(videos, "FRAMES", 8)
+    folder = tmp_path / "clips [1]"
+    times = [Fraction(k, 25) for k in range(31)]
+    for name in ("clip.mp4", "clip.avi", "trip/\u00fc.mkv"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sounds = [] if name.endswith("avi") else [Sound()]
+        write_clip(folder / name, times, base=Fraction(1, 25), sounds=sounds)
+    (folder / "poison.mp4").write_bytes((folder / "clip.mp4").read_bytes()[:500])
+    Image.fromarray(photograph()).save(folder / "photo.png")
+    return folder
+
+
+def restore_whole(source, target):
+    """In segments, by one process."""
+    from egnet_tf.inference.video_segments import restore_in_segments
+
+    restore_in_segments(egnet_tf.load(MODEL), source, target, key="")
+
+
+def test_videos_are_those_of_one_process(clips, tmp_path):
+    from video_clips import contents_of
+
+    output = tmp_path / "out"
+    done = deblur_many(clips, output, f"--model={MODEL}")
+    assert "4 restored (0.0 megapixels), 0 there already, 1 failed" in done.stdout
+    assert list(failures(output)) == ["poison.mp4"]
+    names = {
+        "clip.mp4": "clip.mp4",
+        "clip.avi": "clip.mkv",
+        "trip/\u00fc.mkv": "trip/\u00fc.mkv",
+    }
+    assert sorted(files_of(output)) == sorted([*names.values(), "photo.png"])
+    for number, (name, target) in enumerate(names.items()):
+        expected = tmp_path / f"{number}{Path(target).suffix}"
+        restore_whole(clips / name, expected)
+        assert contents_of(output / target).packets == contents_of(expected).packets
+    assert not (output / files.UNFINISHED).exists()
+    again = deblur_many(clips, output, "--skip_existing")
+    assert "0 restored (0.0 megapixels), 4 there already, 1 failed" in again.stdout
+    assert "does not exist, --overwrite" in (
+        deblur_many(clips, output) and failures(output)["clip.mp4"]
+    )
+
+
+def test_segments_that_are_there_are_not_restored_again(clips, tmp_path, monkeypatch):
+    from egnet_tf.beam import videos
+
+    counts = []
+    restore = videos.restore_segments
+
+    def counting(restorer):
+        def call(image, *, strength):
+            counts.append(1)
+            return restorer(image, strength=strength)
+
+        return call
+
+    for name in ("clip.avi", "poison.mp4", "photo.png", "trip/\u00fc.mkv"):
+        (clips / name).unlink()
+    words = (clips, tmp_path / "out")
+    monkeypatch.setattr(files, "remove_unfinished", lambda folder: None)
+    order = {"lost": True}
+
+    def part_is_lost(restorer, *words, shard, **options):
+        if shard[0] == 1 and order.pop("lost", False):
+            raise RuntimeError("lost")
+        return restore(counting(restorer), *words, shard=shard, **options)
+
+    monkeypatch.setattr(videos, "restore_segments", part_is_lost)
+    assert "0 restored" in deblur_many(*words).stdout
+    assert failures(tmp_path / "out") == {"clip.mp4": "RuntimeError: lost"}
+    assert len(counts) == 22  # 30 frames but for the 8 of one of four parts.
+    assert "1 restored" in deblur_many(*words, "--skip_existing").stdout
+    assert len(counts) == 30
+
+
+def test_segments_of_a_bucket_are_mirrored(tmp_path, monkeypatch):
+    """Files of gs:// by a folder of this machine, which stands for the bucket."""
+    from apache_beam.io.localfilesystem import LocalFileSystem
+
+    from egnet_tf.beam import videos
+
+    there = "gs://b/out/.unfinished/segments"
+    place = tmp_path / "bucket"
+
+    def local(path):
+        return path.replace("gs:/", str(place))
+
+    system = LocalFileSystem(pipeline_options=None)
+    for name in ("open", "create", "exists"):
+        monkeypatch.setattr(
+            videos.FileSystems,
+            name,
+            lambda path, name=name, **_: getattr(system, name)(local(path)),
+        )
+    monkeypatch.setattr(
+        videos.FileSystems, "match", lambda paths: system.match([*map(local, paths)])
+    )
+    monkeypatch.setattr(
+        videos.FileSystems,
+        "rename",
+        lambda one, other: system.rename([*map(local, one)], [*map(local, other)]),
+    )
+    with videos._mirrored(there) as (folder, upload):
+        assert not list(folder.iterdir())
+        (folder / "000003.npz").write_bytes(b"three")
+        upload(folder / "000003.npz")
+    with videos._mirrored(there) as (folder, upload):
+        assert [x.name for x in folder.iterdir()] == ["000003.npz"]
+        assert (folder / "000003.npz").read_bytes() == b"three"
+    assert files_of(place) == {"b/out/.unfinished/segments/000003.npz": b"three"}

@@ -14,11 +14,12 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import replacing
-from egnet_tf.inference.restorer import Restorer
 from egnet_tf.inference.video import check_whole, frames_of
 from egnet_tf.locks import only_process
 
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 FRAMES = 60
 """Frames of a segment. It begins with a key frame, as players like every two seconds,
 and is what a process loses if it is killed."""
+
+
+class Restore(Protocol):
+    """What is asked of a `Restorer` here."""
+
+    def __call__(self, images: np.ndarray, /, *, strength: float) -> np.ndarray:
+        """Restores (H, W, 3) uint8."""
+        ...
 
 
 class Progress(NamedTuple):
@@ -47,7 +56,7 @@ class Progress(NamedTuple):
 
 
 def restore_in_segments(
-    restorer: Restorer,
+    restorer: Restore,
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
@@ -108,7 +117,7 @@ def restore_in_segments(
 
 
 def restore_segments(
-    restorer: Restorer,
+    restorer: Restore,
     source: Path,
     suffix: str,
     folder: Path,
@@ -116,11 +125,12 @@ def restore_segments(
     shard: tuple[int, int] = (0, 1),
     strength: float = 1.0,
     on_frame: Callable[[int, int], None] = lambda done, frames: None,
+    on_segment: Callable[[Path], None] = lambda path: None,
 ) -> int:
     """Restores those segments of a shard that are not in a folder yet.
 
-    `suffix` is that of the video that they will be joined to; for the others see
-    `restore_in_segments`.
+    `suffix` is that of the video that they will be joined to; `on_segment` is called
+    with each file that is written; for the others see `restore_in_segments`.
 
     Returns:
         How many segments the video has.
@@ -135,7 +145,7 @@ def restore_segments(
         for done, frame in enumerate(frames_of(video, lambda packet: None)):
             if done % FRAMES == 0:
                 if piece is not None:
-                    piece.finish()
+                    on_segment(piece.finish())
                 piece, number = None, done // FRAMES
                 path = segment_path(folder, number)
                 if number % shards == index and not path.exists():
@@ -144,7 +154,7 @@ def restore_segments(
                 piece.add(restorer, strength, frame)
             on_frame(done + 1, video.frame_count)
         if piece is not None:
-            piece.finish()
+            on_segment(piece.finish())
     return number + 1
 
 
@@ -160,7 +170,7 @@ class _Piece:
         self._writer = VideoWriter(None, suffix, video, first, Plan([], [], []))
         self._packets = []
 
-    def add(self, restorer: Restorer, strength: float, frame: VideoFrame) -> None:
+    def add(self, restorer: Restore, strength: float, frame: VideoFrame) -> None:
         """Restores a frame."""
         from egnet_tf.video.colours import colours_of, to_rgb
 
@@ -168,13 +178,14 @@ class _Piece:
         restored = restorer(image, strength=strength)
         self._packets += self._writer.encode(restored, frame)
 
-    def finish(self) -> None:
-        """Writes the segment."""
+    def finish(self) -> Path:
+        """Writes the segment; returns the file."""
         from egnet_tf.video.segments import write_segment
 
         with self._writer as writer:
             self._packets += writer.encode_rest()
             write_segment(self._path, self._packets, writer.parameters)
+        return self._path
 
 
 def join_segments(source: Path, target: Path, folder: Path) -> None:

@@ -1,35 +1,13 @@
-"""Restores photos on many machines with Apache Beam. Needs the extra `beam`.
-
-    with beam.Pipeline() as pipeline:
-        found = pipeline | ReadPhotos("gs://bucket/photos/**", output="gs://bucket/out")
-        restored = found.photos | RestorePhotos("egnet_mobile")
-        written = restored.photos | WritePhotos("gs://bucket/out")
-        failed = (found.failed, restored.failed, written.failed) | beam.Flatten()
-        failed | WriteFailures("gs://bucket/out/failed.jsonl")
-
-`egnet_tf.deblur_many` is this pipeline as a command. Files are those of Beam's file
-systems: local, gs://, s3://, hdfs:// and others. What cannot be restored becomes a
-`Failure` and never ends the job. The results are those of `egnet_tf.deblur`, byte for
-byte, where both run the same model on the same kind of processor.
-
-Counters, in the namespace `egnet_tf`: `restored`, `failed`, `there_already` and
-`left_out` count files, `pixels` those of the restored photos (a counter of Beam is a
-whole number).
-"""
+"""Restores photos: `ReadPhotos`, `RestorePhotos`, `WritePhotos`."""
 
 # Beam is in an environment of its own, and seldom in that of the type checker.
 # pyright: reportMissingImports=false
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import os
 import posixpath
-import re
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,14 +16,25 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import numpy as np
 from apache_beam.io import fileio
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
+from egnet_tf.beam.files import (
+    FAILED,
+    NAMESPACE,
+    Fallible,
+    is_inside,
+    join,
+    local_copy,
+    names_below,
+    read_bytes,
+    split_pattern,
+    writing,
+)
 from egnet_tf.errors import InputError
 from egnet_tf.files import path_below
-from egnet_tf.images.find import IMAGE_SUFFIXES, is_clutter, natural_order
+from egnet_tf.images.find import IMAGE_SUFFIXES, natural_order
 from egnet_tf.images.read import (
     DEFAULT_MAX_PIXELS,
     Photo,
@@ -54,18 +43,12 @@ from egnet_tf.images.read import (
 )
 from egnet_tf.images.write import check_fits, encode_photo
 from egnet_tf.inference.photos import check_computed, reason_of, writable
+from egnet_tf.inference.resolve import installed_form, resolve
 from egnet_tf.inference.restorer import Restorer
-
-NAMESPACE = "egnet_tf"
-"""Of the counters."""
-
-UNFINISHED = ".unfinished"
-"""The folder in the output in which files lie until they are complete."""
+from egnet_tf.inference.video import VIDEO_SUFFIXES
 
 _BATCH_PIXELS = 8 * 512 * 512
 """Photos are handed to the network until they have so many pixels together."""
-
-_FAILED = "failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,18 +71,6 @@ class PhotoFile:
     # may be; that of what pickles itself does not.
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.name, self.content, self.pixels)
-
-
-class Failure(NamedTuple):
-    """A file that could not be restored.
-
-    Attributes:
-        path: where it was read, with escapes in the place of what is not UTF-8.
-        reason: why, in one line.
-    """
-
-    path: str
-    reason: str
 
 
 class Photos(NamedTuple):
@@ -156,9 +127,9 @@ class ReadPhotos(beam.PTransform):
             | beam.GroupByKey()
             | beam.ParDo(
                 _Read(self._output, self._skip_existing, self._max_pixels)
-            ).with_outputs(_FAILED, main="photos")
+            ).with_outputs(FAILED, main="photos")
         )
-        return Photos(found["photos"], found[_FAILED])
+        return Photos(found["photos"], found[FAILED])
 
 
 class RestorePhotos(beam.PTransform):
@@ -194,14 +165,14 @@ class RestorePhotos(beam.PTransform):
     def expand(self, files: beam.PCollection) -> Photos:
         """Builds the transform."""
         decoded = files | beam.ParDo(_Decode(self._max_pixels)).with_outputs(
-            _FAILED, main="photos"
+            FAILED, main="photos"
         )
         encoded = (
             decoded["photos"]
             | RunInference(self._handler)
-            | beam.ParDo(_Encode(self._quality)).with_outputs(_FAILED, main="photos")
+            | beam.ParDo(_Encode(self._quality)).with_outputs(FAILED, main="photos")
         )
-        failed = (decoded[_FAILED], encoded[_FAILED]) | beam.Flatten()
+        failed = (decoded[FAILED], encoded[FAILED]) | beam.Flatten()
         return Photos(encoded["photos"], failed)
 
 
@@ -225,28 +196,8 @@ class WritePhotos(beam.PTransform):
         """Builds the transform."""
         written = files | beam.ParDo(
             _Write(self._folder, self._overwrite)
-        ).with_outputs(_FAILED, main="photos")
-        return Photos(written["photos"], written[_FAILED])
-
-
-class WriteFailures(beam.PTransform):
-    """Writes a collection of `Failure` to one file, a JSON object on each line.
-
-    The file is empty if nothing failed. Its keys are `path` and `reason`.
-    """
-
-    def __init__(self, path: str):
-        super().__init__()
-        self._path = path
-
-    def expand(self, failures: beam.PCollection) -> beam.PCollection:
-        """Builds the transform."""
-        return (
-            failures
-            | beam.Map(lambda failure: json.dumps(failure._asdict()))
-            | beam.combiners.ToList()
-            | beam.Map(_write_lines, self._path)
-        )
+        ).with_outputs(FAILED, main="photos")
+        return Photos(written["photos"], written[FAILED])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -274,12 +225,37 @@ class Restored:
 
 
 class Model:
-    """A Restorer with the lock of the threads that share it."""
+    """A Restorer for the threads of a worker process, which share it.
 
-    def __init__(self, restorer: Restorer):
-        self.restorer = restorer
-        # One interpreter of LiteRT is for one thread at a time.
-        self.lock = threading.Lock()
+    Attributes:
+        digest: tells its weights from others.
+    """
+
+    def __init__(self, restorer: Restorer, digest: str):
+        self._restorer = restorer
+        self.digest = digest
+        # An interpreter of LiteRT is for one thread at a time.
+        self._lock = threading.Lock()
+
+    def __call__(self, images: np.ndarray, *, strength: float) -> np.ndarray:
+        """Restores as a Restorer does."""
+        with self._lock:
+            return self._restorer(images, strength=strength)
+
+    def check(self, photo: Photo, max_pixels: int, path: str) -> None:
+        """See `egnet_tf.inference.photos.check_computed`."""
+        check_computed(self._restorer, photo, max_pixels, Path(path))
+
+
+def load_model(name: str, arguments: Mapping[str, Any]) -> Model:
+    """Loads a model, from another file system by way of a temporary file."""
+    import egnet_tf
+
+    if "://" not in name:
+        digest = installed_form(resolve(name)).digest()
+        return Model(egnet_tf.load(name, **arguments), digest)
+    with local_copy(name) as path:
+        return Model(egnet_tf.load(path, **arguments), resolve(path).digest())
 
 
 class RestorerHandler(ModelHandler[Blurry, Restored, Model]):
@@ -315,15 +291,8 @@ class RestorerHandler(ModelHandler[Blurry, Restored, Model]):
         self._arguments = dict(arguments or {})
 
     def load_model(self) -> Model:
-        """Loads the model, from another file system by way of a temporary file."""
-        import egnet_tf
-
-        if "://" not in self._model:
-            return Model(egnet_tf.load(self._model, **self._arguments))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"model{posixpath.splitext(self._model)[1]}")
-            path.write_bytes(_read_bytes(self._model))
-            return Model(egnet_tf.load(path, **self._arguments))
+        """Loads the model."""
+        return load_model(self._model, self._arguments)
 
     def run_inference(
         self,
@@ -345,11 +314,10 @@ class RestorerHandler(ModelHandler[Blurry, Restored, Model]):
 
     def _restore(self, group: list[Blurry], model: Model) -> list[Restored]:
         first = group[0]
-        check_computed(model.restorer, first.photo, self._max_pixels, Path(first.path))
+        model.check(first.photo, self._max_pixels, first.path)
         pixels = [blurry.photo.pixels for blurry in group]
         stack = pixels[0][None] if len(pixels) == 1 else np.stack(pixels)
-        with model.lock:
-            restored = model.restorer(stack, strength=self._strength)
+        restored = model(stack, strength=self._strength)
         return [Restored(*pair) for pair in zip(group, restored, strict=True)]
 
     def get_num_bytes(self, batch: Sequence[Blurry]) -> int:
@@ -369,43 +337,23 @@ class _Name(beam.DoFn):
     """File metadata -> (name in the output, (natural order, path, bytes))."""
 
     def __init__(self, root: str, output: str):
-        self._root, self._output = root, absolute(output)
+        self._root, self._output = root, output
         self._left_out = Metrics.counter(NAMESPACE, "left_out")
 
     def process(self, metadata: Any) -> Iterator[Any]:
-        path = metadata.path
-        if not path.startswith(self._root):  # See `split_pattern`.
-            return
-        name = path[len(self._root) :].replace(os.sep, "/").lstrip("/")
-        parts = name.split("/")
-        if any(is_clutter(part) for part in parts):
-            return
-        suffix = posixpath.splitext(name)[1].lower()
-        inside = absolute(path).startswith(f"{self._output}/")
-        if inside or suffix not in IMAGE_SUFFIXES:
-            self._left_out.inc()
-            return
-        target = writable(Path(name)).as_posix()
-        # Bytes: names need not be UTF-8.
-        yield os.fsencode(target), (os.fsencode(path), metadata.size_in_bytes)
+        for name in names_below(metadata.path, self._root):
+            suffix = posixpath.splitext(name)[1].lower()
+            written = is_inside(metadata.path, self._output)
+            if not written and suffix in IMAGE_SUFFIXES:
+                target = writable(Path(name)).as_posix()
+                # Bytes: names need not be UTF-8.
+                place = os.fsencode(metadata.path), metadata.size_in_bytes
+                yield os.fsencode(target), place
+            elif written or suffix not in VIDEO_SUFFIXES:
+                self._left_out.inc()
 
 
-class _Fallible(beam.DoFn):
-    """A DoFn whose errors become `Failure`s."""
-
-    def __init__(self):
-        self._count = Metrics.counter(NAMESPACE, _FAILED)
-
-    def failed(self, path: str, error: Exception | str) -> beam.pvalue.TaggedOutput:
-        """Counts a file that failed, and makes an output of it."""
-        self._count.inc()
-        reason = error if isinstance(error, str) else reason_of(error)
-        safe = path.encode("utf-8", "backslashreplace").decode()
-        reason = reason.encode("utf-8", "backslashreplace").decode()
-        return beam.pvalue.TaggedOutput(_FAILED, Failure(safe, reason))
-
-
-class _Read(_Fallible):
+class _Read(Fallible):
     def __init__(self, output: str, skip_existing: bool, max_pixels: int):
         super().__init__()
         self._output, self._skip = output, skip_existing
@@ -425,18 +373,18 @@ class _Read(_Fallible):
             )
         try:
             path_below(Path(self._output), name)
-            if self._skip and FileSystems.exists(_join(self._output, name)):
+            if self._skip and FileSystems.exists(join(self._output, name)):
                 self._there.inc()
                 return
             check_file_size(size, path, self._max_pixels)
-            content = _read_bytes(path)
+            content = read_bytes(path)
         except Exception as error:
             yield self.failed(path, error)
             return
         yield PhotoFile(path, name, content)
 
 
-class _Decode(_Fallible):
+class _Decode(Fallible):
     def __init__(self, max_pixels: int):
         super().__init__()
         self._max_pixels = max_pixels
@@ -451,7 +399,7 @@ class _Decode(_Fallible):
         yield Blurry(file.path, file.name, photo)
 
 
-class _Encode(_Fallible):
+class _Encode(Fallible):
     def __init__(self, quality: int):
         super().__init__()
         self._quality = quality
@@ -470,7 +418,7 @@ class _Encode(_Fallible):
         yield PhotoFile(blurry.path, blurry.name, content, _pixels_of(blurry))
 
 
-class _Write(_Fallible):
+class _Write(Fallible):
     def __init__(self, folder: str, overwrite: bool):
         super().__init__()
         self._folder, self._overwrite = folder, overwrite
@@ -478,7 +426,7 @@ class _Write(_Fallible):
         self._pixels = Metrics.counter(NAMESPACE, "pixels")
 
     def process(self, file: PhotoFile) -> Iterator[Any]:
-        target = _join(self._folder, file.name)
+        target = join(self._folder, file.name)
         try:
             self._write(target, file.content)
         except Exception as error:
@@ -491,87 +439,11 @@ class _Write(_Fallible):
     def _write(self, target: str, content: bytes) -> None:
         if FileSystems.exists(target) and not self._overwrite:
             # By a worker that was lost before the runner knew that it was done.
-            if _same(target, content):
+            if read_bytes(target) == content:
                 return
             raise InputError(
                 "Expected an output that does not exist, --overwrite or "
                 f"--skip_existing. Received: {target}"
             )
-        write_bytes(self._folder, target, content)
-
-
-def write_bytes(folder: str, target: str, content: bytes) -> None:
-    """Writes a file below a folder: absent, old or complete at every moment."""
-    unfinished = _join(folder, f"{UNFINISHED}/{os.urandom(8).hex()}")
-    _create(unfinished, content)
-    parent = posixpath.dirname(target)
-    if "://" not in target:
-        os.makedirs(parent, exist_ok=True)
-    elif target.startswith("hdfs://") and not FileSystems.exists(parent):
-        with contextlib.suppress(OSError):  # Another worker has just made it.
-            FileSystems.mkdirs(parent)
-    FileSystems.rename([unfinished], [target])
-
-
-def remove_unfinished(folder: str) -> None:
-    """Deletes what lost workers left behind, after a job; see `WritePhotos`."""
-    if "://" not in folder:
-        shutil.rmtree(os.path.join(folder, UNFINISHED), ignore_errors=True)
-        return
-    with contextlib.suppress(OSError):  # There may be none.
-        FileSystems.delete([_join(folder, f"{UNFINISHED}/*")])
-
-
-def split_pattern(pattern: str) -> tuple[str, str]:
-    """A pattern as Beam takes it, and the folder that names are counted from.
-
-    Local paths become absolute. A folder stands for all below it. Beam has no escape
-    for special characters: those in the path of a local folder become `?`, and what
-    else they fit is left out by the folder.
-
-    Raises:
-        InputError: nothing was given.
-    """
-    if not pattern:
-        raise InputError("Expected a pattern or a folder. Received: nothing")
-    local = "://" not in pattern
-    is_folder = pattern.endswith("/")
-    if local:
-        pattern = os.path.abspath(pattern)
-        is_folder = is_folder or os.path.isdir(pattern)
-    if is_folder:
-        root = pattern.rstrip("/") + "/"
-        return (re.sub(r"[*?\[]", "?", root) if local else root) + "**", root
-    root = posixpath.dirname(re.match(r"[^*?\[]*", pattern)[0])  # pyright: ignore
-    return pattern, f"{root}/" if root and not root.endswith("/") else root
-
-
-def absolute(path: str) -> str:
-    """The one name of a file or folder, with forward slashes and none at the end."""
-    local = "://" not in path
-    return (os.path.realpath(path).replace(os.sep, "/") if local else path).rstrip("/")
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}"
-
-
-def _read_bytes(path: str) -> bytes:
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read()
-
-
-def _create(path: str, content: bytes) -> None:
-    with FileSystems.create(
-        path, compression_type=CompressionTypes.UNCOMPRESSED
-    ) as file:
-        file.write(content)
-
-
-def _same(path: str, content: bytes) -> bool:
-    return _read_bytes(path) == content
-
-
-def _write_lines(lines: list[str], path: str) -> None:
-    folder, _ = posixpath.split(path)
-    write_bytes(folder, path, "".join(f"{line}\n" for line in sorted(lines)).encode())
+        with writing(self._folder, target) as file:
+            file.write(content)
