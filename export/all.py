@@ -1,6 +1,6 @@
 """Writes every format: python -m export.all --model=runs/quickstart --output=dist.
 
-    dist/<model>_<mode>.tflite     LiteRT, in five number formats, and int8 with bytes
+    dist/<model>_<mode>.tflite     LiteRT, in six number formats, and int8 with bytes
     dist/saved_model/<model>/1     for TensorFlow Serving
     dist/<model>.onnx              any size
     dist/<model>_256.onnx          one tile

@@ -67,8 +67,8 @@ class TileOptions(ExportOptions):
     tile: int = option(256, "The side of the tile in pixels.", lower=16)
     calibration: int = option(
         200,
-        "The number of crops of the training split on which the ranges of int8 and "
-        "int16x8 are measured.",
+        "The number of crops of the training split on which the ranges of "
+        "int8, int8_full and int16x8 are measured.",
         lower=1,
     )
 

@@ -3,8 +3,8 @@
 One file a mode: a tile of fixed size, batch size 1, builtin operators only. Each is run
 in a process of its own and compared with the Keras model before it is moved into place;
 a file that is further from it than its mode allows is not written. The images of the
-check are those of --split, the ranges of int8 and int16x8 are measured on the training
-split.
+check are those of --split, the ranges of int8, int8_full and int16x8 are measured
+on the training split.
 
 --mode=float32 --mode=int8 --uint8 --dataset=gopro --data_dir=GOPRO_Large
 """

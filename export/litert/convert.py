@@ -1,4 +1,4 @@
-"""From the graph of a tile to the content of a LiteRT file, in five number formats."""
+"""From the graph of a tile to the content of a LiteRT file, in six number formats."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from egnet_tf.images.convert import to_float
 
 from ..graphs.frozen import SIGNATURE, image_signature, write_saved_model
 from .inspect import Model, is_convolution, output_names, pack, parse
+from .integers import to_integers
 from .ranges import (
     activation_ranges,
     image_ranges,
@@ -55,6 +56,8 @@ class TileConverter:
             return self._float32
         if mode == "int8":
             return self._convert_int8(crops, tf.uint8 if uint8 else tf.float32)
+        if mode == "int8_full":
+            return self._convert_int8_full(crops)
         content = self._convert(mode, crops)
         return self._with_float_stems(content) if mode == "float16" else content
 
@@ -86,6 +89,12 @@ class TileConverter:
         exact = parse(self._float32)
         model = parse(float16)
         restore_float_weights(model, exact, _stems(output_names(exact)))
+        return pack(model)
+
+    def _convert_int8_full(self, crops: Sequence[np.ndarray]) -> bytes:
+        model = parse(self._float32)
+        ranges = activation_ranges(model, self._float32, _images(crops))
+        to_integers(model, ranges, crops)
         return pack(model)
 
     def _convert_int8(self, crops: Sequence[np.ndarray], image_type: Any) -> bytes:

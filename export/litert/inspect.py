@@ -76,7 +76,7 @@ def read_contents(content: bytes) -> Contents:
     signatures = [t.shapeSignature for t in tensors if t.shapeSignature is not None]
     return Contents(
         collections.Counter(
-            _NAMES[operator_code(model, operator)]
+            operator_name(model, operator)
             for graph in model.subgraphs
             for operator in graph.operators
         ),
@@ -90,6 +90,11 @@ def operator_code(model: Model, operator: Any) -> int:
     """The kind of an operator, a `schema.BuiltinOperator`."""
     code = model.operatorCodes[operator.opcodeIndex]
     return flatbuffer_utils.get_builtin_code_from_operator_code(code)
+
+
+def operator_name(model: Model, operator: Any) -> str:
+    """The kind of an operator, such as "CONV_2D"."""
+    return _NAMES[operator_code(model, operator)]
 
 
 def output_names(model: Model) -> list[str]:

@@ -46,7 +46,8 @@ class LiteRTWriter:
     def write(self, mode: str, *, uint8: bool = False) -> Export:
         """Writes `<model>_<mode>.tflite`, or `<model>_<mode>_uint8.tflite`.
 
-        With `uint8`, for int8 alone, input and output are bytes.
+        With `uint8`, for int8 alone, input and output are bytes; those of int8_full
+        always are.
 
         Raises:
             InputError: bytes in another mode, a calibrated mode without crops, or see
@@ -66,7 +67,10 @@ class LiteRTWriter:
         content = self._converter.convert(mode, self._crops, uint8)
         contents = read_contents(content)
         tensor = image_description(
-            1, self._tile, self._tile, "uint8" if uint8 else "float32"
+            1,
+            self._tile,
+            self._tile,
+            "uint8" if uint8 or mode == "int8_full" else "float32",
         )
         suffix = f"{mode}_uint8" if uint8 else mode
         return write_checked(

@@ -26,9 +26,11 @@ RANDOM = {
     **TOLERANCES,
     "dynamic": Tolerance(0.02, 0.2),
     "int8": Tolerance(0.12, 0.2),
+    "int8_full": Tolerance(0.12, 0.2),
     "int16x8": Tolerance(0.05, 0.2),
 }
 MODES = (*TOLERANCES, "int8_uint8")
+OF_BYTES = ("int8_full", "int8_uint8")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,8 @@ def exports(source, crops, tmp_path_factory):
     written = {}
     with mock.patch.dict(TOLERANCES, RANDOM):
         for name in MODES:
-            mode, _, uint8 = name.partition("_")
-            written[name] = writer.write(mode, uint8=bool(uint8))
+            mode = name.removesuffix("_uint8")
+            written[name] = writer.write(mode, uint8=mode != name)
     return written
 
 
@@ -65,7 +67,7 @@ def test_gpu_delegate_supports_every_operator(exports):
 @pytest.mark.parametrize("name", MODES)
 def test_tflite_equals_the_network(exports, name, device_model, blurry):
     """Against the network itself, stacked and of open size, in this process."""
-    limit = RANDOM[name.partition("_")[0]].difference
+    limit = RANDOM[name.removesuffix("_uint8")].difference
     runner = load(exports[name].path).runner
     for image in blurry:
         expected = np.clip(models.finest(device_model.network(image)), 0, 1)
@@ -81,7 +83,7 @@ def test_json_file_describes_how_to_use_the_tflite_file(exports, name):
     assert note["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert note["bytes"] == path.stat().st_size
     assert note["inputs"]["image"]["shape"] == [1, TILE, TILE, 3]
-    wanted = ("uint8", [0, 255]) if "uint8" in name else ("float32", [0, 1])
+    wanted = ("uint8", [0, 255]) if name in OF_BYTES else ("float32", [0, 1])
     for tensor in (note["inputs"]["image"], note["outputs"]["restored"]):
         assert (tensor["dtype"], tensor["range"]) == wanted
     assert ("calibration" in note) == (note["mode"] in CALIBRATED)
@@ -89,11 +91,12 @@ def test_json_file_describes_how_to_use_the_tflite_file(exports, name):
     assert note["source"]["branches"] == ["whole"]
 
 
-def test_uint8_file_maps_image_bytes_to_image_bytes(exports, pairs, blurry):
+@pytest.mark.parametrize("name", OF_BYTES)
+def test_uint8_file_maps_image_bytes_to_image_bytes(exports, name, pairs, blurry):
     """A uint8 file needs no arithmetic around it: level n is n / 255."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(exports["int8_uint8"].path))
+    interpreter = Interpreter(str(exports[name].path))
     signature = interpreter.get_signature_runner()
     details = signature.get_input_details()["image"]
     assert details["dtype"] == np.uint8
@@ -102,7 +105,7 @@ def test_uint8_file_maps_image_bytes_to_image_bytes(exports, pairs, blurry):
     assert output["dtype"] == np.uint8
     np.testing.assert_allclose(output["quantization"], (1 / 255, 0), atol=1e-6)
     restored = signature(image=pairs[0].blurry[None])["restored"]
-    runner = load(exports["int8_uint8"].path).runner
+    runner = load(exports[name].path).runner
     np.testing.assert_allclose(restored / 255, runner(blurry[0]), atol=1e-6)
 
 
@@ -125,6 +128,17 @@ def test_float16_file_keeps_the_stems_in_float32(exports, device_model):
     assert {np.ascontiguousarray(kernel).tobytes() for kernel in kernels} <= constants
     # The rest is rounded.
     assert "DEQUANTIZE" in read_contents(content).operators
+
+
+def test_int8_full_file_has_no_float_island(exports):
+    model = flatbuffer_utils.read_model(str(exports["int8_full"].path))
+    (graph,) = model.subgraphs
+    types = schema.TensorType
+    assert {t.type for t in graph.tensors} <= {types.INT8, types.INT32, types.UINT8}
+    ends = {int(i) for i in (*graph.inputs, *graph.outputs)}
+    assert ends == {
+        i for i, t in enumerate(graph.tensors) if t.type == schema.TensorType.UINT8
+    }
 
 
 def test_tflite_sizes_decrease_from_mode_to_mode(exports, device_model):
