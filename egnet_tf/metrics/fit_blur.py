@@ -121,11 +121,9 @@ def _blurred(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, f
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=int(rng.integers(60, 98)))
         image = np.asarray(Image.open(buffer))
-    rows, columns = np.indices(kernel.shape) - len(kernel) // 2
-    spread_of = [[kernel * a * b for a in (rows, columns)] for b in (rows, columns)]
-    covariance = np.sum(spread_of, axis=(2, 3)) - np.outer(
-        *2 * [[(kernel * rows).sum(), (kernel * columns).sum()]]
-    )
+    place = np.stack(np.nonzero(kernel))
+    weights = kernel[tuple(place)]
+    covariance = np.cov(place, aweights=weights, ddof=0)
     pixel = np.eye(2) / 12  # A pixel's own box.
     length = np.sqrt(12 * np.linalg.eigvalsh(covariance + pixel)[-1])
     luma = blur.windows(image)[0]
@@ -175,7 +173,8 @@ def _fit(features: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
     epochs, batch = 150, 128
     steps = epochs * -(-len(target) // batch)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=2e-3), surprise)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=2e-3)  # pyright: ignore
+    network.compile(optimizer, surprise)
     network.fit(
         (features - mean) / scale,
         target[:, None],
