@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,3 +267,26 @@ def test_killed_processes_repeated_make_the_same_file(tmp_path):
     assert python(script, source, target, 0).stdout == "True\n"
     assert_equal(target, alone)
     assert not hidden(tmp_path)
+
+
+MEMORY = r"""
+import re, sys
+from egnet_tf.inference.video_segments import restore_in_segments
+restore_in_segments(lambda image, strength: image, sys.argv[1], sys.argv[2], key="")
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells no peak")
+def test_memory_does_not_grow_with_the_number_of_segments(tmp_path):
+    peaks = []
+    for count in (100, 600):
+        source = tmp_path / f"{count}.mkv"
+        times = [Fraction(k, 25) for k in range(count + 1)]
+        write_clip(source, times, size=(320, 240), sounds=[Sound()])
+        done = python("-c", MEMORY, source, tmp_path / f"{count}_out.mkv")
+        assert not done.stderr
+        peaks.append(int(done.stdout))
+    assert peaks[1] - peaks[0] < 15_000  # KiB; 500 frames take 115,000 as RGB.
