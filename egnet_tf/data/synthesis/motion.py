@@ -1,8 +1,8 @@
 r"""Motion blur of a window: one kernel everywhere, or a rotation of the camera.
 
 `Convolution` is blur that is the same at every pixel. `Rotation` is blur that differs
-over the image, as a rotating camera makes it (Whyte et al., "Non-uniform deblurring for
-shaken images", CVPR 2010): a still scene moves over the sensor by the homographies
+over the image, as a rotating camera makes it (Whyte et al., CVPR 2010): a
+still scene moves over the sensor by the homographies
 
     H(t) = K R(t) K^-1,    R(t) = Rz(roll(t)) Ry(yaw(t)) Rx(-pitch(t)),
 
