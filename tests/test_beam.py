@@ -20,6 +20,7 @@ from helpers import ROOT, Done, call, command, random_image, start
 beam = pytest.importorskip("apache_beam")
 
 from apache_beam.io.filesystems import FileSystems  # noqa: E402
+from apache_beam.options.pipeline_options import PipelineOptions  # noqa: E402
 from apache_beam.runners.portability.fn_api_runner import (  # noqa: E402
     FnApiRunner,
 )
@@ -298,6 +299,39 @@ def test_photos_of_equal_size_go_through_the_network_together():
     assert results["d"].reason == "RuntimeError: no such colour"
     assert not list(handler.run_inference([], model))
     assert handler.get_num_bytes(batch) == 3 * (16 * 8 * 2 + 8 * 8 + 24 * 8)
+
+
+def test_threads_of_a_process_share_one_model(folder, tmp_path, monkeypatch):
+    loaded, inside, most = [], [], []
+    output = str(tmp_path / "out")
+    load = photos.load_model
+
+    class Watched(egnet_tf.Restorer):
+        def __call__(self, *images, **options):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+            return super().__call__(*images, **options)
+
+    def counting(name, arguments):
+        loaded.append(name)
+        return photos.Model(Watched(load(name, arguments)._restorer.runner), "")
+
+    monkeypatch.setattr(photos, "load_model", counting)
+    options = PipelineOptions(
+        ["--direct_num_workers=3", "--direct_running_mode=multi_threading"]
+    )
+    with beam.Pipeline(runner=FnApiRunner(), options=options) as pipeline:
+        found = pipeline | restoring.ReadPhotos(str(folder), output=output)
+        restored = found.photos | restoring.RestorePhotos(str(MODEL))
+        _ = restored.photos | restoring.WritePhotos(output)
+    assert loaded == [str(MODEL)]
+    assert len(most) >= 3
+    assert set(most) == {1}
+    assert files_of(tmp_path / "out") == expected_of(
+        folder, tmp_path, f"--model={MODEL}"
+    )
 
 
 def test_a_model_on_another_file_system(monkeypatch):
