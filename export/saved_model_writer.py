@@ -12,6 +12,7 @@ from egnet_tf.images.convert import to_float
 
 from .checks.checked_export import Export, image_description, write_checked
 from .checks.parity import Tolerance
+from .checks.served import SERVING, check_served
 from .checks.source import Source
 from .graphs.any_size import any_size_graph, size_multiple
 from .graphs.frozen import SIGNATURE, write_saved_model
@@ -38,6 +39,7 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
     def write(path: Path) -> None:
         signatures = serving_signatures(restore, max_pixels, size_multiple(source))
         write_saved_model(path, signatures)
+        check_served(path)
         extra = path / "assets.extra"
         extra.mkdir()
         with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as file:
@@ -61,6 +63,10 @@ def write_version(source: Source, folder: Path, max_pixels: int) -> Export:
                 },
             },
             "max_pixels": max_pixels,
+            "graph": {
+                "producer": tf.version.GRAPH_DEF_VERSION,
+                "read_by": f"TensorFlow Serving {SERVING} and later",
+            },
         },
     )
 

@@ -80,7 +80,7 @@ def serving_signatures(
             )
         )
         sizes_fit = tf.debugging.Assert(
-            pixels <= max_pixels,
+            (pixels > 0) & (pixels <= max_pixels),
             [f"Expected images of 1 to {max_pixels} pixels, padded. Received:", pixels],
         )
         with tf.control_dependencies([sizes_fit]):

@@ -42,6 +42,9 @@ class Egnet(kserve.Model):
 
 
 def _value(instance, key):
+    if isinstance(instance, dict) and "b64" not in instance and set(instance) != {key}:
+        # As in TensorFlow Serving (util/json_tensor.cc).
+        raise InvalidInput("JSON object: does not have named input")
     value = (
         instance[key] if isinstance(instance, dict) and key in instance else instance
     )

@@ -64,6 +64,8 @@ def test_files_are_refused_by_the_pixels_that_all_of_them_would_take(version):
     for files, word in (([dot] * 10, "10240"), ([thin], "288768"), ([scans], "scans")):
         with pytest.raises(tf.errors.InvalidArgumentError, match=word):
             deblur(image_bytes=tf.stack(files))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Received: 0"):
+        deblur(image_bytes=tf.zeros([0], tf.string))
 
 
 def test_warm_up_records_can_be_replayed(version):
@@ -96,6 +98,9 @@ def test_saved_model_versions_count_up_and_leave_no_other_file(
     ("image", "word"),
     [
         (np.full((1, 8, 8, 3), np.nan, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), np.inf, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), -np.inf, np.float32), r"\[0, 1\]"),
+        (np.full((1, 8, 8, 3), 0.5, np.float64), "float"),
         (np.full((1, 8, 8, 3), 1.5, np.float32), r"\[0, 1\]"),
         (np.full((1, 8, 8, 3), -0.5, np.float32), r"\[0, 1\]"),
         (np.zeros((1, 0, 0, 3), np.float32), "pixels"),

@@ -130,6 +130,44 @@ def test_grpc_survives_bad_requests_between_good_ones(grpc_server, image, expect
         deblur(file_of(image), grpc_server, "other", retries=0)
 
 
+def test_grpc_refuses_requests_of_wrong_tensors(grpc_server, image, expected):
+    """What the client never sends: other numbers of images, types and inputs."""
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    channel = grpc.insecure_channel(grpc_server)
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+    def predict(signature, **inputs):
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "egnet"
+        request.model_spec.signature_name = signature
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        return stub.Predict(request, timeout=120)
+
+    grey = np.full((1, 8, 8, 3), 0.5, np.float32)
+    files = [file_of(image)]
+    for signature, inputs in (
+        ("serving_default", {"image": grey[:0]}),
+        ("serving_default", {"image": grey * np.float32(np.inf)}),
+        ("serving_default", {"image": grey.astype(np.float64)}),
+        ("serving_default", {"image": grey, "strength": np.float32(1)}),
+        ("serving_default", {}),
+        ("serving_default", {"image": files}),
+        ("deblur_bytes", {"image_bytes": np.zeros(0, object)}),
+        ("deblur_bytes", {"image_bytes": files, "image": grey}),
+        ("deblur_bytes", {"image_bytes": grey}),
+        ("deblur_bytes", {"image_bytes": files[0]}),
+    ):
+        with pytest.raises(grpc.RpcError) as raised:
+            predict(signature, **inputs)
+        assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT, inputs
+    answer = predict("deblur_bytes", image_bytes=files)
+    (png,) = tf.make_ndarray(answer.outputs["restored_bytes"])
+    assert_restored(png, expected, image)
+    channel.close()
+
+
 # === REST ===
 
 
@@ -181,7 +219,14 @@ def test_rest_survives_bad_requests_between_good_ones(rest_server, image, expect
         '{"signature_name": "no_such", "instances": [1]}',
         '{"instances": [[[0.5, 0.5, 0.5]]]}',
         '{"instances": [[[[0.5, NaN, 0.5]]]]}',
+        '{"instances": [[[[0.5, Infinity, 0.5]]]]}',
+        '{"instances": [[[[0.5, 1e300, 0.5]]]]}',
         '{"instances": []}',
+        '{"signature_name": "deblur_bytes", "instances": []}',
+        '{"instances": [{"image": [[[0.5, 0.5, 0.5]]], "strength": 1}]}',
+        '{"instances": [{"strength": 1}]}',
+        '{"instances": ' + "[" * 1000 + "0.5" + "]" * 1000 + "}",
+        '{"instances": ' + "[" * 100_000 + "}",
         "{}",
         "no JSON",
     ):
