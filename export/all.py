@@ -56,7 +56,7 @@ def main(values: FlagValues) -> None:
 
     from .checks.table import write_all
     from .litert.writer import LiteRTWriter
-    from .onnx_writer import write_onnx
+    from .onnx_writer import Form, write_onnx
     from .saved_model_writer import write_version
 
     crops = calibration_crops(training, tile, options.calibration)
@@ -65,8 +65,8 @@ def main(values: FlagValues) -> None:
     write_all(
         [
             partial(write_version, server, versions, MAX_PIXELS),
-            partial(write_onnx, server, folder),
-            partial(write_onnx, device, folder, tile),
+            partial(write_onnx, server, folder, Form()),
+            partial(write_onnx, device, folder, Form(tile)),
             *(partial(litert.write, mode) for mode in TOLERANCES),
             partial(litert.write, "int8", uint8=True),
         ],

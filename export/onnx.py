@@ -3,6 +3,9 @@
 It takes images of any size and batch size or, with --tile, tiles of one size. It is
 checked by onnx.checker, run by onnxruntime in a process of its own, and compared with
 the Keras model before it is moved into place. Needs the extra `onnx`.
+
+    --tile=256 --layout=nchw           for TensorRT, OpenCV and editors
+    --tile=256 --layout=nchw --half    in float16, for their GPUs
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from pathlib import Path
 from absl.flags import FlagValues
 
 from egnet_tf.cli import app
-from egnet_tf.errors import require
+from egnet_tf.errors import InputError, require
 from egnet_tf.options import option
 
 from . import command
@@ -32,6 +35,17 @@ class Options(BranchOptions):
         "any size.",
         lower=16,
     )
+    layout: str = option(
+        "nhwc",
+        "The order of the axes of the image and the restored one: nhwc as in image "
+        "files, or nchw as OpenCV, TensorRT and PyTorch have them.",
+        choices=("nhwc", "nchw"),
+    )
+    half: bool = option(
+        False,
+        "Weights and arithmetic in float16, for GPUs; input and output stay float32. "
+        "Needs --tile.",
+    )
 
 
 define_flags = partial(command.define, Options)
@@ -40,6 +54,8 @@ define_flags = partial(command.define, Options)
 def main(values: FlagValues) -> None:
     """Writes the file and prints how large and how exact it is."""
     options = command.read(Options, values)
+    if options.half and not options.tile:
+        raise InputError("Expected --tile with --half. Received: none")
     require("onnx", "tf2onnx", "onnxruntime")
     source = command.open_source(
         options,
@@ -50,9 +66,10 @@ def main(values: FlagValues) -> None:
     )
 
     from .checks.table import write_all
-    from .onnx_writer import write_onnx
+    from .onnx_writer import Form, write_onnx
 
-    write_all([partial(write_onnx, source, Path(options.output), options.tile)])
+    form = Form(options.tile, options.layout, options.half)
+    write_all([partial(write_onnx, source, Path(options.output), form)])
 
 
 if __name__ == "__main__":

@@ -204,10 +204,17 @@ def workspace(tmp_path_factory) -> Path:
     return folder
 
 
+_EXTRAS = {"onnx": "onnx", "openvino": "openvino"}
+"""What a block needs beside the extra `train`, by a word in it that is a module."""
+
+
 def run(block: Block, workspace: Path) -> subprocess.CompletedProcess:
     """Runs a block as its reader would, in the folder of the photo."""
     program = {"python": [sys.executable, "-c"], "sh": ["bash", "-ec"]}[block.language]
     path = os.pathsep.join([str(workspace / "bin"), os.environ["PATH"]])
+    for module, extra in _EXTRAS.items():
+        if module in block.code:
+            pytest.importorskip(module, reason=f"needs the extra {extra}")
     for file in workspace.glob("photo_restored.*"):
         file.unlink()  # Another block's: what exists is not replaced.
     code = re.sub(r"^pip install .*$", "", block.code, flags=re.MULTILINE)

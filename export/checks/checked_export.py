@@ -31,7 +31,7 @@ class Export:
     """A file that was checked and written.
 
     Attributes:
-        path: of the file, or of the SavedModel's folder.
+        path: of the file, or of the folder.
         kind: such as "tflite int8".
         size: in bytes, of all its files.
         parity: with the Keras model.
@@ -48,11 +48,16 @@ def image_description(
     height: int | str | None,
     width: int | str | None,
     dtype: str = "float32",
+    layout: str = "NHWC",
 ) -> dict:
-    """Describes an image input or output for the JSON file beside an export."""
+    """Describes an image input or output for the JSON file beside an export.
+
+    The layout is "NHWC" or "NCHW".
+    """
+    sides = {"N": batch, "H": height, "W": width, "C": 3}
     return {
-        "shape": [batch, height, width, 3],
-        "layout": "NHWC",
+        "shape": [sides[axis] for axis in layout],
+        "layout": layout,
         "colours": "RGB, sRGB encoding",
         "dtype": dtype,
         "range": [0, 255] if dtype == "uint8" else [0, 1],
@@ -66,19 +71,21 @@ def write_checked(
     source: Source,
     tolerance: Tolerance,
     description: dict,
+    main_file: str = "saved_model.pb",
 ) -> Export:
     """Writes an export, runs it in a process of its own, and moves it into place.
 
-    `<file>.json` (in a SavedModel: `saved_model.pb.json`) says what the file was made
+    `<file>.json` (in a folder: `<main file>.json`) says what the file was made
     from, how it is fed, how far it is from Keras, and its checksum.
 
     Args:
-        path: the file to write, or the folder of a SavedModel.
+        path: the file to write, or the folder.
         kind: of file, for messages.
         write: writes it to a temporary path in the same folder.
         source: what it is made from.
         tolerance: how much it may differ from the Keras model.
         description: of input, output and conversion, for the JSON file.
+        main_file: of a folder, the file whose checksum is recorded.
 
     Raises:
         ToleranceError: it differs more; nothing is left behind.
@@ -97,7 +104,7 @@ def write_checked(
         main, note = temporary, path.with_name(f"{path.name}.json")
         files = [temporary]
         if temporary.is_dir():
-            main, note = (temporary / f"saved_model.pb{end}" for end in ("", ".json"))
+            main, note = (temporary / f"{main_file}{end}" for end in ("", ".json"))
             files = [file for file in temporary.rglob("*") if file.is_file()]
         size = sum(file.stat().st_size for file in files)
         write_json(
@@ -140,7 +147,10 @@ def _finite(values: dict) -> dict:
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "egnet-tf": egnet_tf.__version__}
-    for package in ("tensorflow", "keras", "ai-edge-litert", "tf2onnx", "onnxruntime"):
+    for package in (
+        *("tensorflow", "keras", "ai-edge-litert"),
+        *("tf2onnx", "onnxruntime", "openvino", "nncf"),
+    ):
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

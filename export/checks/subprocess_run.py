@@ -2,9 +2,9 @@
 
 python -m export.checks.subprocess_run FILE IMAGES.npz RESTORED.npz
 
-FILE is a .tflite file, an .onnx file or the folder of a SavedModel; the arrays in
-IMAGES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by TensorFlow alone,
-without importing anything of this project.
+FILE is a .tflite or .onnx file or the folder of an OpenVINO model or a SavedModel; the
+arrays in IMAGES are float32 (1, H, W, 3) in [0, 1]. A SavedModel is loaded by
+TensorFlow alone, without importing anything of this project.
 """
 
 from __future__ import annotations
@@ -64,6 +64,10 @@ def open_file(file: Path) -> Callable[[np.ndarray], object]:
         from egnet_tf.inference.runners.onnx import OnnxRunner
 
         return OnnxRunner(file)
+    for graph in file.glob("*.xml"):
+        from egnet_tf.inference.runners.openvino import OpenVINORunner
+
+        return OpenVINORunner(graph)
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(file))

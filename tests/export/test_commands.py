@@ -22,7 +22,12 @@ WRONG = [
     ("export.tflite --model=egnet_mobile --mod=int8", "Unknown command line flag"),
     ("export.tflite --model=egnet_mobile --dataset=nosuch", "Expected a dataset"),
     ("export.onnx --model=egnet_mobile --data_set=samples", "Unknown command line"),
+    ("export.onnx --model=egnet_mobile --half", "Expected --tile with --half"),
+    ("export.onnx --model=egnet_mobile --layout=nwhc", "--layout"),
     ("export.onnx --model=egnet_mobile", "the extra onnx: pip install "),
+    ("export.openvino --model=egnet_mobile", "the extra openvino: pip install "),
+    ("export.openvino --model=egnet_mobile --tile=8", "--tile"),
+    ("export.openvino --model=egnet_mobile --mode=int8", "Expected --tile with --mode"),
     ("export.all --model=egnet_mobile", "the extra onnx: pip install "),
     ("export.saved_model --model=egnet_mobile", "the extra serving: pip install "),
     ("export.serving.client --input=nowhere.jpg", "nowhere.jpg"),
@@ -52,7 +57,8 @@ def test_wrong_calls_of_exports_are_refused_without_tensorflow(
     if "serving.client" not in module:
         words.append(f"--output={tmp_path / 'out'}")
     extra = "pip install" in message
-    missing = ("onnx", "tf2onnx", "tensorflow_serving", "requests") if extra else ()
+    modules = ("onnx", "tf2onnx", "openvino", "tensorflow_serving", "requests")
+    missing = modules if extra else ()
     script = SCRIPT.format(
         module=module,
         words=words,

@@ -1,18 +1,24 @@
 """The ONNX files, run by onnxruntime, against the network."""
 
+import json
+import re
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from egnet_tf import models
 from egnet_tf.inference import Restorer, load
 from egnet_tf.inference.branches import PAPER_BRANCHES, branch_images
 from export.checks.source import Source
-from helpers import random_image
+from helpers import ROOT, random_image
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 pytest.importorskip("tf2onnx", reason="needs the extra onnx")
 
-from export.onnx_writer import write_onnx  # noqa: E402
+from export.onnx_writer import HALF_TOLERANCE, Form, write_onnx  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -21,12 +27,24 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 def any_size(testing_model, pairs, tmp_path_factory):
     """With the self-ensemble."""
     source = Source("testing", testing_model, PAPER_BRANCHES, pairs, "samples test")
-    return write_onnx(source, tmp_path_factory.mktemp("onnx")).path
+    return write_onnx(source, tmp_path_factory.mktemp("onnx"), Form()).path
 
 
 @pytest.fixture(scope="module")
 def one_size(source, tmp_path_factory):
-    return write_onnx(source, tmp_path_factory.mktemp("onnx"), tile=64).path
+    return write_onnx(source, tmp_path_factory.mktemp("onnx"), Form(64)).path
+
+
+@pytest.fixture(scope="module")
+def channels_first(source, tmp_path_factory):
+    form = Form(64, layout="nchw")
+    return write_onnx(source, tmp_path_factory.mktemp("onnx"), form).path
+
+
+@pytest.fixture(scope="module")
+def half(source, tmp_path_factory):
+    form = Form(64, layout="nchw", half=True)
+    return write_onnx(source, tmp_path_factory.mktemp("onnx"), form).path
 
 
 def test_onnx_file_of_any_size_equals_the_network(any_size, testing_model):
@@ -75,6 +93,74 @@ def test_onnx_file_of_one_size_is_static_and_equals_the_network(
     for image in blurry:
         expected = np.clip(models.finest(device_model.network(image)), 0, 1)
         np.testing.assert_allclose(restorer.runner(image), expected, atol=1e-4)
+
+
+def test_channels_first_give_the_numbers_of_channels_last(
+    channels_first, one_size, blurry
+):
+    """Against onnxruntime itself, and by our runner, which turns the axes."""
+    graph = onnx.load(str(channels_first)).graph
+    for tensor in (graph.input[0], graph.output[0]):
+        sides = tensor.type.tensor_type.shape.dim
+        assert [side.dim_value for side in sides] == [1, 3, 64, 64]
+    session = onnxruntime.InferenceSession(str(channels_first))
+    last, first = load(one_size).runner, load(channels_first).runner
+    for image in blurry:
+        expected = last(image)
+        (restored,) = session.run(None, {"image": image.transpose(0, 3, 1, 2)})
+        np.testing.assert_allclose(restored, expected.transpose(0, 3, 1, 2), atol=1e-5)
+        np.testing.assert_allclose(first(image), expected, atol=1e-5)
+    about = json.loads(
+        channels_first.with_name(f"{channels_first.name}.json").read_text()
+    )
+    assert channels_first.name == "testing_64_nchw.onnx"
+    assert about["inputs"]["image"]["shape"] == [1, 3, 64, 64]
+    assert about["inputs"]["image"]["layout"] == "NCHW"
+
+
+def test_half_file_computes_in_float16_between_float32_ends(
+    half, channels_first, blurry
+):
+    graph = onnx.load(str(half)).graph
+    ends = [t.type.tensor_type.elem_type for t in (graph.input[0], graph.output[0])]
+    assert ends == [onnx.TensorProto.FLOAT] * 2
+    # All but the bounds of clipping, single numbers.
+    weights = {
+        tensor.data_type for tensor in graph.initializer if np.prod(tensor.dims) > 4
+    }
+    weights -= {onnx.TensorProto.INT64}
+    assert weights == {onnx.TensorProto.FLOAT16}
+    assert half.stat().st_size < 0.7 * channels_first.stat().st_size
+    exact, rounded = load(channels_first).runner, load(half).runner
+    differences = [np.abs(rounded(x) - exact(x)).max() for x in blurry]
+    assert 1e-6 < max(differences) < HALF_TOLERANCE.difference
+
+
+def test_opencv_runs_the_file_with_channels_first(channels_first, one_size, blurry):
+    """A second reader of ONNX, which shares no code with onnxruntime."""
+    network = cv2.dnn.readNetFromONNX(str(channels_first))
+    network.setInput(np.ascontiguousarray(blurry[0].transpose(0, 3, 1, 2)))
+    restored = network.forward()
+    expected = load(one_size).runner(blurry[0])
+    np.testing.assert_allclose(restored.transpose(0, 2, 3, 1), expected, atol=1e-4)
+
+
+def test_snippet_of_the_docs_tiles_as_the_restorer_does(
+    channels_first, tmp_path, monkeypatch
+):
+    """With NumPy, Pillow and onnxruntime alone; also images smaller than a tile."""
+    page = (ROOT / "docs" / "export.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?onnxruntime.*?)```", page, re.DOTALL)
+    code = re.sub(r'"dist/\S+\.onnx"', repr(str(channels_first)), code)
+    monkeypatch.chdir(tmp_path)
+    restorer = load(channels_first)
+    for shape in ((150, 201, 3), (20, 90, 3), (64, 64, 3)):
+        photo = random_image(shape, seed=3)
+        Image.fromarray(photo).save("photo.png")
+        exec(code.replace("photo.jpg", "photo.png"), {})
+        restored = np.asarray(Image.open("photo_sharp.png"))
+        assert np.abs(restored - restorer(photo).astype(int)).max() <= 1
+        assert np.abs(restored - photo.astype(int)).max() > 1
 
 
 def test_onnx_file_passes_the_checker_and_records_its_memory(any_size):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import numpy as np
@@ -74,3 +75,8 @@ def check_restores(runner: Runner, kind: str, path: str) -> None:
             f"Expected {kind} that gives finite numbers; its weights may be damaged. "
             f"Received: {path}, with NaN or infinity"
         )
+
+
+def is_nchw(shape: Sequence[object]) -> bool:
+    """Whether the shape of an image, of numbers and names, has its channels first."""
+    return len(shape) == 4 and shape[1] == 3 and shape[3] != 3

@@ -9,7 +9,7 @@ from importlib import metadata
 import numpy as np
 
 from egnet_tf.errors import InputError, require
-from egnet_tf.inference.runners.base import check_restores
+from egnet_tf.inference.runners.base import check_restores, is_nchw
 from egnet_tf.trial import one_line
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
@@ -24,8 +24,9 @@ _LARGEST_TILE = 8192
 class OnnxRunner:
     """A `Runner` on an .onnx file with one input `image` and one output `restored`.
 
-    Both are float32 (B, H, W, 3), of any size, or (1, S, S, 3) with one fixed S. A file
-    of unknown origin is for `try_onnx` first, in a process of its own.
+    Both are float32 (B, H, W, 3) or, where the file says so, (B, 3, H, W), of any size,
+    or with B = 1 and one fixed H = W. A file of unknown origin is for `try_onnx` first,
+    in a process of its own.
 
     Raises:
         InputError: onnxruntime is not installed, or the file is not such a one.
@@ -54,7 +55,9 @@ class OnnxRunner:
                 f"Expected {path} to map image to restored. Received: {names!s:.200}"
             )
         image = tensors[0][0]
-        sides = image.shape[1:3] if len(image.shape) == 4 else [0, 0]
+        self._nchw = is_nchw(image.shape)
+        first = 2 if self._nchw else 1
+        sides = image.shape[first : first + 2] if len(image.shape) == 4 else [0, 0]
         fixed = isinstance(sides[0], int)
         fits = sides[0] == sides[1] and 0 < sides[0] <= _LARGEST_TILE if fixed else True
         any_width = fixed or not isinstance(sides[1], int)
@@ -67,19 +70,20 @@ class OnnxRunner:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
+        image = np.ascontiguousarray(np.moveaxis(batch, 3, 1)) if self._nchw else batch
         try:
-            restored = np.asarray(self._session.run(["restored"], {"image": batch})[0])
+            restored = np.asarray(self._session.run(["restored"], {"image": image})[0])
         except Exception as error:  # onnxruntime's exception classes are private.
             raise InputError(
                 f"Expected an .onnx file that runs ({one_line(error)}). "
                 f"Received: {self._path}"
             ) from error
-        if (restored.shape, restored.dtype) != (batch.shape, np.float32):
+        if (restored.shape, restored.dtype) != (image.shape, np.float32):
             raise InputError(
-                f"Expected {self._path} to keep the shape {batch.shape}, float32. "
+                f"Expected {self._path} to keep the shape {image.shape}, float32. "
                 f"Received: {restored.shape}, {restored.dtype}"
             )
-        return restored
+        return np.moveaxis(restored, 1, 3) if self._nchw else restored
 
     @property
     def device(self) -> str:
