@@ -45,7 +45,7 @@ demo: $(VENV)/installed
 
 # Scheduled in the order of the files: by number of tests, the slowest would come last.
 test: $(VENV)/installed_dev
-	EGNET_TF_REQUIRED=onnx,serving \
+	EGNET_TF_REQUIRED=onnx,openvino,serving \
 	  $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	$(MAKE) web-test android-test
 

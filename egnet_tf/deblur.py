@@ -46,8 +46,8 @@ class Options:
     )
     model: str = option(
         "egnet_mobile",
-        "A run's folder, a .tflite or .onnx file, a SavedModel's folder, or the name "
-        "of a variant whose weights come with the package.",
+        "A run's folder, a .tflite or .onnx file, the folder of a SavedModel or an "
+        "OpenVINO model, or the name of a variant whose weights come with the package.",
     )
     strength: float = option(
         1.0,

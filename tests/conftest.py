@@ -8,6 +8,7 @@ _EXTRAS = {
     "addons": "addons",
     "beam": "apache_beam",
     "onnx": "onnx",
+    "openvino": "openvino|nncf",
     "serving": "serving|tensorflow_serving|grpc|requests|kserve|REST server",
     "torch": "torch",
     "video": "'av'",

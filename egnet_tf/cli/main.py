@@ -25,6 +25,7 @@ COMMANDS = {
     "benchmarks": "egnet_tf.benchmarks",
     "export tflite": "export.tflite",
     "export onnx": "export.onnx",
+    "export openvino": "export.openvino",
     "export saved_model": "export.saved_model",
     "export all": "export.all",
     "client": "export.serving.client",

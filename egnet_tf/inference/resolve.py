@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _SHIPPED = Path(__file__).parents[1] / "weights"
 
+OPENVINO_MODEL = "openvino_model.xml"
+"""What `export.openvino` names the graph; its weights are in openvino_model.bin. So
+does Hugging Face's Optimum."""
+
 _POOLING_WINDOW = 1.5
 """Side of the local pooling's window in training crops (Chu et al., ECCV 2022)."""
 
@@ -34,12 +38,12 @@ class ModelSource:
 
     Attributes:
         kind: "run" (a training run), "shipped" (a variant whose weights come with the
-            package), "saved_model", "tflite" or "onnx".
+            package), "saved_model", "tflite", "onnx" or "openvino".
         path: the folder of weights of a run or a shipped variant, the folder that
-            holds saved_model.pb, or the file.
+            holds saved_model.pb, or the file (of OpenVINO, the .xml).
     """
 
-    kind: Literal["run", "shipped", "saved_model", "tflite", "onnx"]
+    kind: Literal["run", "shipped", "saved_model", "tflite", "onnx", "openvino"]
     path: Path
 
     @property
@@ -63,6 +67,8 @@ class ModelSource:
 
     def files(self) -> list[Path]:
         """Returns the files that the model consists of, sorted."""
+        if self.kind == "openvino":
+            return [self.path.with_suffix(".bin"), self.path]
         if self.path.is_file():
             return [self.path]
         return sorted(file for file in self.path.rglob("*") if file.is_file())
@@ -81,8 +87,9 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
 
     Args:
         model: a run's folder, a SavedModel's folder (of one version, or of all: the
-            newest is taken), a .tflite or .onnx file, or the name of a variant whose
-            weights come with the package. A file or folder goes before a variant.
+            newest is taken), a .tflite, .onnx or OpenVINO .xml file, a folder that
+            `export.openvino` wrote, or the name of a variant whose weights come with
+            the package. A file or folder goes before a variant.
 
     Raises:
         InputError: there is no such model, or it is seen at once to be damaged.
@@ -99,6 +106,14 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
         return ModelSource("tflite", path)
     if path.suffix == ".onnx" and path.is_file():
         return ModelSource("onnx", path)
+    graph = path if path.suffix == ".xml" else path / OPENVINO_MODEL
+    if graph.is_file():
+        if not graph.with_suffix(".bin").is_file():
+            raise InputError(
+                f"Expected the weights of {graph} beside it. Received: no file "
+                f"{graph.with_suffix('.bin').name}"
+            )
+        return ModelSource("openvino", graph)
     versions = [file.parent for file in path.glob("[0-9]*/saved_model.pb")]
     numbered = [folder for folder in versions if folder.name.isdecimal()]
     newest = max(numbered, key=lambda folder: int(folder.name), default=path)
@@ -107,8 +122,9 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
     if path.exists():
         raise InputError(
             "Expected a run (a folder with weights/), a SavedModel (a folder with "
-            "saved_model.pb), a .tflite or .onnx file, or a variant whose weights come "
-            f"with the package ({', '.join(_shipped_names())}). Received: {path}"
+            "saved_model.pb), a .tflite or .onnx file, an OpenVINO model (.xml), or a "
+            f"variant whose weights come with the package "
+            f"({', '.join(_shipped_names())}). Received: {path}"
         )
     if os.fspath(model) in _shipped_names():
         return ModelSource("shipped", _checked_weights(_SHIPPED / model))
@@ -266,6 +282,11 @@ def _open(source: ModelSource, memory: int, accelerator: Accelerator) -> Runner:
         if accelerator in ("gpu", "npu"):
             warn_of_cpu(source.path, accelerator, "ONNX Runtime is run on the CPU")
         return OnnxRunner(source.path)
+    if source.kind == "openvino":
+        from egnet_tf.inference.runners.openvino import open_openvino, try_openvino
+
+        try_out(try_openvino, source.path, memory=memory)
+        return open_openvino(source.path, accelerator)
     require("tensorflow")
     from egnet_tf.inference.runners.tensorflow import (
         SavedModelRunner,

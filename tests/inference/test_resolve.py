@@ -76,6 +76,10 @@ def files(tmp_path):
         ("run/weights/network.weights.h5", b""),
         ("model.tflite", b"\x1c\0\0\0TFL3"),
         ("model.onnx", b""),
+        ("intel/openvino_model.xml", b""),
+        ("intel/openvino_model.bin", b""),
+        ("other.xml", b""),
+        ("other.bin", b""),
         ("saved/saved_model.pb", b""),
         ("versions/9/saved_model.pb", b""),
         ("versions/10/saved_model.pb", b""),
@@ -91,6 +95,8 @@ def files(tmp_path):
         ("run", "run", "run/weights"),
         ("model.tflite", "tflite", "model.tflite"),
         ("model.onnx", "onnx", "model.onnx"),
+        ("intel", "openvino", "intel/openvino_model.xml"),
+        ("other.xml", "openvino", "other.xml"),
         ("saved", "saved_model", "saved"),
         ("versions", "saved_model", "versions/10"),
         ("versions/9", "saved_model", "versions/9"),
@@ -125,10 +131,11 @@ def test_unresolvable_models_are_refused_in_one_line(files, monkeypatch):
     monkeypatch.chdir(files)
     (files / "text.tflite").write_text("no model")
     (files / "run" / "weights" / "model.json").write_text("{")
+    (files / "other.bin").unlink()
     (files / "half" / "weights").mkdir(parents=True)
     (files / "half" / "weights" / "model.json").write_text("{}")
     names = ("", ".", "none", "none.tflite", "none/such", "egnet", "half", "run")
-    for name in (*names, "text.tflite"):
+    for name in (*names, "text.tflite", "other.xml"):
         with pytest.raises(InputError, match="Received: ") as raised:
             resolve(name)
         assert "\n" not in str(raised.value)
@@ -141,13 +148,16 @@ def test_damaged_run_is_refused(tmp_path):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "saved/saved_model.pb"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "saved/saved_model.pb", "ir/openvino_model.xml"]
+)
 def test_export_of_any_size_restores_in_the_tiles_of_its_variant(
     name, tmp_path, monkeypatch
 ):
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"")
+    file.with_suffix(".bin").write_bytes(b"")
     model = file if file.suffix == ".onnx" else file.parent
     opened = "egnet_tf.inference.resolve._open"
     monkeypatch.setattr(opened, lambda *_: DarkeningRunner())
