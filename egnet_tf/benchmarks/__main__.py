@@ -7,7 +7,7 @@ model      size, run time and memory of networks: the paper's Table 2
 attention  position attention in blocks against the whole matrix at once
 recompute  memory of a training step with and without --recompute
 input      how fast training crops come out of files and of synthetic blur
-tflite     run time and memory of exported files, .onnx too, beside their Keras model
+exported   run time and memory of exported files beside their Keras model
 photo      memory of deblurring a photo from file to file, by its size
 flicker    changes between successive frames of a restored video
 seams      steps across the borders of tiles against the image restored whole
@@ -32,7 +32,7 @@ MEASUREMENTS = (
     "attention",
     "recompute",
     "input",
-    "tflite",
+    "exported",
     "photo",
     "flicker",
     "seams",

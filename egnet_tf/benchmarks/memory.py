@@ -8,12 +8,25 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from egnet_tf.cli import quiet_tensorflow
 from egnet_tf.errors import InputError
 
 
+class Measured(NamedTuple):
+    """What a function returned, and the peak of its process above the start, bytes."""
+
+    result: Any
+    peak: int
+
+
 def peak_memory(function: Callable[..., object], *args: object) -> int:
+    """The peak of `measured_apart`, in bytes."""
+    return measured_apart(function, *args).peak
+
+
+def measured_apart(function: Callable[..., object], *args: object) -> Measured:
     """Runs `function(*args)` in a fresh process and reads its largest resident set.
 
     TensorFlow frees and keeps memory as it likes, so a second measurement in one
@@ -21,9 +34,6 @@ def peak_memory(function: Callable[..., object], *args: object) -> int:
     imports what the function needs and starts TensorFlow; what is resident then is
     subtracted. All that the function makes is counted: weights, activations,
     gradients, scratch space of the kernels. It must be one of a module, to be pickled.
-
-    Returns:
-        The peak above the start, in bytes.
 
     Raises:
         InputError: the system ended the process (it ran out of memory), or does not
@@ -33,7 +43,7 @@ def peak_memory(function: Callable[..., object], *args: object) -> int:
     quiet = quiet_tensorflow.install
     with ProcessPoolExecutor(1, mp_context=context, initializer=quiet) as pool:
         try:
-            return pool.submit(_peak_above_start, function, args).result()
+            return pool.submit(_measured, function, args).result()
         except BrokenProcessPool:
             raise InputError(
                 "Expected enough memory for the measurement: the system ended its "
@@ -41,14 +51,14 @@ def peak_memory(function: Callable[..., object], *args: object) -> int:
             ) from None
 
 
-def _peak_above_start(function: Callable[..., object], args: tuple) -> int:
+def _measured(function: Callable[..., object], args: tuple) -> Measured:
     import tensorflow as tf
 
     # TensorFlow starts its threads and allocators at the first operation.
     tf.square(tf.zeros(1)).numpy()
     start = peak_resident()
-    function(*args)
-    return peak_resident() - start
+    result = function(*args)
+    return Measured(result, peak_resident() - start)
 
 
 def peak_resident() -> int:

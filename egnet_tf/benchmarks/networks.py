@@ -70,7 +70,7 @@ def build_for(
         raise InputError(
             f"Expected a size of multiples of {multiple} for {name}. Received: {size}"
         )
-    with _policy(precision):
+    with precision_policy(precision):
         return build(name, **layout)
 
 
@@ -93,7 +93,8 @@ def forward(
 
 
 @contextlib.contextmanager
-def _policy(precision: str) -> Iterator[None]:
+def precision_policy(precision: str) -> Iterator[None]:
+    """Networks that are built inside compute in one of the `PRECISIONS`."""
     import keras
 
     before = keras.mixed_precision.global_policy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -46,6 +46,14 @@ def time_in_turns(
             function()
             tf.test.experimental.sync_devices()
             times[name].append(time.perf_counter() - start)
+    return compared(times)
+
+
+def compared(times: Mapping[_Key, Sequence[float]]) -> dict[_Key, Timing]:
+    """Compares the times of several functions, a time for each round.
+
+    The first is the reference.
+    """
     reference = next(iter(times.values()))
     ratios = {
         name: statistics.median(a / b for a, b in zip(own, reference, strict=True))

@@ -10,7 +10,6 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from egnet_tf import models
-from egnet_tf.benchmarks.tflite import Options, find_files, measure
 from egnet_tf.errors import InputError
 from egnet_tf.inference import load
 from export.checks.parity import Tolerance
@@ -151,17 +150,3 @@ def test_uint8_images_are_refused_outside_int8_mode(source, tmp_path):
     writer = LiteRTWriter.__new__(LiteRTWriter)
     with pytest.raises(InputError, match="Received: float16"):
         writer.write("float16", uint8=True)
-
-
-def test_benchmark_has_a_row_for_keras_and_each_file(exports, device_model, tmp_path):
-    models.save(tmp_path / "run" / "weights", device_model)
-    path = exports["int8"].path
-    keras, file = measure(Options(str(tmp_path / "run"), (str(path),), repetitions=2))
-    assert (keras.file, keras.times_keras) == ("Keras", 1.0)
-    assert (file.file, file.tile) == (path.name, TILE)
-    assert file.megabytes == path.stat().st_size / 1e6
-    assert min(file.seconds, keras.seconds, file.times_keras) > 0
-    assert min(file.peak_megabytes, keras.peak_megabytes) > 0
-    assert path in find_files([str(path.parent)])
-    with pytest.raises(InputError, match="Received: "):
-        find_files([str(tmp_path)])
