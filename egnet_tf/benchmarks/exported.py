@@ -63,6 +63,9 @@ class FileCost(NamedTuple):
             start.
         photo_seconds: of the photo in tiles, likewise.
         photo_times_keras: likewise.
+        photo_cpu_seconds: of all threads together, the least of all rounds: less than
+            `photo_seconds` times the cores where others use them, more where threads
+            wait busily.
         photo_peak_megabytes: of a process that opens it and restores the photo, which
             counts itself, above its start.
     """
@@ -75,6 +78,7 @@ class FileCost(NamedTuple):
     peak_megabytes: float
     photo_seconds: float | None = None
     photo_times_keras: float | None = None
+    photo_cpu_seconds: float | None = None
     photo_peak_megabytes: float | None = None
 
 
@@ -179,24 +183,31 @@ def _parameters(weights: Path) -> int:
 
 def _photo(
     opened: dict[str, Callable[[], Restorer]], options: Options
-) -> dict[str, tuple[float, float, float]]:
-    """Seconds, seconds / Keras' and the peak in MB of a 4:3 photo, by name."""
+) -> dict[str, tuple[float, float, float, float]]:
+    """The columns of a 4:3 photo, by name."""
     width = round(math.sqrt(options.megapixels * 1e6 * 4 / 3))
     height = round(width * 3 / 4)
-    times: dict[str, list[float]] = {name: [] for name in opened}
-    peaks: dict[str, list[int]] = {name: [] for name in opened}
+    rounds: dict[str, list[tuple[_Times, int]]] = {name: [] for name in opened}
     for _ in range(options.photos):
         for name, open_restorer in opened.items():
-            seconds, peak = measured_apart(_restore, open_restorer, height, width)
-            times[name].append(seconds)
-            peaks[name].append(peak)
+            rounds[name].append(measured_apart(_restore, open_restorer, height, width))
+    timings = compared({n: [t.wall for t, _ in own] for n, own in rounds.items()})
     return {
-        name: (*timing, max(peaks[name]) / 1e6)
-        for name, timing in compared(times).items()
+        name: (
+            *timings[name],
+            min(times.cpu for times, _ in own),
+            max(peak for _, peak in own) / 1e6,
+        )
+        for name, own in rounds.items()
     }
 
 
-def _restore(open_restorer: Callable[[], Restorer], height: int, width: int) -> float:
+class _Times(NamedTuple):
+    wall: float
+    cpu: float
+
+
+def _restore(open_restorer: Callable[[], Restorer], height: int, width: int) -> _Times:
     """Restores noise of a size and returns how many seconds it took.
 
     One tile goes before, for what is done once: tracing, first allocations.
@@ -205,6 +216,6 @@ def _restore(open_restorer: Callable[[], Restorer], height: int, width: int) -> 
     photo = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     side = restorer.plan(height, width).tile[0]
     restorer(photo[:side, :side])
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     restorer(photo, out=photo)
-    return time.perf_counter() - start
+    return _Times(time.perf_counter() - wall, time.process_time() - cpu)
