@@ -4,7 +4,7 @@ It takes images of any size and batch size or, with --tile, tiles of one size. I
 checked by onnx.checker, run by onnxruntime in a process of its own, and compared with
 the Keras model before it is moved into place. Needs the extra `onnx`.
 
-    --tile=256 --layout=nchw           for TensorRT, OpenCV and editors
+    --tile=256 --layout=nchw           for TensorRT and photo editors
     --tile=256 --layout=nchw --half    in float16, for their GPUs
 """
 
@@ -38,7 +38,7 @@ class Options(BranchOptions):
     layout: str = option(
         "nhwc",
         "The order of the axes of the image and the restored one: nhwc as in image "
-        "files, or nchw as OpenCV, TensorRT and PyTorch have them.",
+        "files, or nchw as TensorRT and PyTorch have them.",
         choices=("nhwc", "nchw"),
     )
     half: bool = option(

@@ -36,7 +36,7 @@ class Form:
         tile: side of the one size that the file takes, at batch size 1; None for any
             size and batch size, padded and cropped inside.
         layout: of `image` and `restored`: "nhwc" (TensorFlow, image files) or "nchw"
-            (OpenCV, TensorRT, PyTorch).
+            (TensorRT, PyTorch).
         half: weights and arithmetic are float16, of a tile; `image` and `restored` stay
             float32.
     """
