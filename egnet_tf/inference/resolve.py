@@ -209,8 +209,9 @@ def load(
             image (TLC). Not for exported models.
         accelerator: what it runs on. "auto" leaves it to the library: TensorFlow takes
             a GPU if it finds one, LiteRT (.tflite) a GPU in hardware that agrees with
-            the CPU and is faster. Where "gpu" or "npu" cannot be used, a warning says
-            why, and it is the CPU; `restorer.runner.device` says what it is.
+            the CPU and is faster, OpenVINO and ONNX Runtime the CPU. Where "gpu" or
+            "npu" cannot be used, a warning says why, and it is the CPU;
+            `restorer.runner.device` says what it is.
 
     Raises:
         InputError: no such model, a damaged one, options it does not have, or an
