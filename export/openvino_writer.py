@@ -56,7 +56,7 @@ def write_openvino(
     """
     graph = any_size_graph(source) if tile is None else tile_graph(source, tile)
     words = ([] if tile is None else [str(tile)]) + (["int8"] if crops else [])
-    image = image_description(*((None,) * 3 if tile is None else (1, tile, tile)))
+    image = image_description(None if tile is None else 1, tile, tile)
 
     def write(path: Path) -> None:
         path.mkdir()

@@ -28,7 +28,7 @@ from egnet_tf.options import option
 if TYPE_CHECKING:
     from egnet_tf.inference import Restorer
 
-_KERAS = dict(zip(("Keras", "Keras bfloat16"), PRECISIONS, strict=True))
+_KERAS: dict[str, str] = dict(zip(("Keras", "Keras bfloat16"), PRECISIONS, strict=True))
 _KINDS = ("tflite", "onnx", "openvino")
 
 
@@ -116,7 +116,8 @@ def measure(options: Options) -> list[FileCost]:
     runners.clear()
     peaks = {name: peak_memory(_restore, o, tile, tile) for name, o in opened.items()}
     photo = _photo(opened, options) if options.megapixels else {}
-    sizes = dict.fromkeys(_KERAS, 4 * _parameters(weights))
+    keras_bytes = 4 * _parameters(weights)
+    sizes = {name: keras_bytes for name in _KERAS}
     for name, path in files.items():
         sizes[name] = sum(file.stat().st_size for file in resolve(path).files())
     return [
@@ -194,7 +195,8 @@ def _photo(
     timings = compared({n: [t.wall for t, _ in own] for n, own in rounds.items()})
     return {
         name: (
-            *timings[name],
+            timings[name].seconds,
+            timings[name].ratio,
             min(times.cpu for times, _ in own),
             max(peak for _, peak in own) / 1e6,
         )

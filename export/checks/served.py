@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from egnet_tf.errors import InputError
@@ -47,8 +47,8 @@ def check_served(folder: Path) -> None:
             )
 
 
-def _unknown(graph) -> Iterator[str]:
-    nodes: list[node_def_pb2.NodeDef] = list(graph.node)
+def _unknown(graph: Any) -> Iterator[str]:
+    nodes = list(graph.node)
     for function in graph.library.function:
         nodes += function.node_def
     for node in nodes:

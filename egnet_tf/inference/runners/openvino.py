@@ -76,14 +76,15 @@ class OpenVINORunner:
         self._nchw = is_nchw(shape)
         sides = shape[2:] if self._nchw else shape[1:3]
         channels = shape[1 if self._nchw else -1]
-        fixed = None not in sides
-        square = sides[0] == sides[1] and (not fixed or 0 < sides[0] <= _LARGEST_TILE)
+        tile = sides[0] if sides else None
+        square = sides == [tile] * 2 and (tile is None or 0 < tile <= _LARGEST_TILE)
         if types != ["f32", "f32"] or len(shape) != 4 or channels != 3 or not square:
             raise InputError(
                 f"Expected the image of {path} to be float32, of any size or square. "
                 f"Received: {types[0]} {shape!s:.100}"
             )
-        self.tile, self.size_multiple = (sides[0], sides[0]) if fixed else (None, 1)
+        self.tile: int | None = tile
+        self.size_multiple: int = tile or 1
         try:
             self._compiled = core.compile_model(self._model, device, _SETTINGS)
         except Exception as error:
