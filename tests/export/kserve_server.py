@@ -41,10 +41,23 @@ class Egnet(kserve.Model):
         return {"predictions": output.numpy().tolist()}
 
 
+_MOST_DIMENSIONS = 254
+
+
+def _depth(value):
+    depth = 0
+    while isinstance(value, list) and value:
+        value, depth = value[0], depth + 1
+    return depth
+
+
 def _value(instance, key):
     if isinstance(instance, dict) and "b64" not in instance and set(instance) != {key}:
         # As in TensorFlow Serving (util/json_tensor.cc).
         raise InvalidInput("JSON object: does not have named input")
+    if _depth(instance) > _MOST_DIMENSIONS:
+        # tf.constant ends the process; TensorFlow Serving checks the shape.
+        raise InvalidInput("Too many dimensions")
     value = (
         instance[key] if isinstance(instance, dict) and key in instance else instance
     )

@@ -64,7 +64,7 @@ def test_files_are_refused_by_the_pixels_that_all_of_them_would_take(version):
     for files, word in (([dot] * 10, "10240"), ([thin], "288768"), ([scans], "scans")):
         with pytest.raises(tf.errors.InvalidArgumentError, match=word):
             deblur(image_bytes=tf.stack(files))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Received: 0"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[0\]"):
         deblur(image_bytes=tf.zeros([0], tf.string))
 
 
