@@ -87,7 +87,8 @@ class CameraMotionPairs(Pairs):
         motion = self._motion(size, rng, frame=size)
         camera = random_camera(self._options.blur, rng)
         scene = camera.scene(photo)
-        return Pair(camera.blurry(motion(scene, 0), rng), camera.sharp(scene))
+        sharp = camera.sharp(scene) if camera.light_gain > 1 else photo.copy()
+        return Pair(camera.blurry(motion(scene, 0), rng), sharp)
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random crop under a new motion; a margin supplies what moves into it."""
@@ -98,7 +99,8 @@ class CameraMotionPairs(Pairs):
         camera = random_camera(self._options.blur, rng)
         margin = max(each.reach for each in (motion, *motions))
         side = size + 2 * margin
-        scene = camera.scene(self._window(index, side, rng))
+        around = self._window(index, side, rng)
+        scene = camera.scene(around)
         inner = slice(margin, margin + size)
         blurry, sharp = motion(scene, margin), scene[inner, inner]
         for in_front in motions:
@@ -107,7 +109,11 @@ class CameraMotionPairs(Pairs):
             blurry, sharp = composite_moving_object(
                 (blurry, sharp), camera.scene(other), mask, in_front, margin
             )
-        return Pair(camera.blurry(blurry, rng), camera.sharp(sharp))
+        if motions or camera.light_gain > 1:
+            stored = camera.sharp(sharp)
+        else:
+            stored = around[inner, inner].copy()
+        return Pair(camera.blurry(blurry, rng), stored)
 
     def _motion(
         self,

@@ -105,7 +105,8 @@ class CameraShakePairs(Pairs):
         motion = self._motion(size, rng, frame=size)
         camera = random_camera(self._options.blur, rng)
         scene = camera.scene(photo)
-        return Pair(camera.blurry(motion(scene, 0), rng), camera.sharp(scene))
+        sharp = camera.sharp(scene) if camera.light_gain > 1 else photo.copy()
+        return Pair(camera.blurry(motion(scene, 0), rng), sharp)
 
     def crop(self, index: int, size: int, rng: np.random.Generator) -> Pair:
         """A random crop under a new shake; a margin supplies what blurs into it."""
@@ -127,9 +128,9 @@ class CameraShakePairs(Pairs):
         camera = random_camera(self._options.blur, rng)
         scene = camera.scene(around)
         inner = slice(margin, margin + size)
+        sharp = camera.sharp(scene) if camera.light_gain > 1 else around
         return Pair(
-            camera.blurry(motion(scene, margin), rng),
-            camera.sharp(scene[inner, inner]),
+            camera.blurry(motion(scene, margin), rng), sharp[inner, inner].copy()
         )
 
     def _motion(

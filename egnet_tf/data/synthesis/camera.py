@@ -86,7 +86,10 @@ class Camera:
         return light
 
     def sharp(self, scene: np.ndarray) -> np.ndarray:
-        """A scene as a camera stores it that neither moves nor adds anything: uint8."""
+        """A scene as a camera stores it that neither moves nor adds anything: uint8.
+
+        Where `light_gain` is 1 it is the image that the scene was made from.
+        """
         return _rounded(255 * linear_to_srgb(scene) if self.linear else scene)
 
     def blurry(self, scene: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -94,12 +97,14 @@ class Camera:
         if self.linear:
             shot, read = 10 ** rng.uniform(*_SHOT), 10 ** rng.uniform(*_READ)
             deviation = np.sqrt(shot * np.maximum(scene, 0) + read**2)
-            noise = self._noise(deviation, rng)
-            levels = 255 * linear_to_srgb(scene + noise)
+            noise = self._noise(scene.shape, rng, deviation)
+            noise += scene
+            levels = 255 * linear_to_srgb(noise)
         else:
-            noise = self._noise(np.ones_like(scene), rng)
+            noise = self._noise(scene.shape, rng)
             noise *= rng.uniform(0, _STORED_NOISE)
-            levels = scene + noise
+            noise += scene
+            levels = noise
         if self.denoise:
             levels = denoised(levels, *self.denoise)
         if self.sharpen:
@@ -107,12 +112,19 @@ class Camera:
         image = _rounded(levels)
         return compressed(image, *self.jpeg) if self.jpeg else image
 
-    def _noise(self, deviation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Step 2, and 3 where asked for: float32 of the shape of the deviations."""
+    def _noise(
+        self,
+        shape: tuple[int, ...],
+        rng: np.random.Generator,
+        deviation: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Steps 2 and 3: float32 (H, W, 3), of deviation 1 unless another is given."""
         if self.demosaic:
-            return demosaiced_noise(self.noise * deviation, rng)
-        noise = rng.standard_normal(deviation.shape, dtype=np.float32)
-        noise *= deviation
+            noise = mosaic_noise(shape, rng, deviation)
+        else:
+            noise = rng.standard_normal(shape, dtype=np.float32)
+            if deviation is not None:
+                noise *= deviation
         if self.noise != 1:
             noise *= self.noise
         return noise
@@ -136,7 +148,11 @@ def random_camera(options: BlurOptions, rng: np.random.Generator) -> Camera:
     return Camera(linear, gain, options.noise, demosaic, denoise, sharpen, jpeg)
 
 
-def demosaiced_noise(deviation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def mosaic_noise(
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    deviation: np.ndarray | None = None,
+) -> np.ndarray:
     """Noise of a Bayer mosaic after bilinear demosaicing (step 3).
 
     Demosaicing is linear, so that the noise can be interpolated without the image,
@@ -144,21 +160,24 @@ def demosaiced_noise(deviation: np.ndarray, rng: np.random.Generator) -> np.ndar
     pixels.
 
     Args:
-        deviation: (H, W, 3), of the noise of each colour at each pixel.
+        shape: (H, W, 3).
         rng: source of random numbers.
+        deviation: (H, W, 3), of the noise of each colour at each pixel; by default 1.
 
     Returns:
         float32 (H, W, 3).
     """
     import cv2  # Of the extra `train`.
 
-    height, width = deviation.shape[:2]
+    height, width = shape[:2]
     raw = rng.standard_normal((height, width), dtype=np.float32)
     top, left = rng.integers(2, size=2)
     noise = np.zeros((height, width, 3), np.float32)
     for channel, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
         site = np.s_[(row + top) % 2 :: 2, (column + left) % 2 :: 2]
-        noise[(*site, channel)] = raw[site] * deviation[(*site, channel)]
+        noise[(*site, channel)] = raw[site]
+    if deviation is not None:
+        noise *= deviation
     tent = np.array([0.5, 1.0, 0.5], np.float32)
     cross = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]], np.float32) / 4
     red, green, blue = (np.ascontiguousarray(x) for x in np.moveaxis(noise, -1, 0))

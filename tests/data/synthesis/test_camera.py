@@ -118,7 +118,9 @@ def test_noise_of_the_mosaic_is_what_opencv_demosaics():
 
     rng = np.random.default_rng(2)
     deviation = rng.uniform(500, 1500, (40, 44, 3))
-    received = synthesis.demosaiced_noise(deviation, np.random.default_rng(3))
+    received = synthesis.mosaic_noise(
+        deviation.shape, np.random.default_rng(3), deviation
+    )
     draws = np.random.default_rng(3)
     raw = draws.standard_normal((40, 44), dtype=np.float32)
     top, left = draws.integers(2, size=2)
@@ -138,8 +140,8 @@ def test_noise_of_the_mosaic_is_what_opencv_demosaics():
 
 
 def test_noise_of_the_mosaic_is_correlated_between_neighbours():
-    noise = synthesis.demosaiced_noise(np.ones((200, 200, 3)), np.random.default_rng(4))
-    plain = Camera(True)._noise(np.ones((200, 200, 3)), np.random.default_rng(4))
+    noise = synthesis.mosaic_noise((200, 200, 3), np.random.default_rng(4))
+    plain = np.random.default_rng(4).standard_normal((200, 200, 3))
 
     def correlation(x):
         return (x[:, 1:] * x[:, :-1]).mean() / (x * x).mean()
