@@ -27,6 +27,7 @@ COMMANDS = {
     "export onnx": "export.onnx",
     "export openvino": "export.openvino",
     "export saved_model": "export.saved_model",
+    "export npu": "export.npu",
     "export all": "export.all",
     "client": "export.serving.client",
 }

@@ -1,7 +1,7 @@
 """A float32 model turned into one of 8-bit integers alone, for NPUs.
 
 NPUs run integers, and every operator that stays in float32 sends the work back to the
-CPU and again to the NPU. TensorFlow's converter left 14 convolutions, 3 splits and 2
+CPU and again to the NPU. TensorFlow's converter left 12 convolutions, 3 splits and 2
 sums of `egnet_mobile` in float32 although nothing excluded them, and litert-quantizer
 has no rule for 4 of the network's operators (docs/experiments/int8_full.md). So this is
 the specification itself (ai.google.dev/edge/litert/conversion/tensorflow/quantization/

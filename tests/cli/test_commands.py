@@ -121,6 +121,9 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
         ("paper.ablations none.flags --output=x", "none.flags"),
         ("paper.report none", "Received: none"),
         ("export.tflite --model=none --output=x", "Received: none"),
+        ("export.npu --output=x --target=qualcomm:SM8750", "--file"),
+        ("export.npu --file=none --output=x --target=qualcomm:X", "Received: none"),
+        ("export.npu --file=broken.tflite --output=x --target=x:Y", "Received: x:Y"),
         (
             "export.tflite --model=egnet_mobile --output=x --dataset=coco",
             "Received: coco",
