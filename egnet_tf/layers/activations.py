@@ -14,7 +14,8 @@ class SharedSlope(keras.layers.Layer):
 
     MPRNet creates a single scalar PReLU and passes it to all its blocks. Keras would
     copy a layer object shared between blocks when a model is saved and loaded, so
-    the slope is passed through the graph as a tensor instead.
+    the slope is passed through the graph as a tensor instead. It is at most 1, so that
+    PReLU is a maximum.
 
     Args:
         initial: the slope before training (0.25, as in He et al. 2015).
@@ -35,24 +36,38 @@ class SharedSlope(keras.layers.Layer):
         self.built = True
 
     def call(self, _: Any) -> tf.Tensor:
-        return tf.convert_to_tensor(self.slope)
+        return tf.minimum(tf.convert_to_tensor(self.slope), 1.0)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return (1,)
 
 
 def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
-    """PReLU: max(x, 0) + slope * min(x, 0); plain ReLU when `slope` is None.
+    """PReLU: x above 0, slope * x below; plain ReLU when `slope` is None.
 
-    min(x, 0) is written as x - max(x, 0), which is the same to the last bit. The
-    gradient of a minimum would need zeros of the size of x, which TensorFlow keeps as
-    constants for every call in the graph; and TFLite's 16x8 quantisation rejects the
-    NEG, GREATER and SELECT that other forms are lowered to.
+    Args:
+        x: any shape.
+        slope: shape (1,), at most 1.
     """
-    positive = tf.nn.relu(x)
     if slope is None:
-        return positive
-    return positive + slope * (x - positive)
+        return tf.nn.relu(x)
+    return _parametric_relu(x, tf.cast(slope, x.dtype))
+
+
+@tf.custom_gradient
+def _parametric_relu(x: tf.Tensor, slope: tf.Tensor) -> tuple:
+    """max(x, slope * x), with a gradient in fewer passes over the features.
+
+    TensorFlow's own keeps a constant of zeros of the size of x for every call.
+    """
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        above = tf.raw_ops.ReluGrad(gradients=upstream, features=x)
+        below = upstream - above
+        of_slope = tf.reshape(tf.reduce_sum(below * x), (1,))
+        return above + slope * below, of_slope
+
+    return tf.maximum(x, slope * x), gradient
 
 
 def split_slope(inputs: Any) -> tuple[tf.Tensor, tf.Tensor | None]:

@@ -213,6 +213,10 @@ def _with_one_slope(state: State) -> dict[str, np.ndarray]:
             "Expected one PReLU slope for the whole network. "
             f"Received: {len(values)}, {min(values):g} to {max(values):g}"
         )
+    if not max(values) <= 1:  # Also catches NaN; see `SharedSlope`.
+        raise InputError(
+            f"Expected a PReLU slope of at most 1. Received: {max(values):g}"
+        )
     others = {name: array for name, array in state.items() if name not in slopes}
     return {**others, "slope": np.array(list(values), np.float32)}
 

@@ -13,12 +13,23 @@ def test_parametric_relu_applies_the_slope_below_zero_only():
     np.testing.assert_allclose(parametric_relu(x, None), np.maximum(x, 0))
 
 
-def test_slope_gradient_is_the_sum_of_the_inputs_below_zero():
-    x = np.array([-2.0, -0.5, 0.5], np.float32)
-    slope = tf.Variable([0.25])
+@pytest.mark.parametrize("slope", [-0.5, 0.0, 0.25, 1.0])
+def test_gradients_of_parametric_relu_are_those_of_its_definition(slope):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    upstream = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)
+    variables = tf.constant(x), tf.constant([slope])
     with tf.GradientTape() as tape:
-        y = tf.reduce_sum(parametric_relu(x, slope))
-    np.testing.assert_allclose(tape.gradient(y, slope), [-2.5])
+        tape.watch(variables)
+        y = parametric_relu(*variables)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, np.float32(slope) * x))
+    of_x, of_slope = tape.gradient(y, variables, tf.constant(upstream))
+    np.testing.assert_allclose(of_x, upstream * np.where(x > 0, 1, slope), 1e-6)
+    np.testing.assert_allclose(of_slope, [np.sum(upstream * x * (x <= 0))], 1e-5)
+
+
+def test_shared_slope_is_at_most_one():
+    layer = SharedSlope(initial=1.5)
+    assert float(layer(np.zeros(1))[0]) == 1.0
 
 
 def test_shared_slope_is_one_trainable_weight():

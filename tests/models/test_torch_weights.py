@@ -380,6 +380,13 @@ def test_torch_checkpoint_with_different_slopes_is_refused(image):
         network_from_torch("mprnet", weights)
 
 
+@pytest.mark.parametrize("slope", [1.01, np.nan])
+def test_torch_checkpoint_with_a_slope_above_one_is_refused(slope):
+    weights = {"shallow_feat1.1.body.1.weight": np.array([slope], np.float32)}
+    with pytest.raises(InputError, match=r"slope of at most 1\. Received: "):
+        network_from_torch("mprnet", weights)
+
+
 def test_torch_weights_of_odd_shapes_are_refused_before_building(monkeypatch):
     monkeypatch.setattr("egnet_tf.models.torch_weights.build", None)
     name = "encoder_lv1.layer1.weight"
