@@ -19,6 +19,7 @@ _EXTRAS = {
     "cv2": "train",
     "grpc": "serving",
     "h5py": "train",
+    "huggingface_hub": "hub",
     "jinja2": "train",
     "keras": "train",
     "matplotlib": "paper",

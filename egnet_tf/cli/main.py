@@ -17,6 +17,7 @@ COMMANDS = {
     "models": "egnet_tf.models.__main__",
     "prepare": "egnet_tf.prepare",
     "import_torch": "egnet_tf.import_torch",
+    "publish": "egnet_tf.publish",
     "ablations": "egnet_tf.paper.ablations",
     "table1": "egnet_tf.paper.table1",
     "table5": "egnet_tf.paper.table5",

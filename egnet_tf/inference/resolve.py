@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
+from egnet_tf.hub import download, is_address
 from egnet_tf.inference.branches import Fusion, chosen_fusion
 from egnet_tf.inference.runners.base import Accelerator, warn_of_cpu
 from egnet_tf.models import Variant, read_variant
@@ -88,15 +89,19 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
     Args:
         model: a run's folder, a SavedModel's folder (of one version, or of all: the
             newest is taken), a .tflite, .onnx or OpenVINO .xml file, a folder that
-            `export.openvino` wrote, or the name of a variant whose weights come with
-            the package. A file or folder goes before a variant.
+            `export.openvino` wrote, the address of a run or a .tflite file on the
+            Hugging Face hub (`egnet_tf.hub`), or the name of a variant whose weights
+            come with the package. A file or folder goes before a variant.
 
     Raises:
         InputError: there is no such model, or it is seen at once to be damaged.
     """
     if not os.fspath(model):
         raise InputError("Expected a model. Received: nothing")
-    path = Path(os.path.expanduser(model))
+    if is_address(model):
+        path = download(os.fspath(model))
+    else:
+        path = Path(os.path.expanduser(model))
     if (path / "weights").is_dir():
         return ModelSource("run", _checked_weights(path / "weights"))
     if path.suffix == ".tflite" and path.is_file():
@@ -137,14 +142,16 @@ def resolve(model: str | os.PathLike[str]) -> ModelSource:
 def installed_form(source: ModelSource) -> ModelSource:
     """Returns the form of a model that the installed libraries run.
 
-    With LiteRT and without TensorFlow, a variant that comes with the package is its
-    float16 .tflite file; every other model stays what it is.
+    With LiteRT and without TensorFlow, weights are the one float16 .tflite file that
+    lies with them, if there is one: those of a variant that comes with the package, or
+    of a run from the hub. Every other model stays what it is.
     """
     found = importlib.util.find_spec
-    if source.kind != "shipped" or found("tensorflow") or not found("ai_edge_litert"):
+    if source.exported or found("tensorflow") or not found("ai_edge_litert"):
         return source
-    file = source.path / f"{source.path.name}_float16.tflite"
-    return ModelSource("tflite", file)
+    folder = source.path if source.kind == "shipped" else source.path.parent
+    files = list(folder.glob("*_float16.tflite"))
+    return ModelSource("tflite", files[0]) if len(files) == 1 else source
 
 
 def _own_tile(source: ModelSource) -> int | None:

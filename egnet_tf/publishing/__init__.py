@@ -1,0 +1,1 @@
+"""What is published of a model: its files, its card, an app to try it in."""
