@@ -22,6 +22,7 @@ _EXTRAS = {
     "huggingface_hub": "hub",
     "jinja2": "train",
     "keras": "train",
+    "lpips": "lpips",
     "matplotlib": "paper",
     "nncf": "openvino-int8",
     "onnx": "onnx",
@@ -38,6 +39,7 @@ _EXTRAS = {
     "tensorflow_serving": "serving",
     "tf2onnx": "onnx",
     "torch": "torch",
+    "torchvision": "lpips",
 }
 """The extra of pyproject.toml that installs each module."""
 

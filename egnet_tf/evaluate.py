@@ -2,6 +2,7 @@ r"""Scores a model, or any method's images, by a named protocol.
 
 python -m egnet_tf.evaluate --model=runs/quickstart --dataset=samples
 python -m egnet_tf.evaluate --restored=results/ --sharp=gopro/test/ --protocol=gopro
+python -m egnet_tf.evaluate --restored=photos/ --protocol=noreference
 python -m egnet_tf.evaluate --restored=results/SRN --method=SRN --dataset=gopro \
     --data_dir=GOPRO_Large --protocol=gopro
 
@@ -28,6 +29,7 @@ from egnet_tf.evaluation.evaluate import (
 from egnet_tf.evaluation.summary import FAILURES, left_out, markdown_table
 from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.resolve import fusion_of, resolve
+from egnet_tf.metrics import PROTOCOLS
 
 
 def define_flags(values: FlagValues) -> None:
@@ -36,7 +38,8 @@ def define_flags(values: FlagValues) -> None:
         "model": "Run, exported model, or variant with shipped weights that is scored.",
         "restored": "Instead of --model: a folder of images that were restored.",
         "sharp": "With --restored: the folder of the sharp images of the same names, "
-        "in the place of a --dataset.",
+        "in the place of a --dataset. Protocols that look at the image alone "
+        "(noreference) need neither.",
     }.items():
         DEFINE_string(name, None, text, flag_values=values)
     dataset_flags.define(values)
@@ -54,7 +57,9 @@ def main(values: FlagValues) -> int:
     if bool(values.model) == bool(values.restored):
         received = "both" if values.model else "neither"
         raise InputError(f"Expected --model or --restored. Received: {received}")
-    if values.restored and bool(values.sharp) == values["dataset"].present:
+    given = bool(values.sharp) + values["dataset"].present
+    alone = not any(PROTOCOLS[name].needs_sharp for name in options.protocol)
+    if values.restored and given != 1 and not (alone and given == 0):
         received = "both" if values.sharp else "neither"
         raise InputError(
             f"Expected --sharp or --dataset with --restored. Received: {received}"
@@ -80,7 +85,7 @@ def main(values: FlagValues) -> int:
             restoring=restoring,
             **about,
         )
-    elif values.sharp:
+    elif values.sharp or not given:
         summaries = evaluate_folder(values.restored, values.sharp, options)
     else:
         pairs = dataset_flags.open_pairs(values)

@@ -121,7 +121,7 @@ def test_public_names_name_the_extra_where_tensorflow_is_missing():
         cwd=ROOT,
     )
     lines = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-    for name in ("__version__", "load", "Restorer", "EGNConfig"):
+    for name in ("__version__", "load", "list_models", "Restorer", "EGNConfig"):
         assert lines.pop(name) == ""
     line = (
         r"InputError Expected the extra train: pip install (['\"])\.\[train\]\1\. "

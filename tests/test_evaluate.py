@@ -359,3 +359,47 @@ def test_wrong_flags_say_what_was_expected(tmp_path, words, message):
     done = evaluate(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert message in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_images_are_scored_without_sharp_ones(tmp_path):
+    from egnet_tf.metrics.noreference import brisque, niqe
+
+    photos = {
+        "a": data.astronaut()[:200, :220],
+        "b": data.coffee()[:200, :220],
+    }
+    for name, photo in photos.items():
+        write_image(tmp_path / f"photos/{name}.png", photo)
+    write_image(tmp_path / "photos/tiny.png", photos["a"][:40, :40])
+    flags = (f"--restored={tmp_path / 'photos'}", "--method=mine")
+    done = call("egnet_tf.evaluate", *flags, "--protocol=noreference")
+    assert done.returncode == 1  # One image is smaller than NIQE's patches.
+    assert "tiny: Expected an image of at least 192 x 192 pixels" in done.stderr
+    with open(tmp_path / "photos_evaluation/noreference/scores.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == ["a", "b"]
+    for row, photo in zip(rows, photos.values(), strict=True):
+        assert float(row["restored_niqe"]) == niqe(photo)
+        assert float(row["restored_brisque"]) == brisque(photo)
+        assert (row["restored_psnr"], row["blurry_niqe"]) == ("nan", "")
+    head, _, line = done.stdout.split("\n\n")[1].splitlines()[:3]
+    titles = [cell.strip() for cell in head.split("|")[1:-1]]
+    assert titles[-4:] == ["PSNR (dB)", "SSIM", "NIQE", "BRISQUE"]
+    means = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert means[0] == "mine"
+    assert means[-2] == f"{np.mean([niqe(x) for x in photos.values()]):.3f}"
+
+    # Beside PSNR and SSIM, and of what was scored before nothing again.
+    (tmp_path / "photos/tiny.png").unlink()
+    flags = (*flags, f"--output={tmp_path / 'both'}")
+    sharp = f"--sharp={tmp_path / 'photos'}"
+    for _ in range(2):
+        done = call("egnet_tf.evaluate", *flags, sharp, "--protocol=plain,noreference")
+        assert done.returncode == 0, done.stderr
+        plain, alone = done.stdout.split("\n\n")[1].splitlines()[2:4]
+        assert plain.endswith("| inf | 1.0000 | – | – |")  # noqa: RUF001
+        assert alone.endswith(f"| {means[-2]} | {means[-1]} |")
+    done = call("egnet_tf.evaluate", *flags[:2], "--protocol=plain,noreference")
+    assert "Expected --sharp or --dataset with --restored. Received: neither" in (
+        done.stderr
+    )

@@ -22,6 +22,7 @@ from egnet_tf.evaluation.matching import match_folders, match_names
 from egnet_tf.evaluation.results_folder import EvaluationFolder
 from egnet_tf.evaluation.scoring import Images, Unscored, score_images
 from egnet_tf.evaluation.summary import summarize
+from egnet_tf.images.find import find_images
 from egnet_tf.images.read import read_image
 from egnet_tf.images.write import write_image
 from egnet_tf.inference.branches import Fusion, results_among
@@ -178,9 +179,11 @@ def _restoring_note(
 
 
 def evaluate_folder(
-    restored: str, sharp: str, options: EvaluationOptions
+    restored: str, sharp: str | None, options: EvaluationOptions
 ) -> list[dict[str, Any]]:
     """Scores the images of any method against sharp images of the same names.
+
+    Without sharp ones, all the protocols are such as need none.
 
     Returns:
         What summary.json holds, for each protocol: also the files "only_restored" and
@@ -189,6 +192,8 @@ def evaluate_folder(
     Raises:
         InputError: see `match_folders`, or the output folder holds another evaluation.
     """
+    if sharp is None:
+        return _evaluate_alone(restored, options)
     match = match_folders(restored, sharp)
     names = tuple(match.pairs)
     about = {
@@ -208,6 +213,26 @@ def evaluate_folder(
         "only_sharp": [str(file) for file in match.only_sharp],
     }
     return _score(names, images, folders, {**about, **unmatched}, options)
+
+
+def _evaluate_alone(restored: str, options: EvaluationOptions) -> list[dict[str, Any]]:
+    """Scores the images of a folder by themselves."""
+    found = find_images(Path(restored))
+    if not found:
+        raise InputError(f"Expected images in a folder. Received: {restored}")
+    names = tuple(found)
+    about = {
+        "method": options.method or restored,
+        "files": _files_digest(found.values()),
+        "dataset": restored,
+        "names": _digest(names),
+    }
+
+    def images(index: int) -> Images:
+        return Images(read_image(found[names[index]]), None)
+
+    folders = _open(lambda protocol: _beside(restored) / protocol, about, options)
+    return _score(names, images, folders, about, options)
 
 
 def evaluate_results(
@@ -279,7 +304,13 @@ def _open(
             path = Path(options.output, name) if several else Path(options.output)
         identity = {**about, "protocol": PROTOCOLS[name].description}
         del identity["method"]  # A name: scores of the same images stay the same.
-        folders.append(EvaluationFolder(path, identity, overwrite=options.overwrite))
+        folder = EvaluationFolder(
+            path,
+            identity,
+            overwrite=options.overwrite,
+            further=PROTOCOLS[name].further,
+        )
+        folders.append(folder)
     return folders
 
 

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ class EvaluationFolder:
         identity: Mapping[str, Any],
         *,
         overwrite: bool = False,
+        further: Sequence[str] = (),
     ):
         """Opens the folder, or makes it.
 
@@ -66,12 +67,18 @@ class EvaluationFolder:
             identity: JSON values that say what is scored and how. Rows are kept
                 for the same identity only.
             overwrite: replace the scores and images of another identity.
+            further: names of the measures that scores have beside PSNR and SSIM
+                (`Protocol.further`), which get columns of their own.
 
         Raises:
             InputError: the folder holds scores of another identity, or a damaged
                 table, and `overwrite` is false.
         """
         self.path = Path(path)
+        self._further = tuple(further)
+        self._header = list(_HEADER)
+        for kind in ("blurry", "restored"):
+            self._header += [f"{kind}_{name}" for name in further]
         self.rows: dict[str, Row] = {}
         self._note = self.path / "evaluation.json"
         self._table = self.path / "scores.csv"
@@ -115,9 +122,9 @@ class EvaluationFolder:
             os.truncate(self._table, len(complete))
         try:
             table = csv.reader(io.StringIO(complete.decode(), newline=""))
-            if next(table, None) != list(_HEADER):
+            if next(table, None) != self._header:
                 raise ValueError("no header")
-            rows = [_parse(cells) for cells in table]
+            rows = [_parse(cells, self._further) for cells in table]
         except (ValueError, csv.Error) as error:
             raise InputError(
                 "Expected a table of scores; --overwrite replaces it. "
@@ -129,7 +136,7 @@ class EvaluationFolder:
         """Adds a row and waits until it is on the disk."""
         # Names that are not UTF-8 as `write_text` writes them.
         with open(self._table, "a", -1, "utf-8", "backslashreplace", "") as file:
-            csv.writer(file, lineterminator="\n").writerow(_cells(row))
+            csv.writer(file, lineterminator="\n").writerow(_cells(row, self._further))
             file.flush()
             os.fsync(file.fileno())
         self.rows[row.name] = row
@@ -159,8 +166,8 @@ class EvaluationFolder:
     def _write_rows(self, rows: Iterable[Row]) -> None:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_HEADER)
-        writer.writerows(_cells(row) for row in rows)
+        writer.writerow(self._header)
+        writer.writerows(_cells(row, self._further) for row in rows)
         write_text(self._table, text.getvalue())
 
 
@@ -197,6 +204,12 @@ def _is_reasons(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        x is None or type(x) in (int, float) for x in value.values()
+    )
+
+
 def _is_mean(value: Any) -> bool:
     """Whether it is what `egnet_tf.evaluation.summary.Mean` becomes in JSON."""
     if not isinstance(value, dict):
@@ -207,6 +220,7 @@ def _is_mean(value: Any) -> bool:
         all(x is None or x == "inf" or type(x) in (int, float) for x in numbers)
         and _is_count(value.get("compared"))
         and _is_reasons(value.get("failed"))
+        and _is_numbers(value.get("further", {}))
         and isinstance(identical, list)
         and all(map(_is_text, identical))
     )
@@ -232,22 +246,28 @@ def _read_if_sound(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, further: Sequence[str]) -> list[str]:
     cells = [row.name]
     for score in (row.blurry, row.restored):
         # repr keeps every digit: reading gives the very number that was written.
         numbers = [repr(score.psnr), repr(score.ssim)] if score else ["", ""]
         cells += [*numbers, score.failure if score else ""]
-    return [*cells, row.restored_in]
+    cells.append(row.restored_in)
+    for score in (row.blurry, row.restored):
+        cells += [repr(score.further[name]) if score else "" for name in further]
+    return cells
 
 
-def _parse(cells: list[str]) -> Row:
-    if len(cells) != len(_HEADER):
+def _parse(cells: list[str], further: Sequence[str]) -> Row:
+    if len(cells) != len(_HEADER) + 2 * len(further):
         raise ValueError(f"a row of {len(cells)} cells")
-    name, *scores = cells
-    blurry = _parse_score(*scores[:3]) if scores[0] else None
-    return Row(name, _parse_score(*scores[3:6]), blurry, scores[6])
+    name, *scores = cells[: len(_HEADER)]
+    others = cells[len(_HEADER) :]
 
+    def parsed(numbers: Sequence[str], others: Sequence[str]) -> Score:
+        psnr, ssim, failure = numbers
+        values = dict(zip(further, map(float, others), strict=True))
+        return Score(float(psnr), float(ssim), failure, values)
 
-def _parse_score(psnr: str, ssim: str, failure: str) -> Score:
-    return Score(float(psnr), float(ssim), failure)
+    blurry = parsed(scores[:3], others[: len(further)]) if scores[0] else None
+    return Row(name, parsed(scores[3:6], others[len(further) :]), blurry, scores[6])

@@ -15,13 +15,13 @@ from egnet_tf.metrics.protocols import Protocol
 
 
 class Images(NamedTuple):
-    """What is compared: uint8 (H, W, 3) each, `blurry` None where there is none.
+    """What is compared: uint8 (H, W, 3) each, None where there is none.
 
-    For `restored_in`, see `Row`.
+    Without a sharp image, the protocol needs none. For `restored_in`, see `Row`.
     """
 
     restored: np.ndarray
-    sharp: np.ndarray
+    sharp: np.ndarray | None
     blurry: np.ndarray | None = None
     restored_in: str = ""
 

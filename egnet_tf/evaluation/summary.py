@@ -26,6 +26,7 @@ class Mean:
         compared: how many images were compared.
         identical: names of the images with infinite PSNR.
         failed: names of the images that could not be compared, with the reason.
+        further: the means of the protocol's other measures, over all compared images.
     """
 
     psnr: float
@@ -33,6 +34,7 @@ class Mean:
     compared: int
     identical: tuple[str, ...]
     failed: dict[str, str]
+    further: dict[str, float]
 
 
 def mean_score(scores: Iterable[tuple[str, Score]]) -> Mean:
@@ -47,6 +49,10 @@ def mean_score(scores: Iterable[tuple[str, Score]]) -> Mean:
         compared=len(compared),
         identical=identical,
         failed={name: score.failure for name, score in scores if score.failure},
+        further={
+            name: _mean([score.further[name] for _, score in compared])
+            for name in dict.fromkeys(x for _, score in compared for x in score.further)
+        },
     )
 
 
@@ -98,6 +104,8 @@ def _as_json(mean: Mean) -> dict[str, Any]:
 def _json_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "inf"
+    if isinstance(value, dict):
+        return {name: _json_value(item) for name, item in value.items()}
     return value
 
 
@@ -105,15 +113,18 @@ def score_rows(summaries: Iterable[Mapping[str, Any]]) -> list[dict[str, Cell]]:
     """Rows of `egnet_tf.cli.table` for summaries of the same images.
 
     The blurry images come first, where they were scored, once for each protocol; then
-    a row for each method.
+    a row for each method. Measures beside PSNR and SSIM have a column each.
     """
+    summaries = list(summaries)
+    means = [mean for x in summaries for mean in (x["blurry"], x["restored"]) if mean]
+    further = list(dict.fromkeys(x for mean in means for x in mean.get("further", {})))
     rows: list[dict[str, Cell]] = []
     begun: set[str] = set()
     for summary in summaries:
         if summary["blurry"] and summary["protocol"] not in begun:
             begun.add(summary["protocol"])
-            rows.append(_row("blurry", summary, summary["blurry"]))
-        rows.append(_row(summary["method"], summary, summary["restored"]))
+            rows.append(_row("blurry", summary, summary["blurry"], further))
+        rows.append(_row(summary["method"], summary, summary["restored"], further))
     return rows
 
 
@@ -155,7 +166,10 @@ def images_compared(summary: Mapping[str, Any], mean: Mapping[str, Any]) -> str:
 
 
 def _row(
-    method: str, summary: Mapping[str, Any], mean: Mapping[str, Any]
+    method: str,
+    summary: Mapping[str, Any],
+    mean: Mapping[str, Any],
+    further: Sequence[str],
 ) -> dict[str, Cell]:
     return {
         "method": method,
@@ -164,6 +178,10 @@ def _row(
         "images": images_compared(summary, mean),
         "PSNR (dB)": _number(mean["psnr"], digits=2),
         "SSIM": _number(mean["ssim"], digits=4),
+        **{
+            name.upper(): _number(mean.get("further", {}).get(name), digits=3)
+            for name in further
+        },
     }
 
 

@@ -134,9 +134,9 @@ def _kernel(rng: np.random.Generator) -> np.ndarray:
     """A sharp point, hand movements, even movements, or out of focus; and softness."""
     import cv2
 
-    kind = rng.choice(["sharp", "shake", "line", "disc"], p=[0.15, 0.45, 0.25, 0.15])
+    kind = rng.choice(["sharp", "hand", "line", "disc"], p=[0.15, 0.45, 0.25, 0.15])
     length = 2 * (_LONGEST / 2) ** rng.random()
-    if kind == "shake":
+    if kind == "hand":
         kernel = kernel_of(random_trajectory(rng, max_extent=length))
     elif kind == "line":
         angle = rng.uniform(0, np.pi)

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
 
 import numpy as np
 
 from egnet_tf.metrics.psnr import psnr, require_comparable, require_window
 
-# OpenCV and scikit-image are imported where they are used: commands that only need the
-# protocols' names should not wait for them.
+# OpenCV, scikit-image and lpips are imported where they are used: commands that only
+# need the protocols' names should not wait for them.
 
 
 @dataclass(frozen=True)
 class Score:
-    """How close a restored image is to the sharp one.
+    """How close a restored image is to the sharp one, or how good it is by itself.
 
     Attributes:
-        psnr: dB; infinity for identical images, NaN if the comparison failed.
-        ssim: at most 1; NaN if the comparison failed.
+        psnr: dB; infinity for identical images, NaN if the comparison failed or the
+            protocol has none.
+        ssim: at most 1; NaN as for `psnr`.
         failure: the reason why the images could not be compared, else "".
+        further: the protocol's other measures, see `Protocol.further`.
     """
 
     psnr: float
     ssim: float
     failure: str = ""
+    further: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,25 +44,33 @@ class Protocol:
         definition: the measure in one sentence.
         libraries: those whose versions may change the numbers.
         score: uint8 (H, W, 3) restored, sharp -> Score.
+        further: names of the measures that `Score.further` has; where there are any,
+            there is no PSNR and no SSIM.
+        needs_sharp: whether the sharp image is looked at; otherwise it may be None.
     """
 
     name: str
     definition: str
     libraries: tuple[str, ...]
-    score: Callable[[np.ndarray, np.ndarray], Score]
+    score: Callable[[np.ndarray, Any], Score]
+    further: tuple[str, ...] = ()
+    needs_sharp: bool = True
 
     @property
     def versions(self) -> dict[str, str]:
         """The installed version of each of `libraries`."""
-        return {
-            name: importlib.import_module(name).__version__ for name in self.libraries
-        }
+        return {name: _version(name) for name in self.libraries}
 
     @property
     def description(self) -> str:
         """Definition and versions, which belong beside every number."""
         versions = ", ".join(f"{name} {v}" for name, v in self.versions.items())
         return f"{self.name}: {self.definition} [{versions}]"
+
+
+def _version(library: str) -> str:
+    module = importlib.import_module(library)
+    return getattr(module, "__version__", None) or metadata.version(library)
 
 
 def _plain(restored: np.ndarray, sharp: np.ndarray) -> Score:
@@ -95,6 +108,21 @@ def _realblur(restored: np.ndarray, sharp: np.ndarray) -> Score:
     return Score(realblur.aligned_psnr(aligned), realblur.aligned_ssim(aligned))
 
 
+def _noreference(restored: np.ndarray, _: object) -> Score:
+    from egnet_tf.metrics.noreference import brisque, niqe
+
+    further = {"niqe": niqe(restored), "brisque": brisque(restored)}
+    return Score(math.nan, math.nan, further=further)
+
+
+def _lpips(restored: np.ndarray, sharp: np.ndarray) -> Score:
+    from egnet_tf.metrics.perceptual import lpips_alex
+
+    require_comparable(restored, sharp)
+    further = {"lpips": lpips_alex(restored, sharp)}
+    return Score(math.nan, math.nan, further=further)
+
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
@@ -120,5 +148,26 @@ PROTOCOLS: dict[str, Protocol] = {
             ("cv2", "skimage", "numpy"),
             _realblur,
         ),
+        Protocol(
+            "noreference",
+            "NIQE and BRISQUE of the image alone, lower is better, fitted by this "
+            "project (egnet_tf/metrics/noreference.py): for rankings, not to compare "
+            "with numbers of other implementations; per-image mean",
+            ("numpy", "PIL"),
+            _noreference,
+            further=("niqe", "brisque"),
+            needs_sharp=False,
+        ),
+        Protocol(
+            "lpips",
+            "LPIPS of version 0.1 with AlexNet (Zhang et al., CVPR 2018), lower is "
+            "better; per-image mean",
+            ("lpips", "torch", "torchvision"),
+            _lpips,
+            further=("lpips",),
+        ),
     )
 }
+
+PSNR_PROTOCOLS = tuple(name for name, x in PROTOCOLS.items() if not x.further)
+"""The names of those that give PSNR and SSIM."""

@@ -39,7 +39,7 @@ from egnet_tf.cli.flag_files import expanded
 from egnet_tf.data.registry import default_options
 from egnet_tf.errors import InputError, require
 from egnet_tf.loss_weights import LOSSES
-from egnet_tf.metrics.protocols import PROTOCOLS
+from egnet_tf.metrics.protocols import PSNR_PROTOCOLS
 from egnet_tf.options import changes, flatten, option
 from egnet_tf.paper.phase_runs import PHASES, Command, command, phase_runs, train_row
 
@@ -74,7 +74,7 @@ class Options:
     protocol: str = option(
         "gopro",
         "The protocol by which images are scored (docs/evaluate.md).",
-        choices=tuple(PROTOCOLS),
+        choices=PSNR_PROTOCOLS,
     )
     test: tuple[str, ...] = option(
         (),

@@ -28,7 +28,7 @@ from egnet_tf.data.registry import default_options, open_pairs, parse_dataset
 from egnet_tf.errors import InputError
 from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.resolve import fusion_of, resolve
-from egnet_tf.metrics.protocols import PROTOCOLS
+from egnet_tf.metrics.protocols import PSNR_PROTOCOLS
 from egnet_tf.options import option
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Options:
         _PROTOCOLS,
         "The protocols of --tests; realblur is applied to RealBlur only "
         "(docs/evaluate.md).",
-        choices=tuple(PROTOCOLS),
+        choices=PSNR_PROTOCOLS,
     )
     published: bool = option(
         True, "Put the rows of the paper's Table 1 above the measured ones."
