@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from egnet_tf.cli.table import show
+from egnet_tf.errors import InputError
 
-from .checked_export import Export, ToleranceError
+from .checked_export import Export
 
 
 class Row(NamedTuple):
@@ -28,18 +29,18 @@ def write_all(writers: Iterable[Callable[[], Export]], csv: Path | None = None) 
     """Writes exports one after the other and prints a table of them.
 
     Raises:
-        ToleranceError: some were refused; the others are written.
+        InputError: some were refused; the others are written.
     """
     rows, refused = [], []
     for write in writers:
         try:
             rows.append(_row(write()))
-        except ToleranceError as error:
+        except InputError as error:
             refused.append(str(error))
     if rows:
         show(rows, csv)
     if refused:
-        raise ToleranceError("; ".join(refused))
+        raise InputError("; ".join(refused))
 
 
 def _row(export: Export) -> Row:
