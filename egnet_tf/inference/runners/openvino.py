@@ -75,7 +75,7 @@ class OpenVINORunner:
             )
         self._nchw = is_nchw(shape)
         sides = shape[2:] if self._nchw else shape[1:3]
-        channels = shape[1 if self._nchw else -1]
+        channels = shape[1] if self._nchw else (shape or [None])[-1]
         tile = sides[0] if sides else None
         square = sides == [tile] * 2 and (tile is None or 0 < tile <= _LARGEST_TILE)
         if types != ["f32", "f32"] or len(shape) != 4 or channels != 3 or not square:

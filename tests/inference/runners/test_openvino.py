@@ -61,6 +61,7 @@ def test_model_of_one_size_restores_photos_in_tiles(shape, tmp_path):
         ({"shape": [1, 16, -1, 3]}, "any size or square"),
         ({"shape": [1, 16, 16, 4]}, "any size or square"),
         ({"shape": [16, 16, 3]}, "any size or square"),
+        ({"shape": []}, "any size or square"),
         ({"dtype": np.float64}, "float32"),
     ],
 )
