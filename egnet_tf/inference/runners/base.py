@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from typing import Literal, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from egnet_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Accelerator = Literal["auto", "cpu", "gpu", "npu"]
 """What a network is to run on. "auto" leaves it to the library that runs it."""
@@ -68,6 +69,8 @@ def check_restores(runner: Runner, kind: str, path: str) -> None:
         InputError: it does not restore to finite numbers; the message names the `kind`
             of file, such as "a SavedModel", and the path.
     """
+    import numpy as np  # Here, so that finding out what a model is stays light.
+
     side = runner.tile or _TRIAL_SIDE
     noise = np.random.default_rng(0).random((1, side, side, 3), np.float32)
     if not np.isfinite(runner(noise)).all():
