@@ -65,3 +65,17 @@ export function unpackRows(
   }
   return rgba;
 }
+
+/**
+ * Blends a restored image with the one that it was made of, in place: strength 0 gives the
+ * original's bytes, 1 leaves the restored ones, as `strength` of egnet_tf's Restorer does.
+ *
+ * @param before, restored RGBA bytes of the same image; alpha is left as it is.
+ */
+export function blend(before: Uint8ClampedArray, restored: Uint8ClampedArray, strength: number): void {
+  for (let i = 0; i < restored.length; i++) {
+    if (i % 4 === 3) continue;
+    const from = before[i]!;
+    restored[i] = from + strength * (restored[i]! - from);
+  }
+}
