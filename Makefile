@@ -76,10 +76,10 @@ site: docs $(WEB)/node_modules/.package-lock.json
 	node $(WEB)/build.mjs --out build/site/demo
 
 # Builds the web page with the shipped model, or with MODEL=path, and serves it on
-# http://localhost:8080.
+# http://localhost:8080, with HOST=0.0.0.0 also to the local network.
 web: $(WEB)/node_modules/.package-lock.json
 	node $(WEB)/build.mjs $(if $(MODEL),--model=$(MODEL))
-	node $(WEB)/serve.mjs
+	node $(WEB)/serve.mjs $(if $(HOST),--host=$(HOST)) $(if $(PORT),--port=$(PORT))
 
 # Tests the page in a real browser, compared with egnet_tf on the same model.
 web-test: $(VENV)/installed_dev $(WEB)/node_modules/.package-lock.json

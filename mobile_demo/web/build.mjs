@@ -1,5 +1,6 @@
 /**
- * Builds the page into dist/: node build.mjs [--model=path.tflite] [--out=folder]
+ * Builds the page into dist/:
+ * node build.mjs [--model=path.tflite] [--int8=path.tflite] [--out=folder]
  *
  * All files are local; any web server for static files can serve them.
  */
@@ -21,17 +22,16 @@ const LITERT = ["", "_compat", "_threaded"].flatMap((kind) =>
   ["js", "wasm"].map((end) => `litert_wasm${kind}_internal.${end}`),
 );
 
-/** The shipped model that runs best in browsers: half-precision weights. */
-async function shippedModel() {
-  const files = (await readdir(weights, { recursive: true }).catch(() => []))
-    .filter((file) => /(^|\/)egnet_mobile[^/]*\.tflite$/.test(file))
-    .sort((a, b) => Number(b.includes("float16")) - Number(a.includes("float16")));
-  if (files.length === 0) {
-    throw new Error(
-      `Expected ${path.join(weights, "egnet_mobile*.tflite")}, or --model=. Received: none`,
-    );
+/** A shipped model of egnet_mobile, such as that of half-precision weights. */
+async function shippedModel(kind) {
+  const files = await readdir(weights, { recursive: true }).catch(() => []);
+  const named = new RegExp(`(^|[/\\\\])egnet_mobile[^/\\\\]*${kind}\\.tflite$`);
+  const found = files.find((file) => named.test(file));
+  if (!found) {
+    const wanted = path.join(weights, `egnet_mobile*${kind}.tflite`);
+    throw new Error(`Expected ${wanted}, or --model=. Received: none`);
   }
-  return path.join(weights, files[0]);
+  return path.join(weights, found);
 }
 
 /** Checks the export's description beside the model, if any, against the page's input. */
@@ -47,12 +47,12 @@ async function checkDescription(model) {
 }
 
 /** Builds the page into a folder, which is emptied first. */
-async function buildPage({ model, out }) {
+async function buildPage({ models, out }) {
   await rm(out, { recursive: true, force: true });
   await mkdir(path.join(out, "litert"), { recursive: true });
   await cp(path.join(here, "static"), out, { recursive: true });
   await writePolicy(path.join(out, "index.html"));
-  await cp(model, path.join(out, "model.tflite"));
+  for (const [name, model] of Object.entries(models)) await cp(model, path.join(out, name));
   for (const file of LITERT) {
     await cp(path.join(here, "node_modules/@litertjs/core/wasm", file), path.join(out, "litert", file));
   }
@@ -69,11 +69,12 @@ async function buildPage({ model, out }) {
       define,
     });
   await bundle("page/main.ts");
-  await bundle("worker/worker.ts");
+  await bundle("worker/worker.ts", { HAS_INT8: String("model_int8.tflite" in models) });
 
-  // LiteRT's builds are large and a browser needs only one: cached when first requested.
+  // LiteRT's builds are large and a browser needs only one, and not each needs the int8
+  // file: cached when first requested.
   const files = await filesIn(out);
-  const shell = files.filter((file) => !file.startsWith("litert/"));
+  const shell = files.filter((file) => !file.startsWith("litert/") && file !== "model_int8.tflite");
   const digest = createHash("sha256");
   for (const file of files) digest.update(file).update(await readFile(path.join(out, file)));
   await bundle("service_worker/service_worker.ts", {
@@ -100,13 +101,17 @@ async function filesIn(folder) {
   return files.sort();
 }
 
-const { values } = parseArgs({ options: { model: { type: "string" }, out: { type: "string" } } });
+const text = { type: "string" };
+const { values } = parseArgs({ options: { model: text, int8: text, out: text } });
 const out = path.resolve(values.out ?? path.join(here, "dist"));
 try {
-  const model = values.model || (await shippedModel());
-  await checkDescription(model);
-  await buildPage({ model, out });
-  console.log(`Built ${out} with ${model}`);
+  // The page uses the int8 file where it is faster; with a model of one's own there is none.
+  const int8 = values.int8 || (values.model ? null : await shippedModel("int8"));
+  const models = { "model.tflite": values.model || (await shippedModel("float16")) };
+  if (int8) models["model_int8.tflite"] = int8;
+  for (const model of Object.values(models)) await checkDescription(model);
+  await buildPage({ models, out });
+  console.log(`Built ${out} with ${Object.values(models).join(" and ")}`);
 } catch (error) {
   console.error(error.message);
   process.exit(1);

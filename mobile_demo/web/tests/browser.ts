@@ -25,7 +25,7 @@ const QUIET = [
   "--js-flags=--expose-gc",
 ];
 /** Generous, because the machine may be busy; no test measures time. */
-export const PATIENCE = { timeout: 300_000 };
+export const PATIENCE = { timeout: Number(process.env["PATIENCE"] ?? 300_000) };
 
 export interface Options {
   /** Query string of the page's address, such as `?accelerator=wasm`. */
@@ -42,6 +42,8 @@ export class Browser {
     readonly page: Page,
     /** Errors reported by the console and the page. */
     readonly complaints: string[],
+    /** Kinds of the dialogs that the browser has shown; all are accepted. */
+    readonly dialogs: string[],
     private readonly profile: string,
   ) {}
 
@@ -65,9 +67,14 @@ export class Browser {
       if (message.type() === "error") complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(`${error}`));
+    const dialogs: string[] = [];
+    page.on("dialog", (dialog) => {
+      dialogs.push(dialog.type());
+      void dialog.accept();
+    });
     page.on("crash", () => complaints.push("The page crashed."));
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/${options.search ?? ""}`);
-    return new Browser(context, page, complaints, profile);
+    return new Browser(context, page, complaints, dialogs, profile);
   }
 
   async close(): Promise<void> {
@@ -81,11 +88,12 @@ export class Browser {
     return (await this.page.textContent("#engine-text"))!;
   }
 
-  async choose(file: string): Promise<void> {
-    await this.page.setInputFiles("#choose", file);
+  /** Adds photos to the queue; the first of them is shown. */
+  async choose(...files: string[]): Promise<void> {
+    await this.page.setInputFiles("#choose", files);
   }
 
-  async stage(name: "opened" | "working" | "restored"): Promise<void> {
+  async stage(name: "waiting" | "working" | "restored" | "stopped" | "failed"): Promise<void> {
     await this.page.waitForFunction((stage) => document.body.dataset["stage"] === stage, name);
   }
 
@@ -98,12 +106,19 @@ export class Browser {
     await this.stage("restored");
   }
 
+  /** Removes the photo on the screen, saved or not. */
+  async remove(): Promise<void> {
+    await this.page.click("#remove");
+    const sure = this.page.locator("#confirm-remove");
+    if (await sure.isVisible()) await sure.click();
+  }
+
   status(): Promise<string | null> {
     return this.page.textContent("#status");
   }
 
   /** Saves the restored photo as a person would. */
-  async save(format: "JPEG" | "PNG"): Promise<{ name: string; file: Buffer }> {
+  async save(format: "Same type" | "JPEG" | "PNG" | "WebP"): Promise<{ name: string; file: Buffer }> {
     await this.page.selectOption("#format", { label: format });
     const [download] = await Promise.all([
       this.page.waitForEvent("download"),
@@ -112,11 +127,11 @@ export class Browser {
     return { name: download.suggestedFilename(), file: readFileSync(await download.path()) };
   }
 
-  /** The size and the RGB bytes of an image file, as this browser decodes it. */
+  /** The size and the stored RGB bytes of an image file, as this browser decodes it. */
   async decode(file: Buffer): Promise<{ width: number; height: number; rgb: Buffer }> {
     const decoded = await this.page.evaluate(async (base64) => {
       const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-      const bitmap = await createImageBitmap(new Blob([bytes]));
+      const bitmap = await createImageBitmap(new Blob([bytes]), { colorSpaceConversion: "none" });
       const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d")!;
       context.drawImage(bitmap, 0, 0);
       const { width, height, data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
@@ -127,6 +142,15 @@ export class Browser {
       return { width, height, rgb: btoa(rgb) };
     }, file.toString("base64"));
     return { ...decoded, rgb: Buffer.from(decoded.rgb, "base64") };
+  }
+
+  /** The RGB levels of a pixel of the view, at a part of its width and height. */
+  pixel(x: number, y: number): Promise<number[]> {
+    return this.page.evaluate(([x, y]) => {
+      const canvas = document.querySelector<HTMLCanvasElement>("#view canvas")!;
+      const at = canvas.getContext("2d")!.getImageData(Math.floor(canvas.width * x!), Math.floor(canvas.height * y!), 1, 1);
+      return [...at.data.subarray(0, 3)];
+    }, [x, y]);
   }
 
   /** Resident memory of the page's process in bytes, after garbage collection. */

@@ -43,6 +43,11 @@ test("a photo that says nothing adds nothing", async () => {
   }
 });
 
+test("a corrected block is that of the golden file", async () => {
+  const exifOf = async (name: string) => (await readMetadata(new Uint8Array(readFileSync(`../golden/${name}`)))).exif!;
+  assert.deepEqual(uprightExif(await exifOf("exif_photo.jpg"), 24, 40), await exifOf("exif_saved.jpg"));
+});
+
 test("damaged metadata is left out, and no file ends the page", async () => {
   let state = 7;
   const random = (below: number) => {

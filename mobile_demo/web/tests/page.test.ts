@@ -22,7 +22,7 @@ before(() => {
   const run = (script: string, ...args: string[]) =>
     execFileSync(PYTHON, [path.resolve("tests", script), ...args], { stdio: "inherit" });
   run("photos.py", photos);
-  run("reference.py", path.join(DIST, "model.tflite"), photos);
+  run("reference.py", DIST, photos);
 });
 
 after(() => rmSync(photos, { recursive: true, force: true }));
@@ -33,7 +33,7 @@ describe("a photo", () => {
 
   before(async () => {
     server = await serve(DIST);
-    browser = await Browser.open(server);
+    browser = await Browser.open(server, { search: "?model=float16" });
   });
 
   after(async () => {
@@ -59,7 +59,7 @@ describe("a photo", () => {
     const { name, file } = await browser.save("JPEG");
     assert.equal(name, "photo-deblurred.jpg");
     assert.deepEqual([...file.subarray(0, 3)], [0xff, 0xd8, 0xff]);
-    assert.match((await browser.status())!, /Saved as photo-deblurred\.jpg/);
+    assert.match((await browser.status())!, /^Saved as photo-deblurred\.jpg/);
     const { mean } = differences((await browser.decode(file)).rgb, expected("photo"));
     assert.ok(mean < 2, `${mean} of 255`);
   });
@@ -100,12 +100,13 @@ describe("a photo", () => {
     await browser.choose(photo("wide.png"));
     await browser.page.waitForFunction(() => /Tile 2 of/.test(document.getElementById("status")!.textContent!));
     await browser.page.click("#cancel");
-    await browser.stage("opened");
+    await browser.stage("stopped");
     assert.equal(await browser.status(), "Stopped.");
     assert.equal(await browser.page.isVisible("#save"), false);
     await browser.page.click("#restore");
     await browser.stage("working");
-    // Another photo in the middle of it wins.
+    // Removed in the middle of it: the next one begins.
+    await browser.remove();
     await browser.restore(photo("small.png"));
     const { rgb } = await browser.decode((await browser.save("PNG")).file);
     assert.ok(differences(rgb, expected("small")).largest <= 1);
@@ -152,8 +153,10 @@ describe("a photo", () => {
     writeFileSync(photo("broken.jpeg"), readFileSync(photo("rotated.jpg")).subarray(0, 40));
     await browser.choose(photo("broken.jpeg"));
     const alert = browser.page.getByRole("alert");
-    await alert.getByText("This file cannot be opened as a photo.").waitFor();
-    assert.equal(await browser.page.isVisible("#choose ~ svg"), true);
+    await alert.getByText("“broken.jpeg” cannot be opened as a photo.").waitFor();
+    // What was on the screen is still there.
+    assert.equal(await browser.page.textContent("#name"), "wide.png");
+    assert.equal(await browser.page.isVisible("#save"), true);
     await alert.getByRole("button", { name: "Dismiss" }).click();
     await browser.restore(photo("tile.png"));
     assert.equal(await alert.isVisible(), false);
@@ -162,7 +165,7 @@ describe("a photo", () => {
   test("that is too large gets a clear message", async () => {
     await browser.choose(photo("huge.gif"));
     const alert = browser.page.getByRole("alert");
-    await alert.getByText("This photo is too large for this device.").waitFor();
+    await alert.getByText("“huge.gif” is too large for this device.").waitFor();
     assert.match((await alert.textContent())!, /72 megapixels \(9000 × 8000\), and this device can hold about \d+\./);
   });
 
@@ -170,11 +173,12 @@ describe("a photo", () => {
     await browser.ready();
     const run = async (times: number) => {
       for (let i = 0; i < times; i++) {
-        await browser.page.click("#back");
+        await browser.remove();
         await browser.restore(photo("two_tiles.png"));
       }
       return browser.memory();
     };
+    while (await browser.page.isVisible("#work")) await browser.remove();
     await browser.restore(photo("two_tiles.png"));
     const before = await run(10);
     const grown = ((await run(30)) - before) / 2 ** 20;
@@ -216,7 +220,7 @@ describe("the page", () => {
   });
 
   test("runs on one thread where the host cannot isolate it, and isolates itself", async () => {
-    browser = await Browser.open(server);
+    browser = await Browser.open(server, { search: "?model=float16" });
     assert.equal(await browser.ready(), "Runs on CPU");
     await browser.restore(photo("tile.png"));
     const { rgb } = await browser.decode((await browser.save("PNG")).file);
@@ -294,7 +298,8 @@ describe("the page", () => {
     await browser.ready();
     await browser.choose(photo("tile.png"));
     await browser.page.getByRole("alert").getByText("There is not enough memory for this photo.").waitFor();
-    assert.equal(await browser.page.isVisible("#start"), true);
+    await browser.stage("failed");
+    assert.equal(await browser.page.isVisible("#restore"), true);
     await close();
   });
 

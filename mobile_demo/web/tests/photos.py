@@ -20,6 +20,15 @@ exif = Image.Exif()
 exif[0x0112] = 6
 photo.crop((100, 50, 500, 300)).save(folder / "rotated.jpg", exif=exif, quality=95)
 
+# With a profile that calls the first channel blue: a browser converts the numbers,
+# unless it is asked not to.
+icc = Image.open(sample.parents[1] / "colour_probe.png").info["icc_profile"]
+details = Image.Exif()
+details[0x010F] = "A camera"
+photo.crop((150, 50, 406, 306)).save(
+    folder / "profile.png", icc_profile=icc, exif=details, dpi=(240, 240)
+)
+
 # Wider than the previews, so that details are asked for; one tile high.
 wide = np.tile(np.asarray(photo)[:256], (1, 4, 1))
 Image.fromarray(wide).save(folder / "wide.png")

@@ -1,7 +1,9 @@
-"""Restores the test photos with egnet_tf: python reference.py model.tflite folder.
+"""Restores the test photos with egnet_tf: python reference.py dist folder.
 
 Each `<name>.png` or `<name>.jpg` in the folder, rotated upright by its EXIF
-orientation, is restored and written as `<name>.rgb`: row-major, three bytes a pixel.
+orientation, is restored by the page's files and written as `<name>.rgb` and, by the
+int8 file, `<name>.int8.rgb`; unrestored as `<name>.blurry.rgb`: row-major, three bytes
+a pixel.
 """
 
 import sys
@@ -12,8 +14,14 @@ from PIL import Image, ImageOps
 
 import egnet_tf
 
-restorer = egnet_tf.load(sys.argv[1])
+dist = Path(sys.argv[1])
+half, int8 = (
+    egnet_tf.load(dist / name) for name in ("model.tflite", "model_int8.tflite")
+)
 for path in sorted(Path(sys.argv[2]).iterdir()):
     if path.suffix in (".png", ".jpg"):
-        photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-        path.with_suffix(".rgb").write_bytes(restorer(np.asarray(photo)).tobytes())
+        photo = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+        path.with_suffix(".blurry.rgb").write_bytes(photo.tobytes())
+        path.with_suffix(".rgb").write_bytes(half(photo).tobytes())
+        if path.stem == "tile":
+            path.with_suffix(".int8.rgb").write_bytes(int8(photo).tobytes())

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { packTile, unpackRows } from "../src/core/pixels.ts";
+import { blend, packTile, unpackRows } from "../src/core/pixels.ts";
 import { TileGrid, tilePositions, tileWeights } from "../src/core/tiling.ts";
 
 const GOLDEN = "../golden/";
@@ -45,6 +45,12 @@ for (const name of ["tiles", "one", "flat", "dot"]) {
     assert.ok(difference <= 1, `${difference} of 255`);
   });
 }
+
+test("a blend is that of egnet_tf, to the bit", () => {
+  const [photo, blended, expected] = ["photo", "restored", "blended"].map((part) => readPpm(`${GOLDEN}tiles_${part}.ppm`).rgba);
+  blend(photo!, blended!, 0.35);
+  assert.deepEqual(blended, expected);
+});
 
 test("impossible grids are refused", () => {
   assert.throws(() => tilePositions(100, 64, 33), /Received: overlap=33/);

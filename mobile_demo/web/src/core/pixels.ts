@@ -67,15 +67,14 @@ export function unpackRows(
 }
 
 /**
- * Blends a restored image with the one that it was made of, in place: strength 0 gives the
- * original's bytes, 1 leaves the restored ones, as `strength` of egnet_tf's Restorer does.
+ * Blends a restored image with the one that it was made of, in place, by the formula of
+ * egnet_tf/inference/strength.py: 0 gives the original's bytes, 1 leaves the restored ones.
  *
  * @param before, restored RGBA bytes of the same image; alpha is left as it is.
  */
 export function blend(before: Uint8ClampedArray, restored: Uint8ClampedArray, strength: number): void {
   for (let i = 0; i < restored.length; i++) {
     if (i % 4 === 3) continue;
-    const from = before[i]!;
-    restored[i] = from + strength * (restored[i]! - from);
+    restored[i] = Math.floor(before[i]! * (1 - strength) + restored[i]! * strength + 0.5);
   }
 }

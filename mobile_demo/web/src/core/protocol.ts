@@ -8,36 +8,58 @@ export interface Rectangle {
   height: number;
 }
 
-export type SaveFormat = "image/jpeg" | "image/png";
+export type SaveFormat = "image/jpeg" | "image/png" | "image/webp";
 
-/** The device and the number of threads that the network runs on. */
+/** The device, the number of threads and the kind of file that the network runs on. */
 export interface RunsOn {
   accelerator: "webgpu" | "wasm";
   threads: number;
+  model: ModelKind;
 }
+
+/** The shipped files: half-precision weights, or 8-bit integers. */
+export type ModelKind = "float16" | "int8";
 
 /** Why something failed; `messages.ts` has the text for each. */
 export type Problem = "engine" | "memory";
 
+/** A photo's file and, once there is one, the restored photo as a PNG file. */
+export interface PhotoFiles {
+  photo: number;
+  file: Blob;
+  restored: Blob | null;
+}
+
+/** What restoring a photo gave. */
+export interface Outcome {
+  /** The restored photo without loss, so that its pixels need not stay in memory. */
+  restored: Blob;
+  seconds: number;
+  /** Mean change of each cell: see `ChangeMap`. */
+  changes: Float32Array;
+}
+
 export type ToWorker =
-  | { type: "start"; accelerator: "auto" | "webgpu" | "wasm" }
-  | { type: "open"; photo: number; file: Blob; previewSide: number }
-  /** The photo is no longer needed; its memory can be freed. */
-  | { type: "close" }
-  | { type: "restore"; photo: number }
+  | { type: "start"; accelerator: "auto" | "webgpu" | "wasm"; model: "auto" | ModelKind }
+  /** Shows a photo; the pixels of one that is neither shown nor being restored are freed. */
+  | ({ type: "show" } & PhotoFiles)
+  | { type: "hide" }
+  | { type: "restore"; photo: number; file: Blob }
   | { type: "cancel"; photo: number }
   | { type: "detail"; photo: number; request: number; area: Rectangle; width: number; height: number }
-  | { type: "encode"; photo: number; format: SaveFormat };
+  | ({ type: "encode"; request: number; format: SaveFormat; strength: number } & PhotoFiles);
 
 export type FromWorker =
   | { type: "ready"; runsOn: RunsOn }
-  | { type: "opened"; photo: number; width: number; height: number; preview: ImageBitmap }
-  /** A part of the restored preview, to be drawn at `area` of the preview. */
+  /** `restored` is null before a photo is restored, and partly transparent meanwhile. */
+  | { type: "shown"; photo: number; width: number; height: number; blurry: ImageBitmap; restored: ImageBitmap | null }
+  /** A part of the restored preview of the photo that is shown, to be drawn at `area`. */
   | { type: "part"; photo: number; part: ImageBitmap; area: Rectangle }
   | { type: "progress"; photo: number; done: number; total: number }
-  | { type: "restored"; photo: number; preview: ImageBitmap; seconds: number }
+  /** `preview` is null unless the photo is shown. */
+  | { type: "restored"; photo: number; outcome: Outcome; preview: ImageBitmap | null }
   | { type: "cancelled"; photo: number }
   | { type: "detail"; photo: number; request: number; area: Rectangle; blurry: ImageBitmap; restored: ImageBitmap | null }
-  | { type: "encoded"; photo: number; file: Blob }
+  | { type: "encoded"; photo: number; request: number; file: Blob }
   /** `photo` is null if no photo can be restored at all. */
-  | { type: "problem"; photo: number | null; problem: Problem; detail: string };
+  | { type: "problem"; photo: number | null; during: ToWorker["type"] | null; problem: Problem; detail: string };

@@ -66,6 +66,20 @@ export class Camera {
     this.settle();
   }
 
+  /** Shows an area of the photo as large as the view allows, in its middle. */
+  show({ x, y, width, height }: Rectangle): void {
+    const fitting = Math.min(this.view.width / width, this.view.height / height);
+    this.scale = Math.min(Math.max(fitting, this.wholeScale), this.closest);
+    this.left = this.view.width / 2 - (x + width / 2) * this.scale;
+    this.top = this.view.height / 2 - (y + height / 2) * this.scale;
+    this.settle();
+  }
+
+  /** The size of the view in photo pixels at a scale. */
+  sizeAt(scale: number): Size {
+    return { width: this.view.width / scale, height: this.view.height / scale };
+  }
+
   move(dx: number, dy: number): void {
     this.left += dx;
     this.top += dy;

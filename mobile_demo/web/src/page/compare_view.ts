@@ -1,10 +1,13 @@
 /** The photo on the screen: blurry against restored, zoomed and moved. */
 
+import { mostChanged } from "../core/changes.ts";
 import type { Rectangle } from "../core/protocol.ts";
 import { Camera } from "./camera.ts";
 
 const ZOOM_STEP = 1.5;
 const MOVE_STEP = 60;
+/** A finger that rests for so long, in milliseconds, within so many pixels, asks for the original. */
+const [HOLD_TIME, HOLD_DISTANCE] = [350, 8];
 
 /** The visible area of both photos, at a higher resolution than their previews. */
 interface Detail {
@@ -21,6 +24,15 @@ export class CompareView {
   private readonly camera = new Camera();
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private dragging: "compare" | "move" | null = null;
+  private readonly hold: HTMLButtonElement;
+  private holdTimer = 0;
+  private heldFrom = { x: 0, y: 0 };
+  /** Whether only the original is shown. */
+  private peeking = false;
+  /** Opacity of the restored photo over the original. */
+  private strength = 1;
+  /** Whether the person has zoomed or moved this photo. */
+  private touched = false;
   private blurry: ImageBitmap | null = null;
   /** The restored preview, as far as it has been computed. */
   private restored: HTMLCanvasElement | null = null;
@@ -43,6 +55,7 @@ export class CompareView {
     this.context = this.canvas.getContext("2d")!;
     this.range = root.querySelector("input")!;
     this.divider = root.querySelector(".divider")!;
+    this.hold = root.querySelector("[data-hold]")!;
     new ResizeObserver(() => this.resized()).observe(root);
     this.range.addEventListener("input", () => this.changed());
     root.addEventListener("keydown", (event) => this.keyPressed(event));
@@ -53,18 +66,22 @@ export class CompareView {
       root.addEventListener(end, (event) => this.pointerUp(event));
     }
     root.addEventListener("dblclick", (event) => this.doubleClicked(event));
+    this.listenToHold();
     for (const button of root.querySelectorAll<HTMLElement>("[data-zoom]")) {
       button.addEventListener("click", () => this.zoomButton(button.dataset["zoom"]!));
     }
   }
 
-  /** Shows a photo that is not restored yet. */
-  open(width: number, height: number, preview: ImageBitmap): void {
+  /** Shows a photo, and its restored one as far as there is one. */
+  open(width: number, height: number, blurry: ImageBitmap, restored: ImageBitmap | null): void {
     this.close();
     this.photo = { width, height };
-    this.blurry = preview;
+    this.blurry = blurry;
+    this.touched = false;
     this.resized();
     this.camera.setPhoto(this.photo);
+    if (restored) this.addPart(restored, { x: 0, y: 0, width: restored.width, height: restored.height });
+    this.working = null;
     this.changed();
   }
 
@@ -80,6 +97,8 @@ export class CompareView {
     this.restored = null;
     this.working = null;
     this.comparing = false;
+    clearTimeout(this.holdTimer);
+    this.peek(false);
     this.dropDetail();
     this.changed();
   }
@@ -97,14 +116,34 @@ export class CompareView {
     this.changed();
   }
 
-  /** The restored preview is complete: from now on both are compared. */
-  compare(preview: ImageBitmap): void {
-    this.addPart(preview, { x: 0, y: 0, width: preview.width, height: preview.height });
+  /**
+   * The restored photo is complete: from now on both are compared, where most changed.
+   *
+   * @param preview null if it is shown already.
+   * @param changes of the cells of a `ChangeMap`.
+   */
+  compare(preview: ImageBitmap | null, changes: Float32Array): void {
+    if (preview) this.addPart(preview, { x: 0, y: 0, width: preview.width, height: preview.height });
     this.working = null;
     this.comparing = true;
     this.range.value = "50";
+    if (!this.touched) this.lookCloser(changes);
     // What was fetched before has no restored half.
     this.dropDetail();
+    this.changed();
+  }
+
+  /** Changes of a few levels cannot be seen in a photo that is shown whole. */
+  private lookCloser(changes: Float32Array): void {
+    const whole = this.camera.wholeScale;
+    if (whole >= 2) return;
+    const area = mostChanged(changes, this.photo, this.camera.sizeAt(Math.max(1, 2 * whole)));
+    if (area) this.camera.show(area);
+  }
+
+  /** Blends the restored photo with the original: 0 shows that alone. */
+  setStrength(strength: number): void {
+    this.strength = strength;
     this.changed();
   }
 
@@ -174,8 +213,9 @@ export class CompareView {
     const detailArea = this.detail && camera.toView(this.detail.area);
     draw(this.blurry, frame);
     if (this.detail) draw(this.detail.blurry, detailArea!);
-    if (this.restored) {
+    if (this.restored && !this.peeking) {
       context.save();
+      context.globalAlpha = this.strength;
       if (this.comparing) {
         const x = this.splitX;
         context.beginPath();
@@ -183,10 +223,16 @@ export class CompareView {
         context.clip();
       }
       draw(this.restored, frame);
-      if (this.detail?.restored) draw(this.detail.restored, detailArea!);
+      if (this.detail?.restored) {
+        // On the original, not on the preview's blend.
+        context.globalAlpha = 1;
+        draw(this.detail.blurry, detailArea!);
+        context.globalAlpha = this.strength;
+        draw(this.detail.restored, detailArea!);
+      }
       context.restore();
     }
-    if (this.working) this.outline(this.working, frame);
+    if (this.working && !this.peeking) this.outline(this.working, frame);
   }
 
   /** X position of the divider in the view, within the visible part of the photo. */
@@ -215,7 +261,8 @@ export class CompareView {
   private showControls(frame: Rectangle): void {
     const query = <T extends HTMLElement>(selector: string) => this.root.querySelector<T>(selector)!;
     this.range.hidden = !this.comparing;
-    this.divider.hidden = !this.comparing;
+    this.divider.hidden = !this.comparing || this.peeking;
+    this.hold.hidden = !this.comparing;
     this.divider.style.transform = `translateX(${this.splitX}px)`;
     this.divider.style.top = `${Math.max(0, frame.y)}px`;
     this.divider.style.bottom = `${Math.max(0, this.root.clientHeight - frame.y - frame.height)}px`;
@@ -223,8 +270,8 @@ export class CompareView {
     const bottom = inset(this.root.clientHeight - frame.y - frame.height);
     const before = query(".before");
     const after = query(".after");
-    before.hidden = !this.comparing || this.split < 0.12;
-    after.hidden = !this.comparing || this.split > 0.88;
+    before.hidden = !this.comparing || (this.split < 0.12 && !this.peeking);
+    after.hidden = !this.comparing || this.peeking || this.split > 0.88;
     before.style.left = inset(frame.x);
     after.style.right = inset(this.root.clientWidth - frame.x - frame.width);
     before.style.bottom = after.style.bottom = bottom;
@@ -240,7 +287,38 @@ export class CompareView {
 
   // ---- keyboard, wheel and pointer ----
 
+  /** Shows the original alone, or the comparison again. */
+  private peek(on: boolean): void {
+    if (this.peeking === on) return;
+    this.peeking = on;
+    this.hold.setAttribute("aria-pressed", `${on}`);
+    this.changed();
+  }
+
+  private listenToHold(): void {
+    const { hold } = this;
+    hold.addEventListener("pointerdown", (event) => {
+      hold.setPointerCapture(event.pointerId);
+      this.peek(true);
+    });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
+      hold.addEventListener(end, () => this.peek(false));
+    }
+    hold.addEventListener("keydown", (event) => {
+      if (event.key !== " " && event.key !== "Enter") return;
+      event.preventDefault();
+      this.peek(true);
+    });
+    hold.addEventListener("keyup", () => this.peek(false));
+    // A click without a pointer or a key is that of a screen reader, which cannot hold.
+    hold.addEventListener("click", (event) => {
+      if (event.detail === 0) this.peek(!this.peeking);
+    });
+    hold.addEventListener("contextmenu", (event) => event.preventDefault());
+  }
+
   private zoomButton(which: string): void {
+    this.touched = true;
     if (which === "fit") this.camera.fit();
     else this.camera.zoom(which === "in" ? ZOOM_STEP : 1 / ZOOM_STEP);
     this.changed();
@@ -268,6 +346,7 @@ export class CompareView {
   private wheelMoved(event: WheelEvent): void {
     event.preventDefault();
     const { x, y } = this.place(event);
+    this.touched = true;
     this.camera.zoom(Math.exp(-event.deltaY / (event.ctrlKey ? 100 : 400)), x, y);
     this.changed();
   }
@@ -275,6 +354,7 @@ export class CompareView {
   private doubleClicked(event: MouseEvent): void {
     if ((event.target as Element).closest("button")) return;
     const { x, y } = this.place(event);
+    this.touched = true;
     if (this.camera.isWhole) this.camera.zoom(Math.max(2, 1 / this.camera.scale), x, y);
     else this.camera.fit();
     this.changed();
@@ -285,6 +365,11 @@ export class CompareView {
     if (event.button !== 0 || target.closest("button")) return;
     this.root.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.place(event));
+    clearTimeout(this.holdTimer);
+    this.heldFrom = this.place(event);
+    if (this.comparing && this.pointers.size === 1) {
+      this.holdTimer = window.setTimeout(() => this.peek(true), HOLD_TIME);
+    }
     const onHandle = target.closest(".divider") !== null;
     // A photo that is shown whole cannot be moved, so all of it drags the divider.
     this.dragging = this.comparing && (onHandle || this.camera.isWhole) ? "compare" : "move";
@@ -300,7 +385,10 @@ export class CompareView {
     if (!before) return;
     const now = this.place(event);
     this.pointers.set(event.pointerId, now);
+    if (Math.hypot(now.x - this.heldFrom.x, now.y - this.heldFrom.y) > HOLD_DISTANCE) clearTimeout(this.holdTimer);
+    if (this.peeking) return;
     if (this.pointers.size === 2) {
+      this.touched = true;
       const other = [...this.pointers].find(([id]) => id !== event.pointerId)![1];
       const apart = (point: { x: number; y: number }) => Math.hypot(point.x - other.x, point.y - other.y);
       this.camera.move((now.x - before.x) / 2, (now.y - before.y) / 2);
@@ -309,6 +397,7 @@ export class CompareView {
     } else if (this.dragging === "compare") {
       this.splitAt(now.x);
     } else {
+      this.touched = true;
       this.camera.move(now.x - before.x, now.y - before.y);
     }
     this.changed();
@@ -316,6 +405,8 @@ export class CompareView {
 
   private pointerUp(event: PointerEvent): void {
     this.pointers.delete(event.pointerId);
+    clearTimeout(this.holdTimer);
+    this.peek(false);
     if (this.pointers.size === 0) this.dragging = null;
   }
 

@@ -1,30 +1,41 @@
 /** The page's controller: user actions, messages from the worker, and what is shown. */
 
-import type { FromWorker, SaveFormat, ToWorker } from "../core/protocol.ts";
+import type { FromWorker, ModelKind, SaveFormat, ToWorker } from "../core/protocol.ts";
 import { CompareView } from "./compare_view.ts";
 import * as messages from "./messages.ts";
 import { keepOffline } from "./offline.ts";
-import { download, measure, mostPixels, photoIn, savedName } from "./photo_file.ts";
+import { canShare, download, measure, mostPixels, photosIn, savedName, sharedPhotos, writableFormats } from "./photo_file.ts";
+import { formatOf, PhotoQueue, type QueuedPhoto } from "./photo_queue.ts";
+import { QueueList } from "./queue_list.ts";
 
-/** Longest side, in pixels, of the previews that the page itself holds. */
-const PREVIEW_SIDE = 2048;
-
-type Stage = "opening" | "opened" | "working" | "restored";
+type Screen = "start" | "work";
 
 const element = <T extends HTMLElement = HTMLElement>(id: string) =>
   document.getElementById(id) as T;
 const status = element("status");
 const progress = element<HTMLProgressElement>("progress");
+const strength = element<HTMLInputElement>("strength");
 
 let worker: Worker | null = null;
-let photo = 0;
-let photoName = "";
 let started = 0;
 let detailRequest = 0;
 let awake: Promise<WakeLockSentinel> | null = null;
-const view = new CompareView(element("view"), (area, width, height) =>
-  ask({ type: "detail", photo, request: ++detailRequest, area, width, height }),
-);
+let writable: SaveFormat[] = ["image/jpeg", "image/png"];
+/** The photo on the screen. */
+let shown: QueuedPhoto | null = null;
+/** Whether the worker has sent the pixels of the photo on the screen. */
+let opened = false;
+/** Files that are being written, by request. */
+const encoding = new Map<number, { resolve: (file: Blob) => void; reject: (error: Error) => void }>();
+let encodeRequest = 0;
+/** A file that waits for a second press: the first one's right to share had run out. */
+let toShare: { photo: QueuedPhoto; file: File } | null = null;
+
+const queue = new PhotoQueue();
+const list = new QueueList(element("queue"), showPhoto);
+const view = new CompareView(element("view"), (area, width, height) => {
+  if (shown) ask({ type: "detail", photo: shown.id, request: ++detailRequest, area, width, height });
+});
 
 function ask(message: ToWorker): void {
   worker?.postMessage(message);
@@ -42,46 +53,82 @@ function heard(message: FromWorker): void {
     showProblem(messages.PROBLEMS[message.problem]);
     return;
   }
-  if (message.photo !== photo) {
-    closeBitmaps(message);
+  const photo = message.photo === null ? null : queue.find(message.photo);
+  if (message.type === "encoded") {
+    encoding.get(message.request)?.resolve(message.file);
+    encoding.delete(message.request);
     return;
   }
+  if (message.type === "problem" && message.during === "encode") {
+    encodingFailed(message.detail);
+    showProblem(messages.PROBLEMS[message.problem]);
+    return;
+  }
+  if (!photo) {
+    closeBitmaps(message);
+    // A photo that was removed while it was restored: the next one can begin.
+    const during = message.type === "problem" ? message.during : message.type;
+    if (during === "restore" || during === "restored" || during === "cancelled") ended();
+    return;
+  }
+  const isShown = photo === shown;
   switch (message.type) {
-    case "opened":
-      view.open(message.width, message.height, message.preview);
-      element("size").textContent = `${message.width} × ${message.height}`;
-      restore();
+    case "shown":
+      if (!isShown) return closeBitmaps(message);
+      if (photo.outcome && !message.restored) {
+        // It was opened before it was restored.
+        closeBitmaps(message);
+        return askToShow(photo);
+      }
+      opened = true;
+      view.open(message.width, message.height, message.blurry, message.restored);
+      view.setStrength(photo.strength);
+      if (photo.outcome) view.compare(null, photo.outcome.changes);
       break;
     case "part":
-      view.addPart(message.part, message.area);
-      break;
+      if (isShown && opened) view.addPart(message.part, message.area);
+      else message.part.close();
+      return;
     case "progress":
-      showProgress(message.done, message.total);
-      break;
+      [photo.done, photo.total] = [message.done, message.total];
+      if (isShown) showProgress(photo);
+      list.update(queue, shown);
+      return;
     case "restored":
-      view.compare(message.preview);
-      setStage("restored", messages.restoredText(message.seconds));
+      photo.outcome = message.outcome;
+      photo.state = "restored";
+      if (!isShown || !opened) closeBitmaps(message);
+      else if (message.preview) view.compare(message.preview, message.outcome.changes);
+      else askToShow(photo);
+      ended();
       break;
     case "cancelled":
-      view.startOver();
-      setStage("opened", "Stopped.");
+      photo.state = "stopped";
+      if (isShown) view.startOver();
+      ended();
       break;
     case "detail":
-      if (message.request === detailRequest) view.showDetail(message);
+      if (isShown && message.request === detailRequest) view.showDetail(message);
       else closeBitmaps(message);
-      break;
-    case "encoded":
-      saved(message.file);
-      break;
+      return;
     case "problem":
-      showProblem(messages.PROBLEMS[message.problem]);
-      if (document.body.dataset["stage"] === "opening") {
-        showStart();
-      } else {
-        view.startOver();
-        setStage("opened", "");
-      }
+      failed(photo, message);
   }
+  refresh();
+}
+
+function failed(photo: QueuedPhoto, { during, problem }: FromWorker & { type: "problem" }): void {
+  showProblem(messages.PROBLEMS[problem]);
+  if (during !== "restore") return;
+  photo.state = "failed";
+  if (photo === shown) view.startOver();
+  ended();
+}
+
+/** Which of the files it is does not matter: memory is short for all. */
+function encodingFailed(detail: string): void {
+  for (const { reject } of encoding.values()) reject(new Error(detail));
+  encoding.clear();
 }
 
 function closeBitmaps(message: FromWorker): void {
@@ -90,77 +137,241 @@ function closeBitmaps(message: FromWorker): void {
   }
 }
 
-// ---- user actions ----
+// ---- the queue ----
 
-async function open(file: Blob, name: string): Promise<void> {
+/** Adds what can be opened, says what cannot, and shows the first of the new photos. */
+async function add(files: File[], isSample = false): Promise<void> {
+  if (files.length === 0) return;
   hideProblem();
-  const id = ++photo;
-  const size = await measure(file);
-  if (id !== photo) return;
-  const most = mostPixels();
-  if (size === null || size.width * size.height > most) {
-    showStart();
-    showProblem(size === null ? messages.NOT_A_PHOTO : messages.tooLarge(size.width, size.height, most));
-    return;
+  const refused: string[] = [];
+  let first: QueuedPhoto | null = null;
+  for (const file of files) {
+    const size = await measure(file);
+    const most = mostPixels();
+    if (size === null) {
+      refused.push(file.name);
+    } else if (size.width * size.height > most) {
+      showProblem(messages.tooLarge(file.name, size.width, size.height, most));
+    } else {
+      const photo = queue.add({ file, name: file.name, ...size, isSample });
+      first ??= photo;
+      void list.addThumbnail(photo);
+      if (photo === first) showPhoto(photo);
+      restoreNext();
+    }
   }
-  photoName = name;
-  element("name").textContent = name;
-  element("size").textContent = "";
-  view.close();
-  show("work");
-  setStage("opening", "Opening the photo…");
-  ask({ type: "open", photo: id, file, previewSide: PREVIEW_SIDE });
+  if (refused.length > 0) showProblem(messages.notPhotos(refused));
+  refresh();
 }
 
-function restore(): void {
-  hideProblem();
-  view.startOver();
+function restoreNext(): void {
+  const photo = queue.next();
+  if (!photo || restoring) return;
+  restoring = true;
+  photo.state = "working";
+  [photo.done, photo.total] = [0, 0];
   started = performance.now();
-  setStage("working", "Deblurring…");
-  ask({ type: "restore", photo });
+  ask({ type: "restore", photo: photo.id, file: photo.file });
+  refresh();
 }
 
-function showStart(): void {
-  ++photo;
-  ask({ type: "close" });
-  void keepAwake(false);
-  view.close();
-  show("start");
+/** Whether the worker is restoring: also a photo that was removed meanwhile. */
+let restoring = false;
+
+function ended(): void {
+  restoring = false;
+  restoreNext();
 }
 
-function saved(file: Blob): void {
-  const name = savedName(photoName, file.type as SaveFormat);
-  download(file, name);
-  element<HTMLButtonElement>("save").disabled = false;
-  status.textContent = `Saved as ${name}.`;
+/** Shows a photo of the queue. */
+function showPhoto(photo: QueuedPhoto): void {
+  if (photo !== shown) {
+    shown = photo;
+    toShare = null;
+    view.close();
+    askToShow(photo);
+  }
+  go("work");
+  refresh();
+}
+
+function askToShow(photo: QueuedPhoto): void {
+  opened = false;
+  ask({ type: "show", photo: photo.id, file: photo.file, restored: photo.outcome?.restored ?? null });
+}
+
+async function remove(): Promise<void> {
+  const photo = shown;
+  if (!photo) return;
+  if (queue.unsaved.includes(photo) && !(await confirmed(photo.name))) return;
+  if (photo.state === "working") ask({ type: "cancel", photo: photo.id });
+  const next = queue.remove(photo);
+  list.forget(photo);
+  if (next) {
+    showPhoto(next);
+    element("name").focus({ preventScroll: true });
+  } else {
+    shown = null;
+    view.close();
+    ask({ type: "hide" });
+    go("start");
+  }
+  refresh();
+}
+
+/** Asks before a restored photo is thrown away. */
+function confirmed(name: string): Promise<boolean> {
+  const dialog = element<HTMLDialogElement>("confirm");
+  element("confirm-text").textContent = `The restored photo “${name}” is not saved.`;
+  dialog.returnValue = "keep";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "remove"), { once: true });
+  });
+}
+
+// ---- saving ----
+
+/** The restored photo at its strength, as a file. */
+async function encoded(photo: QueuedPhoto): Promise<File> {
+  const chosen = element<HTMLSelectElement>("format").value as SaveFormat | "own";
+  const format = formatOf(photo, chosen === "own" ? null : chosen, writable);
+  const request = ++encodeRequest;
+  const { id, file, strength } = photo;
+  ask({ type: "encode", photo: id, request, file, restored: photo.outcome!.restored, format, strength });
+  const written = await new Promise<Blob>((resolve, reject) => encoding.set(request, { resolve, reject }));
+  return new File([written], savedName(photo.name, format), { type: format });
+}
+
+/** Saves photos one after the other; what cannot be written is said, and the rest is. */
+async function save(photos: QueuedPhoto[]): Promise<void> {
+  setBusy(true);
+  let name = "";
+  let count = 0;
+  for (const [i, photo] of photos.entries()) {
+    status.textContent = photos.length === 1 ? "Writing the file…" : `Writing file ${i + 1} of ${photos.length}…`;
+    try {
+      const { strength } = photo;
+      const file = await encoded(photo);
+      download(file);
+      // What was changed meanwhile is not in the file.
+      photo.saved = photo.strength === strength;
+      name = file.name;
+      count++;
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+  setBusy(false);
+  refresh();
+  if (count > 0) status.textContent = photos.length === 1 ? `Saved as ${name}.` : `Saved ${count} photos.`;
+}
+
+async function share(photo: QueuedPhoto): Promise<void> {
+  setBusy(true);
+  const { strength } = photo;
+  try {
+    if (toShare?.photo !== photo) {
+      status.textContent = "Writing the file…";
+      toShare = { photo, file: await encoded(photo) };
+    }
+    await navigator.share({ files: [toShare.file] });
+    photo.saved = photo.strength === strength;
+    toShare = null;
+    refresh();
+    status.textContent = "Shared.";
+  } catch (error) {
+    refresh();
+    // Writing a large file may take longer than a press allows to share.
+    if ((error as Error).name === "NotAllowedError") status.textContent = "The file is ready. Press Share again.";
+    else toShare = null;
+  } finally {
+    setBusy(false);
+  }
+}
+
+function setBusy(busy: boolean): void {
+  for (const id of ["save", "save-all", "share"]) element<HTMLButtonElement>(id).disabled = busy;
 }
 
 // ---- display ----
 
-function show(screen: "start" | "work"): void {
+/** Changes the screen, with a history entry: the back button returns to the start. */
+function go(screen: Screen): void {
+  if (document.body.dataset["screen"] === screen) return;
+  if (screen === "work") history.pushState({ screen }, "");
+  else if (history.state?.screen === "work") return history.back();
+  show(screen);
+}
+
+function show(screen: Screen): void {
   document.body.dataset["screen"] = screen;
   element("start").hidden = screen !== "start";
   element("work").hidden = screen !== "work";
+  // Where a screen reader and the keyboard continue.
+  element(screen === "start" ? "headline" : "name").focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+  refresh();
 }
 
-function setStage(stage: Stage, text: string): void {
-  document.body.dataset["stage"] = stage;
-  status.setAttribute("aria-live", "polite");
-  status.textContent = text;
-  void keepAwake(stage === "working");
-  const working = stage === "opening" || stage === "working";
+/** Shows the state of the queue and of the photo on the screen. */
+function refresh(): void {
+  list.update(queue, shown);
+  const several = queue.photos.length > 1;
+  element("photos").hidden = !several;
+  element("resume").hidden = queue.photos.length === 0;
+  element("resume-text").textContent = queue.photos.length === 0 ? "" : messages.queueText(queue);
+  void keepAwake(restoring);
+  window.onbeforeunload = queue.isAtRisk ? (event) => event.preventDefault() : null;
+  if (!shown) return;
+  const { state, name, width, height } = shown;
+  document.body.dataset["stage"] = opened ? state : "opening";
+  element("name").textContent = name;
+  element("size").textContent = `${width} × ${height}`;
   const held = document.activeElement;
+  const working = state === "working" || state === "waiting";
   progress.hidden = !working;
-  if (working) progress.removeAttribute("value");
-  element("cancel").hidden = stage !== "working";
-  element("restore").hidden = stage !== "opened";
-  element("save-group").hidden = stage !== "restored";
-  element<HTMLButtonElement>("save").disabled = false;
+  element("cancel").hidden = state !== "working";
+  element("restore").hidden = state !== "stopped" && state !== "failed";
+  element("save-group").hidden = state !== "restored";
+  element("strength-group").hidden = state !== "restored";
+  element("save-all").hidden = !several || queue.restored.length < 2;
+  strength.value = `${Math.round(100 * shown.strength)}`;
+  element("strength-value").textContent = `${strength.value}%`;
+  if (state === "working") {
+    showProgress(shown);
+  } else {
+    progress.removeAttribute("value");
+    say(statusText(shown));
+  }
   // A focused button that is hidden would lose the keyboard focus: give it to the view.
   if (held?.closest(".dock [hidden]")) element("view").focus({ preventScroll: true });
 }
 
-function showProgress(done: number, total: number): void {
+function statusText(photo: QueuedPhoto): string {
+  switch (photo.state) {
+    case "waiting":
+      return messages.waitingText(queue.before(photo));
+    case "restored":
+      return messages.restoredText(photo.outcome!.seconds);
+    case "stopped":
+      return "Stopped.";
+    default:
+      return "";
+  }
+}
+
+/** Announced, unless it is said already. */
+function say(text: string): void {
+  status.setAttribute("aria-live", "polite");
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function showProgress({ done, total }: QueuedPhoto): void {
+  if (total === 0) {
+    progress.removeAttribute("value");
+    return say("Deblurring…");
+  }
   const seconds = (performance.now() - started) / 1000;
   const left = done === 0 ? null : (seconds / done) * (total - done);
   progress.value = done / total;
@@ -210,6 +421,7 @@ function isOldBrowser(): boolean {
     "Worker" in window &&
     "OffscreenCanvas" in window &&
     "createImageBitmap" in window &&
+    "DecompressionStream" in window &&
     "WebAssembly" in window &&
     WebAssembly.validate(new Uint8Array(simd)) &&
     new OffscreenCanvas(1, 1).getContext("2d") !== null
@@ -217,42 +429,62 @@ function isOldBrowser(): boolean {
 }
 
 function listen(): void {
-  for (const id of ["choose", "take"]) {
+  for (const id of ["choose", "take", "add"]) {
     const input = element<HTMLInputElement>(id);
     input.addEventListener("change", () => {
-      const file = input.files?.[0];
-      if (file) void open(file, file.name);
+      const files = [...(input.files ?? [])];
       // So that choosing the same file again fires a change event.
       input.value = "";
+      void add(files);
     });
   }
   for (const card of document.querySelectorAll<HTMLElement>("[data-sample]")) {
     card.addEventListener("click", async () => {
-      const file = card.dataset["sample"]!;
-      const response = await fetch(file);
-      void open(await response.blob(), file.replace(/^.*\//, ""));
+      const sample = card.dataset["sample"]!;
+      const content = await (await fetch(sample)).blob();
+      void add([new File([content], sample.replace(/^.*\//, ""), { type: content.type })], true);
     });
   }
-  element("back").addEventListener("click", () => {
-    showStart();
-    element("choose").focus();
+  element("back").addEventListener("click", () => go("start"));
+  element("resume-button").addEventListener("click", () => go("work"));
+  element("remove").addEventListener("click", () => void remove());
+  for (const answer of ["keep", "remove"]) {
+    element(`confirm-${answer}`).addEventListener("click", () => element<HTMLDialogElement>("confirm").close(answer));
+  }
+  window.addEventListener("popstate", () => {
+    show(history.state?.screen === "work" && shown ? "work" : "start");
   });
   element("cancel").addEventListener("click", () => {
+    if (!shown) return;
     status.textContent = "Stopping…";
-    ask({ type: "cancel", photo });
+    ask({ type: "cancel", photo: shown.id });
   });
-  element("restore").addEventListener("click", restore);
-  element("save").addEventListener("click", () => {
-    element<HTMLButtonElement>("save").disabled = true;
-    status.textContent = "Writing the file…";
-    const format = element<HTMLSelectElement>("format").value as SaveFormat;
-    ask({ type: "encode", photo, format });
+  element("restore").addEventListener("click", () => {
+    if (!shown) return;
+    hideProblem();
+    shown.state = "waiting";
+    restoreNext();
+    refresh();
   });
-  element("problem-close").addEventListener("click", hideProblem);
-  document.addEventListener("paste", ({ clipboardData }) => {
-    const file = photoIn(clipboardData);
-    if (file) void open(file, file.name);
+  strength.addEventListener("input", () => {
+    if (!shown) return;
+    shown.strength = Number(strength.value) / 100;
+    shown.saved = false;
+    toShare = null;
+    view.setStrength(shown.strength);
+    refresh();
   });
+  element("save").addEventListener("click", () => void save(shown ? [shown] : []));
+  element("save-all").addEventListener("click", () => void save(queue.restored));
+  element("share").hidden = !canShare();
+  element("share").addEventListener("click", () => {
+    if (shown) void share(shown);
+  });
+  element("problem-close").addEventListener("click", () => {
+    hideProblem();
+    element(document.body.dataset["screen"] === "work" ? "name" : "headline").focus({ preventScroll: true });
+  });
+  document.addEventListener("paste", ({ clipboardData }) => void add(photosIn(clipboardData)));
   const drop = element("drop");
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -264,9 +496,14 @@ function listen(): void {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.hidden = true;
-    const file = photoIn(event.dataTransfer);
-    if (file) void open(file, file.name);
+    void add(photosIn(event.dataTransfer));
   });
+}
+
+/** One of the choices that the address makes, or `auto`. */
+function chosen<T extends string>(name: string, choices: readonly T[]): T | "auto" {
+  const value = new URLSearchParams(location.search).get(name);
+  return choices.find((choice) => choice === value) ?? "auto";
 }
 
 async function main(): Promise<void> {
@@ -276,13 +513,23 @@ async function main(): Promise<void> {
     element("start").inert = true;
     return;
   }
+  // After a reload there is nothing to come back to.
+  history.replaceState(null, "", location.search.includes("shared") ? "./" : undefined);
   listen();
+  writable = await writableFormats();
+  for (const option of element<HTMLSelectElement>("format").options) {
+    option.hidden = option.disabled = option.value !== "own" && !writable.includes(option.value as SaveFormat);
+  }
   await keepOffline();
   worker = new Worker("worker.js");
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => heard(data);
-  worker.onerror = () => heard({ type: "problem", photo: null, problem: "engine", detail: "" });
-  const wanted = new URLSearchParams(location.search).get("accelerator");
-  ask({ type: "start", accelerator: wanted === "webgpu" || wanted === "wasm" ? wanted : "auto" });
+  worker.onerror = () => heard({ type: "problem", photo: null, during: null, problem: "engine", detail: "" });
+  ask({
+    type: "start",
+    accelerator: chosen("accelerator", ["webgpu", "wasm"] as const),
+    model: chosen<ModelKind>("model", ["float16", "int8"]),
+  });
+  if (navigator.serviceWorker) void add(await sharedPhotos());
 }
 
 void main();

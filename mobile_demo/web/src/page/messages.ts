@@ -1,6 +1,7 @@
 /** Every message of the page that changes while it is used. */
 
 import type { Problem, RunsOn } from "../core/protocol.ts";
+import type { PhotoQueue, QueuedPhoto, State } from "./photo_queue.ts";
 
 export interface Message {
   title: string;
@@ -9,17 +10,21 @@ export interface Message {
 
 export const OLD_BROWSER: Message = {
   title: "This browser is too old for this page.",
-  text: "It needs Chrome or Edge 92, Firefox 105, Safari 16.4 or later. Please update the browser; on an iPhone, update iOS.",
+  text: "It needs Chrome or Edge 92, Firefox 113, Safari 16.4 or later. Please update the browser; on an iPhone, update iOS.",
 };
 
-export const NOT_A_PHOTO: Message = {
-  title: "This file cannot be opened as a photo.",
-  text: "It may be damaged, or in a format that this browser cannot read (often HEIC or RAW). JPEG, PNG and WebP work everywhere.",
-};
-
-export function tooLarge(width: number, height: number, mostPixels: number): Message {
+/** @param names of the files; the others are opened. */
+export function notPhotos(names: string[]): Message {
+  const one = names.length === 1;
   return {
-    title: "This photo is too large for this device.",
+    title: one ? `“${names[0]}” cannot be opened as a photo.` : `${names.length} files cannot be opened as photos.`,
+    text: `${one ? "It" : `Each (${names.join(", ")})`} may be damaged, or in a format that this browser cannot read (often HEIC or RAW). JPEG, PNG and WebP work everywhere.`,
+  };
+}
+
+export function tooLarge(name: string, width: number, height: number, mostPixels: number): Message {
+  return {
+    title: `“${name}” is too large for this device.`,
     text: `It has ${megapixels(width * height)} megapixels (${width} × ${height}), and this device can hold about ${megapixels(mostPixels)}. Save a smaller copy and choose that.`,
   };
 }
@@ -35,9 +40,42 @@ export const PROBLEMS: Record<Problem, Message> = {
   },
 };
 
-export function runsOnText({ accelerator, threads }: RunsOn): string {
+export function runsOnText({ accelerator, threads, model }: RunsOn): string {
   if (accelerator === "webgpu") return "Runs on WebGPU";
-  return threads === 1 ? "Runs on CPU" : `Runs on CPU, ${threads} threads`;
+  const kind = model === "int8" ? ", int8" : "";
+  return (threads === 1 ? "Runs on CPU" : `Runs on CPU, ${threads} threads`) + kind;
+}
+
+/** @param before how many photos are restored before this one. */
+export function waitingText(before: number): string {
+  return before === 0 ? "Getting ready…" : `Waiting for ${photos(before)} before it.`;
+}
+
+const STATES: Record<State, string> = {
+  waiting: "waiting",
+  working: "restoring",
+  restored: "restored",
+  stopped: "stopped",
+  failed: "failed",
+};
+
+/** The state of a photo in a word or two. */
+export function stateText({ state, done, total, saved }: QueuedPhoto): string {
+  if (state === "working") return `${Math.round((100 * done) / Math.max(1, total))}%`;
+  return saved ? "saved" : STATES[state];
+}
+
+/** What there is to come back to. */
+export function queueText(queue: PhotoQueue): string {
+  const { length } = queue.photos;
+  const unsaved = queue.unsaved.length;
+  const parts = [`${queue.restored.length} of ${photos(length)} restored`];
+  if (unsaved > 0) parts.push(`${unsaved} not saved yet`);
+  return `${parts.join(", ")}.`;
+}
+
+function photos(count: number): string {
+  return count === 1 ? "1 photo" : `${count} photos`;
 }
 
 export function workingText(done: number, total: number, secondsLeft: number | null): string {
@@ -54,9 +92,7 @@ export function timeText(seconds: number): string {
 }
 
 export function restoredText(seconds: number): string {
-  return seconds < 10
-    ? `Done in ${seconds.toFixed(1)} seconds. Drag to compare.`
-    : `Done in ${Math.round(seconds)} seconds. Drag to compare.`;
+  return `Done in ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} seconds.`;
 }
 
 function megapixels(pixels: number): string {

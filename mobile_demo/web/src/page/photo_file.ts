@@ -1,14 +1,15 @@
-/** Photo files: measuring the chosen one, naming and downloading the restored one. */
+/** Photo files: measuring the chosen ones, naming and downloading the restored ones. */
 
 import type { SaveFormat } from "../core/protocol.ts";
 
 /** The smallest maximum canvas size among browsers (Safari's): 8192 x 8192. */
 const MOST_CANVAS_PIXELS = 2 ** 26;
 /**
- * Device memory needed per pixel. The photo, the restored photo, decoding and encoding
- * take about 24 bytes at their peak, and a page should not use more than a quarter.
+ * Device memory needed per pixel. One photo is shown while another is restored: both
+ * with their restored ones, decoding and encoding take about 32 bytes at their peak, and
+ * a page should not use more than a quarter.
  */
-const DEVICE_BYTES_PER_PIXEL = 24 * 4;
+const DEVICE_BYTES_PER_PIXEL = 32 * 4;
 
 /** The largest number of pixels that a photo may have on this device. */
 export function mostPixels(): number {
@@ -39,23 +40,53 @@ export async function measure(file: Blob): Promise<{ width: number; height: numb
   }
 }
 
+const ENDS: Record<SaveFormat, string> = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp" };
+
 /** The name of the restored photo: `holiday.heic` -> `holiday-deblurred.jpg`. */
 export function savedName(name: string, format: SaveFormat): string {
   const stem = name.replace(/\.[^.]*$/, "") || "photo";
-  return `${stem}-deblurred.${format === "image/png" ? "png" : "jpg"}`;
+  return `${stem}-deblurred.${ENDS[format]}`;
 }
 
-export function download(file: Blob, name: string): void {
+/** The formats that this browser writes: Safari has no WebP. */
+export async function writableFormats(): Promise<SaveFormat[]> {
+  const formats: SaveFormat[] = ["image/jpeg", "image/png"];
+  const canvas = new OffscreenCanvas(1, 1);
+  canvas.getContext("2d");
+  const webp = await canvas.convertToBlob({ type: "image/webp" }).catch(() => null);
+  return webp?.type === "image/webp" ? [...formats, "image/webp"] : formats;
+}
+
+export function download(file: File): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
-  link.download = name;
+  link.download = file.name;
   link.click();
   // Revoked later, because some browsers read the file only after this task.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** The photo among what was dropped or pasted. */
-export function photoIn(data: DataTransfer | null): File | null {
-  const files = [...(data?.files ?? [])];
-  return files.find((file) => file.type.startsWith("image/")) ?? files[0] ?? null;
+/** Whether this device has a share sheet that takes photos. */
+export function canShare(): boolean {
+  const file = new File([], "photo.jpg", { type: "image/jpeg" });
+  return navigator.canShare?.({ files: [file] }) ?? false;
+}
+
+/** What another app has shared with the page, as the service worker has kept it. */
+export async function sharedPhotos(): Promise<File[]> {
+  const cache = await caches.open("deblur-shared");
+  const files: File[] = [];
+  for (const request of await cache.keys()) {
+    const response = (await cache.match(request))!;
+    const name = decodeURIComponent(new URL(request.url).pathname.replace(/^.*\//, ""));
+    const content = await response.blob();
+    files.push(new File([content], name, { type: content.type }));
+    await cache.delete(request);
+  }
+  return files;
+}
+
+/** The files among what was dropped or pasted; none if it is text. */
+export function photosIn(data: DataTransfer | null): File[] {
+  return [...(data?.files ?? [])];
 }

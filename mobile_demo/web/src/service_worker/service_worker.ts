@@ -13,6 +13,8 @@ declare const CONTENT_SECURITY_POLICY: string;
 
 const worker = self as unknown as ServiceWorkerGlobalScope;
 const CACHE = `egnet-deblur-${VERSION}`;
+/** Photos from other apps, on their way to the page. */
+const SHARED = "deblur-shared";
 
 worker.addEventListener("install", (event) => {
   event.waitUntil(
@@ -36,9 +38,28 @@ worker.addEventListener("activate", (event) => {
 
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
+  if (request.method === "POST" && new URL(request.url).pathname === new URL("share", worker.registration.scope).pathname) {
+    event.respondWith(keepShared(request));
+    return;
+  }
   const inScope = request.url.startsWith(worker.registration.scope);
   if (request.method === "GET" && inScope) event.respondWith(answer(request));
 });
+
+/**
+ * Keeps the photos that another app shares (the manifest's `share_target`) until the page,
+ * which this leads to, takes them. They never leave the device.
+ */
+async function keepShared(request: Request): Promise<Response> {
+  const cache = await caches.open(SHARED);
+  const files = (await request.formData()).getAll("photos");
+  for (const [i, file] of files.entries()) {
+    if (!(file instanceof File)) continue;
+    const address = new URL(`shared/${i}/${encodeURIComponent(file.name || "photo")}`, worker.registration.scope);
+    await cache.put(address, new Response(file, { headers: { "Content-Type": file.type } }));
+  }
+  return Response.redirect(new URL("?shared", worker.registration.scope).href, 303);
+}
 
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);

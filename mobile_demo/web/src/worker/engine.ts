@@ -10,10 +10,17 @@ import {
   unloadLiteRt,
 } from "@litertjs/core";
 
-import type { RunsOn } from "../core/protocol.ts";
+import type { ModelKind, RunsOn } from "../core/protocol.ts";
+
+/** Whether the page was built with an int8 file. */
+declare const HAS_INT8: boolean;
 
 const LITERT = "litert/";
-const MODEL = "model.tflite";
+const MODELS: Record<ModelKind, string> = { float16: "model.tflite", int8: "model_int8.tflite" };
+/** The int8 file loses a little: it is used where it saves at least a tenth of the time. */
+const WORTHWHILE = 0.9;
+/** How often both files are timed, in turns. */
+const TIMED_RUNS = 3;
 /** On phones, whose cores differ in speed, more threads only wait for each other. */
 const MOST_THREADS = 4;
 /**
@@ -26,7 +33,7 @@ const LARGEST_DIFFERENCE = 0.02;
 export class Engine {
   private constructor(
     private model: CompiledModel,
-    private readonly content: Uint8Array,
+    private content: Uint8Array,
     /** Side of the tiles in pixels, as the file says. */
     readonly tile: number,
     public runsOn: RunsOn,
@@ -36,16 +43,19 @@ export class Engine {
    * Loads LiteRT and the model and chooses what to run on.
    *
    * @param wanted `auto` uses WebGPU if it is available, in hardware and correct.
+   * @param kind `auto` uses the int8 file on the CPU if it is there and faster.
    * @throws Error if the files cannot be loaded or the model does not take one tile.
    */
-  static async load(wanted: "auto" | "webgpu" | "wasm"): Promise<Engine> {
-    const [threads, content] = await Promise.all([loadRuntime(), fetchBytes(MODEL)]);
-    const cpu: RunsOn = { accelerator: "wasm", threads };
+  static async load(wanted: "auto" | "webgpu" | "wasm", kind: "auto" | ModelKind): Promise<Engine> {
+    const first = kind === "auto" ? "float16" : kind;
+    const [threads, content] = await Promise.all([loadRuntime(), fetchBytes(MODELS[first])]);
+    const cpu: RunsOn = { accelerator: "wasm", threads, model: first };
     const model = await compile(content, cpu);
     const engine = new Engine(model, content, tileSide(model), cpu);
     if (wanted === "webgpu" || (wanted === "auto" && (await hasHardwareWebGpu()))) {
       await engine.moveToWebGpu();
     }
+    if (HAS_INT8 && kind === "auto" && engine.runsOn.accelerator === "wasm") await engine.tryInt8();
     return engine;
   }
 
@@ -62,9 +72,37 @@ export class Engine {
       // WebAssembly can.
       console.warn("WebGPU failed; continuing on the CPU.", error);
       this.model.delete();
-      this.runsOn = { accelerator: "wasm", threads: this.runsOn.threads };
+      this.runsOn = { ...this.runsOn, accelerator: "wasm" };
       this.model = await compile(this.content, this.runsOn);
       return runChecked(this.model, image, this.tile);
+    }
+  }
+
+  /** Changes to the int8 file if that is faster here; its kernels depend on the processor. */
+  private async tryInt8(): Promise<void> {
+    let model: CompiledModel | null = null;
+    try {
+      const content = await fetchBytes(MODELS.int8);
+      const cpu: RunsOn = { ...this.runsOn, model: "int8" };
+      model = await compile(content, cpu);
+      if (tileSide(model) !== this.tile) throw new Error("Expected the same tiles. Received: others");
+      const image = probe(this.tile);
+      let [half, int8] = [Infinity, Infinity];
+      // The first run of each also plans its memory; the fastest counts.
+      for (let run = 0; run < TIMED_RUNS; run++) {
+        half = Math.min(half, await timed(this.model, image, this.tile));
+        int8 = Math.min(int8, await timed(model, image, this.tile));
+      }
+      console.debug(`A tile takes ${half.toFixed(0)} ms in half precision, ${int8.toFixed(0)} ms in int8.`);
+      if (int8 > WORTHWHILE * half) {
+        model.delete();
+        return;
+      }
+      this.model.delete();
+      [this.model, this.content, this.runsOn] = [model, content, cpu];
+    } catch (error) {
+      model?.delete();
+      console.warn("The int8 file is not used.", error);
     }
   }
 
@@ -91,6 +129,13 @@ export class Engine {
       console.warn("WebGPU is not used.", error);
     }
   }
+}
+
+/** Milliseconds that a model takes for an image. */
+async function timed(model: CompiledModel, image: Float32Array, tile: number): Promise<number> {
+  const started = performance.now();
+  await runChecked(model, image, tile);
+  return performance.now() - started;
 }
 
 /** Loads LiteRT's WebAssembly; returns with how many threads it runs. */

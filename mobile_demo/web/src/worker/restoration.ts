@@ -1,5 +1,6 @@
 /** Restores a photo tile by tile, holding no more than one row of tiles in memory. */
 
+import { ChangeMap } from "../core/changes.ts";
 import { packTile, unpackRows } from "../core/pixels.ts";
 import type { Rectangle } from "../core/protocol.ts";
 import { TileGrid } from "../core/tiling.ts";
@@ -11,21 +12,22 @@ export interface Listener {
   cancelled(): boolean;
   progress(done: number, total: number): void;
   /** This area of the restored photo has new pixels. */
-  changed(area: Rectangle): void;
+  changed(area: Rectangle): Promise<void>;
 }
 
-/** Returns whether it finished; if it was cancelled, the photo has no result. */
+/** Returns where the photo changed; null if it was cancelled: then it has no result. */
 export async function restorePhoto(
   engine: Engine,
   photo: Photo,
   listener: Listener,
-): Promise<boolean> {
+): Promise<ChangeMap | null> {
   const { tile } = engine;
   const { width, height } = photo;
   // As in egnet_tf.Restorer: tiles overlap by a quarter of their side, at most 64
   // pixels, and photos smaller than a tile are padded.
   const overlap = Math.min(64, tile >> 2);
   const grid = new TileGrid(Math.max(height, tile), Math.max(width, tile), tile, overlap);
+  const changes = new ChangeMap(width, height);
   let done = 0;
   class Cancelled extends Error {}
 
@@ -37,8 +39,9 @@ export async function restorePhoto(
     const restored = await engine.restore(image);
     // Shown at once, unblended; the finished rows replace it later.
     const shown = unpackRows(restored, pixels.height, pixels.width, tile);
+    changes.add(pixels.data, shown, top, left, pixels.width);
     photo.write(new ImageData(shown, pixels.width), top, left);
-    listener.changed({ x: left, y: top, width: pixels.width, height: pixels.height });
+    await listener.changed({ x: left, y: top, width: pixels.width, height: pixels.height });
     listener.progress(++done, grid.tiles);
     return restored;
   };
@@ -50,12 +53,12 @@ export async function restorePhoto(
       const inside = Math.min(rows, height - top);
       const pixels = unpackRows(strip, inside, width, grid.width);
       photo.write(new ImageData(pixels, width), top, 0);
-      listener.changed({ x: 0, y: top, width, height: inside });
+      await listener.changed({ x: 0, y: top, width, height: inside });
     }
-    return true;
+    return changes;
   } catch (error) {
     photo.dropResult();
-    if (error instanceof Cancelled) return false;
+    if (error instanceof Cancelled) return null;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** The worker: answers the page's messages (`protocol.ts`). */
 
-import type { FromWorker, Problem, ToWorker } from "../core/protocol.ts";
+import type { FromWorker, PhotoFiles, Problem, ToWorker } from "../core/protocol.ts";
 import { Engine } from "./engine.ts";
 import { Photo } from "./photo.ts";
 import { restorePhoto } from "./restoration.ts";
@@ -9,10 +9,14 @@ const worker = self as unknown as DedicatedWorkerGlobalScope;
 
 let engine: Promise<Engine> | null = null;
 let engineFailed = false;
-let photo: Photo | null = null;
-/** The photo that was requested last; work on any other stops. */
-let current = -1;
-let restoring: Promise<void> = Promise.resolve();
+/** Decoded photos, and how many of showing, restoring and encoding need each. */
+const open = new Map<number, { photo: Promise<Photo>; uses: number }>();
+/** The photo on the screen, or -1. */
+let shown = -1;
+/** Counts what was asked to be shown: an answer to an older request is dropped. */
+let showing = 0;
+/** The photo that is being restored, or -1. */
+let working = -1;
 let stop = false;
 
 function say(message: FromWorker): void {
@@ -28,92 +32,123 @@ async function answer(message: ToWorker): Promise<void> {
   try {
     switch (message.type) {
       case "start":
-        engine = Engine.load(message.accelerator);
+        engine = Engine.load(message.accelerator, message.model);
         engine.catch(() => (engineFailed = true));
         say({ type: "ready", runsOn: (await engine).runsOn });
         return;
-      case "open":
-        current = message.photo;
-        await open(message.photo, message.file, message.previewSide);
-        return;
-      case "close":
-        current = -1;
-        await leave();
-        return;
-      case "cancel":
-        stop = true;
-        return;
-      default:
-        break;
-    }
-    if (message.photo !== current || photo === null) return;
-    switch (message.type) {
+      case "show":
+        return await show(message);
+      case "hide":
+        return leave();
       case "restore":
-        restoring = restore(message.photo, photo);
-        await restoring;
+        return await restore(message.photo, message.file);
+      case "cancel":
+        stop ||= message.photo === working;
         return;
       case "detail": {
+        const photo = message.photo === shown ? await open.get(shown)?.photo : undefined;
+        if (!photo) return;
         const { area, width, height, request } = message;
-        const blurry = photo.view("blurry", area, width, height);
-        const restored = photo.restored ? photo.view("restored", area, width, height) : null;
-        say({ type: "detail", photo: current, request, area, blurry, restored });
+        const blurry = await photo.view("blurry", area, width, height);
+        const restored = photo.hasResult ? await photo.view("restored", area, width, height) : null;
+        say({ type: "detail", photo: message.photo, request, area, blurry, restored });
         return;
       }
       case "encode":
-        say({ type: "encoded", photo: current, file: await photo.encode(message.format) });
+        try {
+          const photo = await take(message);
+          const file = await photo.encode(message.format, message.strength);
+          say({ type: "encoded", photo: message.photo, request: message.request, file });
+        } finally {
+          give(message.photo);
+        }
     }
   } catch (error) {
     console.warn(error);
     const about = "photo" in message ? message.photo : null;
     const problem = engineFailed ? "engine" : problemOf(message, error);
-    say({ type: "problem", photo: about, problem, detail: `${error}` });
+    say({ type: "problem", photo: about, during: message.type, problem, detail: `${error}` });
   }
 }
 
-/** Stops the restoration in progress and frees the photo. */
-async function leave(): Promise<void> {
-  stop = true;
-  await restoring.catch(() => {});
-  photo?.close();
-  photo = null;
-}
-
-async function open(id: number, file: Blob, previewSide: number): Promise<void> {
-  await leave();
-  const { tile } = await engine!;
-  if (id !== current) return;
-  const opened = await Photo.open(file, tile, previewSide);
-  if (id !== current) {
-    opened.close();
-    return;
+/** Opens a photo, or finds it open. Whatever comes of it, `give` it back once. */
+function take(files: PhotoFiles): Promise<Photo> {
+  let entry = open.get(files.photo);
+  if (!entry) {
+    entry = { photo: engine!.then(({ tile }) => Photo.open(files, tile)), uses: 0 };
+    open.set(files.photo, entry);
   }
-  photo = opened;
-  const { width, height } = photo;
-  say({ type: "opened", photo: id, width, height, preview: photo.preview("blurry") });
+  entry.uses++;
+  return entry.photo;
 }
 
-async function restore(id: number, target: Photo): Promise<void> {
+function give(id: number): void {
+  const entry = open.get(id)!;
+  if (--entry.uses > 0) return;
+  open.delete(id);
+  entry.photo.then((photo) => photo.close(), () => {});
+}
+
+/** Takes the photo off the screen. */
+function leave(): void {
+  showing++;
+  if (shown !== -1) give(shown);
+  shown = -1;
+}
+
+async function show(files: PhotoFiles): Promise<void> {
+  // Taken before the other is left: showing the same one again keeps it open.
+  const taken = take(files);
+  leave();
+  shown = files.photo;
+  const request = showing;
+  try {
+    const photo = await taken;
+    if (request !== showing) return;
+    const { width, height } = photo;
+    const blurry = await photo.preview("blurry");
+    const restored = photo.hasResult ? await photo.preview("restored") : null;
+    say({ type: "shown", photo: files.photo, width, height, blurry, restored });
+  } catch (error) {
+    if (request !== showing) return;
+    leave();
+    throw error;
+  }
+}
+
+async function restore(id: number, file: Blob): Promise<void> {
+  working = id;
   stop = false;
-  const started = performance.now();
-  const loaded = await engine!;
-  const before = loaded.runsOn;
-  const finished = await restorePhoto(loaded, target, {
-    cancelled: () => stop,
-    progress: (done, total) => say({ type: "progress", photo: id, done, total }),
-    changed: (area) => say({ type: "part", photo: id, ...target.previewPart(area) }),
-  });
-  if (loaded.runsOn !== before) say({ type: "ready", runsOn: loaded.runsOn });
-  if (finished) {
+  try {
+    const photo = await take({ photo: id, file, restored: null });
+    const started = performance.now();
+    const loaded = await engine!;
+    const before = loaded.runsOn;
+    const changes = await restorePhoto(loaded, photo, {
+      cancelled: () => stop,
+      progress: (done, total) => say({ type: "progress", photo: id, done, total }),
+      changed: async (area) => {
+        if (shown === id) say({ type: "part", photo: id, ...(await photo.previewPart(area)) });
+      },
+    });
+    if (loaded.runsOn !== before) say({ type: "ready", runsOn: loaded.runsOn });
+    if (changes === null) {
+      say({ type: "cancelled", photo: id });
+      return;
+    }
     const seconds = (performance.now() - started) / 1000;
-    say({ type: "restored", photo: id, preview: target.preview("restored"), seconds });
-  } else {
-    say({ type: "cancelled", photo: id });
+    const restored = await photo.restoredFile();
+    const preview = shown === id ? await photo.preview("restored") : null;
+    say({ type: "restored", photo: id, outcome: { restored, seconds, changes: changes.cells }, preview });
+  } finally {
+    working = -1;
+    give(id);
   }
 }
 
 function problemOf(message: ToWorker, error: unknown): Problem {
   // The page has measured the photo, so the file is valid: if it cannot be decoded or
   // encoded now, the reason is a lack of memory.
-  if (message.type === "open" || message.type === "encode") return "memory";
-  return /memory|alloc|RangeError|out of bounds/i.test(`${error}`) ? "memory" : "engine";
+  if (message.type === "show" || message.type === "encode") return "memory";
+  return /memory|alloc|RangeError|out of bounds|InvalidStateError|EncodingError/i.test(`${error}`) ? "memory" : "engine";
 }
