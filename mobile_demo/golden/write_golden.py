@@ -4,6 +4,9 @@
     <name>_photo.ppm         a small image of noise
     <name>_restored.ppm      that image, restored in tiles of 16 by `egnet_tf.Restorer`
     tiles_blended.ppm        tiles_photo.ppm, restored with a strength of 0.35
+    exif_photo.jpg           a photo with EXIF, stored sideways, with a thumbnail
+    exif_encoded.jpg         an image without, upright, as a device encodes it
+    exif_saved.jpg           that image with the photo's EXIF, corrected
     blur.json                for images of some sizes: the features of the first window,
                              the length and the doubt of each, and the estimate
                              (egnet_tf/metrics/blur.py)
@@ -22,6 +25,8 @@ pixels (y, x) to (y, x + 8) of
 
 from __future__ import annotations
 
+import io
+import struct
 import sys
 from pathlib import Path
 
@@ -77,7 +82,61 @@ def write(folder: Path) -> None:
         if name == "tiles":
             blended = restorer(photo, strength=STRENGTH)
             Image.fromarray(blended).save(folder / "tiles_blended.ppm")
+    write_exif(folder)
     write_json(folder / "blur.json", {"images": [_blur(size) for size in BLURRED]})
+
+
+def write_exif(folder: Path) -> None:
+    """Writes a photo with EXIF and what carrying that over makes of another file."""
+    rng = np.random.default_rng(1)
+    image = Image.fromarray(rng.integers(0, 256, (24, 40, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif.endian = ">"
+    exif[0x0112] = 6
+    exif[0x010F] = "A camera"
+    exif[0x011A] = exif[0x011B] = 300.0
+    details = exif.get_ifd(0x8769)
+    details[0x9003] = "2026:11:26 20:00:00"
+    details[0xA002], details[0xA003] = image.size
+    exif.get_ifd(0x8825)[2] = (47.0, 22.0, 12.5)
+    block = with_thumbnail(exif.tobytes()[6:], image)
+    image.save(folder / "exif_photo.jpg", exif=b"Exif\0\0" + block)
+    image.transpose(Image.Transpose.ROTATE_270).save(folder / "exif_encoded.jpg")
+    encoded = (folder / "exif_encoded.jpg").read_bytes()
+    content = b"Exif\0\0" + upright(block, image.height, image.width)
+    segment = struct.pack(">BBH", 0xFF, 0xE1, len(content) + 2) + content
+    place = 4 + struct.unpack(">H", encoded[4:6])[0]  # After JFIF's segment.
+    saved = encoded[:place] + segment + encoded[place:]
+    (folder / "exif_saved.jpg").write_bytes(saved)
+
+
+def with_thumbnail(block: bytes, image: Image.Image) -> bytes:
+    """The EXIF block (big-endian) with a second directory that has a thumbnail."""
+    (first,) = struct.unpack(">I", block[4:8])
+    (count,) = struct.unpack(">H", block[first : first + 2])
+    link = first + 2 + 12 * count
+    file = io.BytesIO()
+    image.resize((8, 5)).save(file, "JPEG")
+    start = len(block) + 2 + 2 * 12 + 4
+    second = struct.pack(">H", 2)
+    second += struct.pack(">HHII", 0x0201, 4, 1, start)
+    second += struct.pack(">HHII", 0x0202, 4, 1, len(file.getvalue())) + bytes(4)
+    pointer = struct.pack(">I", len(block))
+    return block[:link] + pointer + block[link + 4 :] + second + file.getvalue()
+
+
+def upright(block: bytes, width: int, height: int) -> bytes:
+    """The EXIF block of `with_thumbnail`, corrected: each number where it is found."""
+    for tag, value in ((0x0112, 1), (0xA002, width), (0xA003, height)):
+        head = struct.pack(">HHI", tag, 3, 1)
+        assert block.count(head) == 1, hex(tag)
+        place = block.index(head) + 8
+        block = block[:place] + struct.pack(">H", value) + block[place + 2 :]
+    start = block.index(b"\xff\xd8\xff")
+    (first,) = struct.unpack(">I", block[4:8])
+    (count,) = struct.unpack(">H", block[first : first + 2])
+    link = first + 2 + 12 * count
+    return block[:link] + bytes(4) + block[link + 4 : start] + bytes(len(block) - start)
 
 
 def _blur(size: tuple[int, int]) -> dict[str, object]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
+
+from egnet_tf.images.read import read_photo
 
 GOLDEN = Path(__file__).parents[2] / "mobile_demo" / "golden"
 
@@ -75,7 +77,23 @@ def test_golden_estimates_of_blur_are_current(fresh):
                 np.testing.assert_allclose(other[name], value, rtol=1e-6, atol=1e-7)
 
 
+def test_golden_exif_is_what_independent_readers_expect():
+    """The demos must write exif_saved.jpg byte for byte."""
+    source = read_photo(GOLDEN / "exif_photo.jpg")
+    saved = read_photo(GOLDEN / "exif_saved.jpg")
+    encoded = read_photo(GOLDEN / "exif_encoded.jpg")
+    np.testing.assert_array_equal(saved.pixels, encoded.pixels)
+    assert saved.metadata.exif == source.metadata.exif.upright(24, 40)
+    with Image.open(GOLDEN / "exif_photo.jpg") as photo:
+        assert photo.getexif().get_ifd(ExifTags.IFD.IFD1)
+    with Image.open(GOLDEN / "exif_saved.jpg") as photo:
+        exif = photo.getexif()
+        assert not exif.get_ifd(ExifTags.IFD.IFD1)
+        assert exif[0x0112] == 1
+        assert exif.get_ifd(0x8825)[2] == (47.0, 22.0, 12.5)
+
+
 def test_command_writes_every_golden_file(fresh):
     written = {path.name for path in fresh.iterdir()}
-    suffixes = (".txt", ".ppm", ".json")
+    suffixes = (".txt", ".ppm", ".json", ".jpg")
     assert {p.name for p in GOLDEN.iterdir() if p.suffix in suffixes} == written

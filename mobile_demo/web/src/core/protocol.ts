@@ -35,6 +35,9 @@ export interface Outcome {
   /** The restored photo without loss, so that its pixels need not stay in memory. */
   restored: Blob;
   seconds: number;
+  /** Length of the blur in pixels before and after; null if it cannot be told. */
+  before: number | null;
+  after: number | null;
   /** Mean change of each cell: see `ChangeMap`. */
   changes: Float32Array;
 }

@@ -353,7 +353,7 @@ function statusText(photo: QueuedPhoto): string {
     case "waiting":
       return messages.waitingText(queue.before(photo));
     case "restored":
-      return messages.restoredText(photo.outcome!.seconds);
+      return messages.restoredText(photo.outcome!);
     case "stopped":
       return "Stopped.";
     default:

@@ -1,6 +1,7 @@
 /** Every message of the page that changes while it is used. */
 
-import type { Problem, RunsOn } from "../core/protocol.ts";
+import { blurLevel, hardlyImproved } from "../core/blur.ts";
+import type { Outcome, Problem, RunsOn } from "../core/protocol.ts";
 import type { PhotoQueue, QueuedPhoto, State } from "./photo_queue.ts";
 
 export interface Message {
@@ -91,8 +92,22 @@ export function timeText(seconds: number): string {
   return minutes === 1 ? "about a minute" : `about ${minutes} minutes`;
 }
 
-export function restoredText(seconds: number): string {
-  return `Done in ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} seconds.`;
+/** What was found and what came of it: restoring a photo is no news in itself. */
+export function restoredText({ before, after, seconds }: Pick<Outcome, "before" | "after" | "seconds">): string {
+  return `${verdict(before, after)} Took ${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} seconds.`;
+}
+
+function verdict(before: number | null, after: number | null): string {
+  const level = blurLevel(before);
+  if (before === null) return "Too little detail to tell the blur.";
+  if (level === "none") return "No blur found; hardly anything to restore.";
+  const found = `${level === "mild" ? "Mild" : "Strong"} blur, ${pixels(before)}`;
+  if (hardlyImproved(before, after)) return `${found}: hardly improved.`;
+  return after === null ? `${found}.` : `${found}; now ${pixels(after)}.`;
+}
+
+function pixels(length: number): string {
+  return `about ${length < 9.95 ? length.toFixed(1) : Math.round(length)} px`;
 }
 
 function megapixels(pixels: number): string {

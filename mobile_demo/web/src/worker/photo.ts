@@ -1,5 +1,6 @@
 /** A decoded photo, the restored photo as it grows, and views of both. */
 
+import { blurLength } from "../core/blur.ts";
 import { isRgbProfile, readMetadata, withMetadata, type Metadata } from "../core/metadata.ts";
 import { blend } from "../core/pixels.ts";
 import type { PhotoFiles, Rectangle, SaveFormat } from "../core/protocol.ts";
@@ -133,6 +134,19 @@ export class Photo {
     // The numbers are those of Display P3, which the canvas does not know.
     const { data } = context.getImageData(0, 0, width, height);
     return createImageBitmap(new ImageData(data, width, height, { colorSpace: "display-p3" }));
+  }
+
+  /** The length of the blur in pixels, or null. */
+  blur(which: "blurry" | "restored"): number | null {
+    let canvas: Canvas | null = null;
+    const read = (top: number, left: number, height: number, width: number) => {
+      if (which === "restored") return this.result!.context.getImageData(left, top, width, height).data;
+      canvas ??= newCanvas(width, height);
+      return this.read(canvas, top, left).data;
+    };
+    const length = blurLength(read, this.height, this.width);
+    (canvas as Canvas | null)?.free();
+    return length;
   }
 
   /** The restored photo without loss or metadata. */

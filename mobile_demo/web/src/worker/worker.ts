@@ -123,7 +123,7 @@ async function restore(id: number, file: Blob): Promise<void> {
     const photo = await take({ photo: id, file, restored: null });
     const started = performance.now();
     const loaded = await engine!;
-    const before = loaded.runsOn;
+    const { runsOn } = loaded;
     const changes = await restorePhoto(loaded, photo, {
       cancelled: () => stop,
       progress: (done, total) => say({ type: "progress", photo: id, done, total }),
@@ -131,15 +131,16 @@ async function restore(id: number, file: Blob): Promise<void> {
         if (shown === id) say({ type: "part", photo: id, ...(await photo.previewPart(area)) });
       },
     });
-    if (loaded.runsOn !== before) say({ type: "ready", runsOn: loaded.runsOn });
+    if (loaded.runsOn !== runsOn) say({ type: "ready", runsOn: loaded.runsOn });
     if (changes === null) {
       say({ type: "cancelled", photo: id });
       return;
     }
     const seconds = (performance.now() - started) / 1000;
+    const [before, after] = [photo.blur("blurry"), photo.blur("restored")];
     const restored = await photo.restoredFile();
     const preview = shown === id ? await photo.preview("restored") : null;
-    say({ type: "restored", photo: id, outcome: { restored, seconds, changes: changes.cells }, preview });
+    say({ type: "restored", photo: id, outcome: { restored, seconds, before, after, changes: changes.cells }, preview });
   } finally {
     working = -1;
     give(id);

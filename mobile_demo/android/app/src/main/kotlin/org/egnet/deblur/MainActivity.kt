@@ -31,17 +31,20 @@ class MainActivity : ComponentActivity() {
     }
 
     private fun openShared(intent: Intent) {
-        if (intent.action != Intent.ACTION_SEND) return
-        val uri = try {
-            IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java)
+        val uris = try {
+            when (intent.action) {
+                Intent.ACTION_SEND ->
+                    listOfNotNull(IntentCompat.getParcelableExtra(intent, Intent.EXTRA_STREAM, Uri::class.java))
+                Intent.ACTION_SEND_MULTIPLE ->
+                    IntentCompat.getParcelableArrayListExtra(intent, Intent.EXTRA_STREAM, Uri::class.java).orEmpty()
+                else -> return
+            }
         } catch (_: RuntimeException) {
             // An extra of a class that this app does not know cannot be unpacked.
-            null
+            emptyList()
         }
-        if (uri != null && mayOpenShared(uri.scheme, uri.authority, packageName)) {
-            viewModel.open(uri)
-        } else {
-            viewModel.refuseShared()
-        }
+        val allowed = uris.filter { mayOpenShared(it.scheme, it.authority, packageName) }
+        viewModel.add(allowed)
+        if (allowed.isEmpty() || allowed.size < uris.size) viewModel.refuseShared()
     }
 }

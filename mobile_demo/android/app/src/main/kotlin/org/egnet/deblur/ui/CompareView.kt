@@ -32,13 +32,16 @@ import androidx.compose.ui.graphics.drawscope.DrawScope
 import androidx.compose.ui.graphics.drawscope.clipRect
 import androidx.compose.ui.input.pointer.pointerInput
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.CustomAccessibilityAction
 import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.customActions
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.IntOffset
 import androidx.compose.ui.unit.IntSize
 import androidx.compose.ui.unit.dp
 import kotlin.math.roundToInt
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withTimeoutOrNull
 import org.egnet.deblur.Photo
 import org.egnet.deblur.R
 import org.egnet.deblur.Stage
@@ -46,6 +49,7 @@ import org.egnet.deblur.core.Area
 import org.egnet.deblur.core.Camera
 
 private const val QUIET_MILLISECONDS = 150L
+private const val HOLD_MILLISECONDS = 350L
 
 /** The visible area of both photos, at a higher resolution than their previews. */
 private class Detail(val area: Area, val blurry: Bitmap, val restored: Bitmap?)
@@ -54,12 +58,14 @@ private class Detail(val area: Area, val blurry: Bitmap, val restored: Bitmap?)
  * The photo: blurry on the left of the divider, restored on the right.
  *
  * @param done number of restored tiles; each one changes the preview.
+ * @param strength opacity of the restored photo over the blurry one.
  */
 @Composable
 fun CompareView(
     photo: Photo,
     stage: Stage,
     done: Int,
+    strength: Float,
     detailOf: suspend (Photo, Area, Float) -> Pair<Bitmap, Bitmap?>,
 ) {
     val comparing = stage == Stage.RESTORED
@@ -71,6 +77,7 @@ fun CompareView(
             mutableStateOf(Camera.whole(photo.width, photo.height, viewWidth, viewHeight))
         }
         var split by remember(photo) { mutableFloatStateOf(0.5f) }
+        var peeking by remember(photo, stage) { mutableStateOf(false) }
         var detail by remember(photo, stage) { mutableStateOf<Detail?>(null) }
 
         LaunchedEffect(photo, stage, camera) {
@@ -84,10 +91,20 @@ fun CompareView(
         }
 
         val description = stringResource(R.string.photo)
+        val original = stringResource(R.string.original)
         Canvas(
             Modifier
                 .fillMaxSize()
-                .semantics { contentDescription = description }
+                .semantics {
+                    contentDescription = description
+                    // For who cannot hold a finger on it.
+                    customActions = listOf(
+                        CustomAccessibilityAction(original) {
+                            peeking = !peeking
+                            true
+                        },
+                    )
+                }
                 .pointerInput(photo, comparing) {
                     detectTransformGestures { centre, pan, zoom, _ ->
                         if (comparing && camera.isWhole && zoom == 1f) {
@@ -98,11 +115,21 @@ fun CompareView(
                         }
                     }
                 }
-                .pointerInput(photo) {
-                    detectTapGestures(onDoubleTap = { at ->
-                        val closer = maxOf(2f, 1 / camera.scale)
-                        camera = camera.zoomed(if (camera.isWhole) closer else 0f, at.x, at.y)
-                    })
+                .pointerInput(photo, comparing) {
+                    detectTapGestures(
+                        onPress = {
+                            val ended = withTimeoutOrNull(HOLD_MILLISECONDS) { tryAwaitRelease() }
+                            if (ended == null) {
+                                peeking = true
+                                tryAwaitRelease()
+                                peeking = false
+                            }
+                        },
+                        onDoubleTap = { at ->
+                            val closer = maxOf(2f, 1 / camera.scale)
+                            camera = camera.zoomed(if (camera.isWhole) closer else 0f, at.x, at.y)
+                        },
+                    )
                 },
         ) {
             val whole = Area(0, 0, photo.width, photo.height)
@@ -110,19 +137,23 @@ fun CompareView(
             detail?.let { draw(it.blurry, it.area, camera) }
             val from = if (comparing) splitAt(camera, split) else 0f
             // After stopping, the restored preview is incomplete and is not shown.
-            if (comparing || (stage == Stage.WORKING && done > 0)) {
+            if (!peeking && (comparing || (stage == Stage.WORKING && done > 0))) {
                 clipRect(left = from) {
-                    draw(photo.restoredPreview, whole, camera)
-                    detail?.restored?.let { draw(it, detail!!.area, camera) }
+                    draw(photo.restoredPreview, whole, camera, strength)
+                    detail?.restored?.let {
+                        // On the original, not on the preview's blend.
+                        draw(detail!!.blurry, detail!!.area, camera)
+                        draw(it, detail!!.area, camera, strength)
+                    }
                 }
             }
-            if (comparing) {
+            if (comparing && !peeking) {
                 drawLine(Color.White, Offset(from, camera.top), Offset(from, camera.top + camera.height), 2.dp.toPx())
             }
         }
         if (comparing) {
             Tag(stringResource(R.string.before), Modifier.align(Alignment.TopStart))
-            Tag(stringResource(R.string.after), Modifier.align(Alignment.TopEnd))
+            if (!peeking) Tag(stringResource(R.string.after), Modifier.align(Alignment.TopEnd))
             val compare = stringResource(R.string.compare)
             Slider(
                 value = split,
@@ -145,7 +176,7 @@ private fun DrawScope.splitAt(camera: Camera, split: Float): Float {
 }
 
 /** Draws the bitmap of an area of the photo at that area's place in the view. */
-private fun DrawScope.draw(bitmap: Bitmap, area: Area, camera: Camera) {
+private fun DrawScope.draw(bitmap: Bitmap, area: Area, camera: Camera, alpha: Float = 1f) {
     fun x(column: Int) = (camera.left + column * camera.scale).roundToInt()
     fun y(row: Int) = (camera.top + row * camera.scale).roundToInt()
     val corner = IntOffset(x(area.left), y(area.top))
@@ -153,6 +184,7 @@ private fun DrawScope.draw(bitmap: Bitmap, area: Area, camera: Camera) {
         bitmap.asImageBitmap(),
         dstOffset = corner,
         dstSize = IntSize(x(area.left + area.width) - corner.x, y(area.top + area.height) - corner.y),
+        alpha = alpha,
         filterQuality = FilterQuality.Medium,
     )
 }

@@ -5,6 +5,7 @@ import androidx.activity.compose.BackHandler
 import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.PickVisualMediaRequest
 import androidx.activity.result.contract.ActivityResultContracts
+import androidx.annotation.StringRes
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
@@ -16,14 +17,18 @@ import androidx.compose.foundation.layout.height
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.safeDrawingPadding
 import androidx.compose.foundation.layout.width
+import androidx.compose.foundation.horizontalScroll
 import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.shape.RoundedCornerShape
 import androidx.compose.foundation.verticalScroll
+import androidx.compose.material3.AlertDialog
 import androidx.compose.material3.Button
+import androidx.compose.material3.FilterChip
 import androidx.compose.material3.Icon
 import androidx.compose.material3.LinearProgressIndicator
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedButton
+import androidx.compose.material3.Slider
 import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.material3.TextButton
@@ -35,6 +40,7 @@ import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.contentDescription
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
@@ -42,16 +48,19 @@ import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import com.google.ai.edge.litert.Accelerator
+import kotlin.math.roundToInt
 import org.egnet.deblur.DeblurViewModel
 import org.egnet.deblur.R
 import org.egnet.deblur.Stage
 import org.egnet.deblur.UiState
+import org.egnet.deblur.core.PhotoState
+import org.egnet.deblur.core.QueuedPhoto
 
 @Composable
 fun DeblurScreen(viewModel: DeblurViewModel) {
     val state by viewModel.state.collectAsStateWithLifecycle()
-    val pick = rememberLauncherForActivityResult(ActivityResultContracts.PickVisualMedia()) { uri: Uri? ->
-        uri?.let(viewModel::open)
+    val pick = rememberLauncherForActivityResult(ActivityResultContracts.PickMultipleVisualMedia()) { uris: List<Uri> ->
+        viewModel.add(uris)
     }
     val choose = {
         pick.launch(PickVisualMediaRequest(ActivityResultContracts.PickVisualMedia.ImageOnly))
@@ -63,9 +72,10 @@ fun DeblurScreen(viewModel: DeblurViewModel) {
             if (state.stage == Stage.START) {
                 Start(choose)
             } else {
-                Work(state, viewModel)
+                Work(state, viewModel, choose)
             }
         }
+        if (state.asking) Question(leave = { viewModel.close(sure = true) }, viewModel::stay)
     }
 }
 
@@ -97,7 +107,7 @@ private fun Start(choose: () -> Unit) {
 }
 
 @Composable
-private fun Work(state: UiState, viewModel: DeblurViewModel) {
+private fun Work(state: UiState, viewModel: DeblurViewModel, choose: () -> Unit) {
     val save = rememberLauncherForActivityResult(
         ActivityResultContracts.CreateDocument("image/jpeg"),
     ) { uri: Uri? -> uri?.let(viewModel::save) }
@@ -107,10 +117,11 @@ private fun Work(state: UiState, viewModel: DeblurViewModel) {
             horizontalArrangement = Arrangement.SpaceBetween,
             verticalAlignment = Alignment.CenterVertically,
         ) {
-            TextButton(viewModel::close) {
+            TextButton({ viewModel.close() }) {
                 Icon(painterResource(R.drawable.ic_back), contentDescription = null)
-                Text(stringResource(R.string.another))
+                Text(stringResource(R.string.back))
             }
+            TextButton(choose) { Text(stringResource(R.string.add)) }
             state.accelerator?.let {
                 Text(
                     stringResource(if (it == Accelerator.GPU) R.string.runs_on_gpu else R.string.runs_on_cpu),
@@ -120,11 +131,51 @@ private fun Work(state: UiState, viewModel: DeblurViewModel) {
                 )
             }
         }
+        if (state.queue.photos.size > 1) Queue(state, viewModel::show)
         Box(Modifier.weight(1f).fillMaxWidth()) {
-            state.photo?.let { CompareView(it, state.stage, state.done, viewModel::detail) }
+            val strength = state.queue.shown?.strength ?: 1f
+            state.photo?.let { CompareView(it, state.stage, state.done, strength, viewModel::detail) }
         }
         Dock(state, viewModel) { save.launch("deblurred.jpg") }
     }
+}
+
+/** The photos of the queue with their states; the one on the screen is selected. */
+@Composable
+private fun Queue(state: UiState, show: (Int) -> Unit) {
+    Row(
+        Modifier.fillMaxWidth().horizontalScroll(rememberScrollState()).padding(horizontal = 12.dp),
+        horizontalArrangement = Arrangement.spacedBy(8.dp),
+    ) {
+        state.queue.photos.forEachIndexed { i, photo ->
+            FilterChip(
+                selected = photo.id == state.queue.shownId,
+                onClick = { show(photo.id) },
+                label = { Text(stringResource(queueText(photo), i + 1)) },
+            )
+        }
+    }
+}
+
+@StringRes
+private fun queueText(photo: QueuedPhoto<Uri>): Int = when (photo.state) {
+    PhotoState.WAITING -> R.string.queue_waiting
+    PhotoState.WORKING -> R.string.queue_working
+    PhotoState.RESTORED -> if (photo.saved) R.string.queue_saved else R.string.queue_restored
+    PhotoState.STOPPED -> R.string.queue_stopped
+    PhotoState.FAILED -> R.string.queue_failed
+}
+
+/** Asks before restored photos are thrown away. */
+@Composable
+private fun Question(leave: () -> Unit, stay: () -> Unit) {
+    AlertDialog(
+        onDismissRequest = stay,
+        confirmButton = { TextButton(stay) { Text(stringResource(R.string.ask_stay)) } },
+        dismissButton = { TextButton(leave) { Text(stringResource(R.string.ask_leave)) } },
+        title = { Text(stringResource(R.string.ask_title)) },
+        text = { Text(stringResource(R.string.ask_text)) },
+    )
 }
 
 @Composable
@@ -140,7 +191,7 @@ private fun Dock(state: UiState, viewModel: DeblurViewModel, save: () -> Unit) {
         val wide = Modifier.fillMaxWidth().height(52.dp)
         when (state.stage) {
             Stage.START -> Unit
-            Stage.OPENING -> LinearProgressIndicator(Modifier.fillMaxWidth())
+            Stage.OPENING, Stage.WAITING -> LinearProgressIndicator(Modifier.fillMaxWidth())
             Stage.WORKING -> {
                 LinearProgressIndicator(
                     progress = { if (state.total == 0) 0f else state.done / state.total.toFloat() },
@@ -150,12 +201,26 @@ private fun Dock(state: UiState, viewModel: DeblurViewModel, save: () -> Unit) {
             }
             Stage.STOPPED ->
                 Button(viewModel::restoreAgain, wide) { Text(stringResource(R.string.restore)) }
-            Stage.RESTORED -> Button(save, wide) {
-                Icon(painterResource(R.drawable.ic_save), contentDescription = null)
-                Spacer(Modifier.width(12.dp))
-                Text(stringResource(R.string.save))
+            Stage.RESTORED -> {
+                Strength(state.queue.shown?.strength ?: 1f, viewModel::setStrength)
+                Button(save, wide) {
+                    Icon(painterResource(R.drawable.ic_save), contentDescription = null)
+                    Spacer(Modifier.width(12.dp))
+                    Text(stringResource(R.string.save))
+                }
             }
         }
+    }
+}
+
+/** Blends the restored photo with the original, at once. */
+@Composable
+private fun Strength(strength: Float, set: (Float) -> Unit) {
+    val label = stringResource(R.string.strength, (100 * strength).roundToInt())
+    Row(verticalAlignment = Alignment.CenterVertically) {
+        Text(label, style = MaterialTheme.typography.bodyMedium)
+        Spacer(Modifier.width(12.dp))
+        Slider(strength, set, Modifier.weight(1f).semantics { contentDescription = label })
     }
 }
 
@@ -163,9 +228,14 @@ private fun Dock(state: UiState, viewModel: DeblurViewModel, save: () -> Unit) {
 private fun statusText(state: UiState): String = when (state.stage) {
     Stage.START -> ""
     Stage.OPENING -> stringResource(R.string.opening)
+    Stage.WAITING -> stringResource(R.string.waiting)
     Stage.STOPPED -> stringResource(R.string.stopped)
     Stage.RESTORED ->
-        if (state.saved) stringResource(R.string.saved) else stringResource(R.string.restored, time(state.seconds))
+        if (state.queue.shown?.saved == true) {
+            stringResource(R.string.saved)
+        } else {
+            stringResource(R.string.restored, time(state.seconds[state.queue.shownId] ?: 0))
+        }
     Stage.WORKING -> {
         val tile = minOf(state.done + 1, state.total)
         state.secondsLeft?.let { stringResource(R.string.working_left, tile, state.total, time(it)) }

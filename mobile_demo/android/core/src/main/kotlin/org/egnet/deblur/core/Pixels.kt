@@ -1,5 +1,6 @@
 package org.egnet.deblur.core
 
+import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min
 
@@ -57,6 +58,25 @@ fun unpackRows(rgb: FloatArray, rows: Int, width: Int, stride: Int): IntArray {
         }
     }
     return argb
+}
+
+/**
+ * Blends restored pixels with those that they were made of, in place, by the formula of
+ * egnet_tf/inference/strength.py: 0 gives the original's colours, 1 leaves the restored
+ * ones.
+ *
+ * @param before, restored packed ARGB pixels of the same image; the result is opaque.
+ */
+fun blend(before: IntArray, restored: IntArray, strength: Double) {
+    for (i in restored.indices) {
+        var pixel = 0xff shl 24
+        for (shift in intArrayOf(16, 8, 0)) {
+            val from = onWhite(before[i] shr shift and 0xff, before[i] ushr 24)
+            val to = restored[i] shr shift and 0xff
+            pixel = pixel or (floor(from * (1 - strength) + to * strength + 0.5).toInt() shl shift)
+        }
+        restored[i] = pixel
+    }
 }
 
 private fun onWhite(value: Int, alpha: Int): Int =

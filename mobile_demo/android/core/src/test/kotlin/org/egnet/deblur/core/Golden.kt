@@ -30,6 +30,10 @@ object Golden {
 
     fun restored(name: String) = readPpm(File(folder, "${name}_restored.ppm"))
 
+    fun read(name: String) = readPpm(File(folder, name))
+
+    fun bytes(name: String): ByteArray = File(folder, name).readBytes()
+
     private fun readPpm(file: File): MemoryPhoto {
         val bytes = file.readBytes()
         val header = Regex("""P6\s+(\d+)\s+(\d+)\s+255\s""").matchAt(String(bytes, 0, minOf(40, bytes.size), Charsets.ISO_8859_1), 0)!!

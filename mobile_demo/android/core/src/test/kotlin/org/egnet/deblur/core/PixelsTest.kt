@@ -43,4 +43,22 @@ class PixelsTest {
         val pixels = unpackRows(rgb, 2, 1, 3).map { it and 0xff }
         assertEquals(listOf(0, 3), pixels)
     }
+
+    @Test
+    fun `a blend is that of egnet_tf, to the bit`() {
+        val blended = Golden.restored("tiles").argb
+        blend(Golden.photo("tiles").argb, blended, 0.35)
+        assertArrayEquals(Golden.read("tiles_blended.ppm").argb, blended)
+    }
+
+    @Test
+    fun `a blend is exact at both ends`() {
+        val before = Golden.photo("tiles").argb
+        val restored = Golden.restored("tiles").argb
+        for ((strength, expected) in listOf(0.0 to before, 1.0 to restored)) {
+            val blended = restored.copyOf()
+            blend(before, blended, strength)
+            assertArrayEquals(expected, blended)
+        }
+    }
 }
