@@ -63,7 +63,7 @@ async function buildPage({ models, out }) {
       entryNames: "[name]",
       bundle: true,
       format: "iife",
-      target: ["chrome92", "firefox105", "safari16.4"],
+      target: ["chrome92", "firefox113", "safari16.4"],
       minify: true,
       logLevel: "warning",
       define,
