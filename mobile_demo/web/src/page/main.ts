@@ -325,7 +325,7 @@ function refresh(): void {
   window.onbeforeunload = queue.isAtRisk ? (event) => event.preventDefault() : null;
   if (!shown) return;
   const { state, name, width, height } = shown;
-  document.body.dataset["stage"] = opened ? state : "opening";
+  document.body.dataset["stage"] = opened || state === "failed" ? state : "opening";
   element("name").textContent = name;
   element("size").textContent = `${width} × ${height}`;
   const held = document.activeElement;
@@ -463,6 +463,7 @@ function listen(): void {
     if (!shown) return;
     hideProblem();
     shown.state = "waiting";
+    if (!opened) askToShow(shown);
     restoreNext();
     refresh();
   });
