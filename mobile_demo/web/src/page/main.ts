@@ -17,6 +17,8 @@ const progress = element<HTMLProgressElement>("progress");
 const strength = element<HTMLInputElement>("strength");
 
 let worker: Worker | null = null;
+/** What was asked before there was a worker: it starts once the page is kept offline. */
+const unsent: ToWorker[] = [];
 let started = 0;
 let detailRequest = 0;
 let awake: Promise<WakeLockSentinel> | null = null;
@@ -38,7 +40,8 @@ const view = new CompareView(element("view"), (area, width, height) => {
 });
 
 function ask(message: ToWorker): void {
-  worker?.postMessage(message);
+  if (worker) worker.postMessage(message);
+  else unsent.push(message);
 }
 
 // ---- messages from the worker ----
@@ -530,6 +533,7 @@ async function main(): Promise<void> {
     accelerator: chosen("accelerator", ["webgpu", "wasm"] as const),
     model: chosen<ModelKind>("model", ["float16", "int8"]),
   });
+  for (const message of unsent.splice(0)) ask(message);
   if (navigator.serviceWorker) void add(await sharedPhotos());
 }
 
