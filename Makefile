@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 WEB := mobile_demo/web
 
-.PHONY: demo test torch-test addons-test beam-test lint docs site web web-test android-test
+.PHONY: demo test torch-test addons-test beam-test lint docs site web web-test android-test gpu-test
 
 # Train a small EGNet on sample photographs, then evaluate, export and use it.
 demo: $(VENV)/installed
@@ -47,7 +47,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed_dev
 	EGNET_TF_REQUIRED=onnx,openvino,serving \
 	  $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
-	$(MAKE) web-test android-test
+	$(MAKE) web-test android-test gpu-test
 
 # Reading PyTorch checkpoints: the only tests that need PyTorch, which is a large download.
 torch-test: $(VENV)/installed_dev
@@ -86,6 +86,15 @@ web-test: $(VENV)/installed_dev $(WEB)/node_modules/.package-lock.json
 	mobile_demo/debian_tools.sh chromium
 	node $(WEB)/build.mjs $(if $(MODEL),--model=$(MODEL))
 	PYTHON=$(abspath $(BIN)/python) npm --prefix $(WEB) test
+
+# LiteRT files on LiteRT's GPU accelerator, with a GPU in software.
+gpu-test: $(VENV)/installed_dev build/swiftshader/icd.json
+	VK_DRIVER_FILES= VK_ICD_FILENAMES=$(abspath build/swiftshader/icd.json) \
+	  LD_LIBRARY_PATH=$(abspath build/swiftshader) EGNET_TF_REQUIRED=vulkan \
+	  $(BIN)/python -m pytest --numprocesses=auto tests/export/test_gpu.py
+
+build/swiftshader/icd.json: .ci/swiftshader
+	.ci/swiftshader $(@D)
 
 # Checks what can be checked of the Android app without an Android SDK.
 android-test:

@@ -32,6 +32,12 @@ class Options(BranchOptions, TileOptions):
     """The options beside --mode."""
 
     uint8: bool = option(False, "Give the int8 file an input and an output of bytes.")
+    accelerator: str = option(
+        "auto",
+        "gpu refuses a file that LiteRT's GPU accelerator does not run wholly and as "
+        "the CPU does. auto warns of it where there is a GPU; cpu asks for none.",
+        choices=("auto", "cpu", "gpu"),
+    )
 
 
 _DEFAULTS = functools.partial(Options, checked=24, branches=("whole",))
@@ -72,7 +78,12 @@ def main(values: flags.FlagValues) -> None:
     from .litert.writer import LiteRTWriter
 
     writer = LiteRTWriter(
-        source, Path(options.output), tile, crops, f"{values.dataset} train"
+        source,
+        Path(options.output),
+        tile,
+        crops,
+        f"{values.dataset} train",
+        options.accelerator,
     )
     write_all(
         functools.partial(writer.write, mode, uint8=options.uint8 and mode == "int8")

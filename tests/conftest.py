@@ -12,6 +12,7 @@ _EXTRAS = {
     "serving": "serving|tensorflow_serving|grpc|requests|kserve|REST server",
     "torch": "torch",
     "video": "'av'",
+    "vulkan": "no Vulkan driver",
 }
 _SYSTEMS = "Windows|SIGKILL|no bash|tells no peak|no small disk|no ffprobe|no such name"
 """Patterns of the reasons for which a test may be skipped; others are failures.

@@ -18,6 +18,27 @@ _window_fraction: contextvars.ContextVar[tf.Tensor | None] = contextvars.Context
 )
 
 
+_staged: contextvars.ContextVar[bool] = contextvars.ContextVar("staged", default=False)
+
+_STAGE = 8
+"""Side of a first stage's windows: 64 values of a float16, up to 1023 each, have a sum
+below its largest, 65504."""
+
+
+@contextlib.contextmanager
+def staged_pooling() -> Iterator[None]:
+    """Makes every `GlobalPool` called inside average windows first, then the windows.
+
+    The mean is the same. But the sum of 64 x 64 features overflows in float16, in which
+    GPUs of phones compute. Sizes must be known when the network is called.
+    """
+    token = _staged.set(True)
+    try:
+        yield
+    finally:
+        _staged.reset(token)
+
+
 @contextlib.contextmanager
 def local_pooling(window: int, image: tf.Tensor) -> Iterator[None]:
     """Makes every `GlobalPool` called inside average over windows.
@@ -50,6 +71,10 @@ class GlobalPool(keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         fraction = _window_fraction.get()
         if fraction is None:
+            while _staged.get() and all(
+                side > _STAGE and side % _STAGE == 0 for side in x.shape[1:3]
+            ):
+                x = tf.nn.avg_pool2d(x, _STAGE, _STAGE, "VALID")
             return tf.reduce_mean(x, axis=[1, 2], keepdims=True)
         size = tf.cast(tf.shape(x)[1:3], tf.float32)
         window = tf.cast(tf.maximum(tf.round(fraction * size), 1), tf.int32)

@@ -72,6 +72,7 @@ def write_checked(
     tolerance: Tolerance,
     description: dict,
     main_file: str = "saved_model.pb",
+    further: Callable[[Path], dict] | None = None,
 ) -> Export:
     """Writes an export, runs it in a process of its own, and moves it into place.
 
@@ -86,10 +87,12 @@ def write_checked(
         tolerance: how much it may differ from the Keras model.
         description: of input, output and conversion, for the JSON file.
         main_file: of a folder, the file whose checksum is recorded.
+        further: a check of the written file; what it returns is for the JSON file too.
 
     Raises:
         ToleranceError: it differs more; nothing is left behind.
-        InputError: it cannot be run; nothing is left behind.
+        InputError: it cannot be run, or fails the further check; nothing is left
+            behind.
     """
     with replacing(path) as temporary:
         write(temporary)
@@ -101,6 +104,7 @@ def write_checked(
                 f"Expected {kind} of {source.name} to stay within {tolerance} on "
                 f"{parity.photographs} images; nothing written. Received: {broken}"
             )
+        checked = further(temporary) if further else {}
         main, note = temporary, path.with_name(f"{path.name}.json")
         files = [temporary]
         if temporary.is_dir():
@@ -123,6 +127,7 @@ def write_checked(
                 "photographs": source.dataset,
                 "tolerance": _finite(tolerance._asdict()),
                 "parity": _finite(parity._asdict()),
+                **checked,
                 "versions": _versions(),
             },
         )

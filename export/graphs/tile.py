@@ -10,6 +10,7 @@ import tensorflow as tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.branches import branch_images, shrinkage
+from egnet_tf.layers.pooling import staged_pooling
 
 from ..checks.source import Source
 from .frozen import frozen
@@ -35,6 +36,17 @@ def tile_graph(source: Source, tile: int) -> Any:
         raise InputError(
             f"Expected a tile that is a multiple of {multiple}. Received: {tile}"
         )
+    network = device_network(loaded)
+    image = keras.Input((tile, tile, 3), batch_size=1, name="image")
+    restored = _RestoreTile(network, source, name="restored")(image)
+    model = keras.Model(image, {"restored": restored}, name="tile")
+    return frozen(
+        lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
+    )
+
+
+def device_network(loaded: models.LoadedModel) -> keras.Model:
+    """The network as devices run it, with the same weights."""
     network = models.build(
         loaded.variant,
         stack_patches=False,
@@ -42,12 +54,7 @@ def tile_graph(source: Source, tile: int) -> Any:
         unfold_transposed=True,
     )
     models.transfer_weights(loaded.network, network)
-    image = keras.Input((tile, tile, 3), batch_size=1, name="image")
-    restored = _RestoreTile(network, source, name="restored")(image)
-    model = keras.Model(image, {"restored": restored}, name="tile")
-    return frozen(
-        lambda image: model(image)["restored"], tf.TensorSpec((1, tile, tile, 3))
-    )
+    return network
 
 
 class _RestoreTile(keras.layers.Layer):
@@ -58,12 +65,13 @@ class _RestoreTile(keras.layers.Layer):
         self.size_multiple = source.loaded.size_multiple
 
     def call(self, image):
-        images = branch_images(
-            self._restore_each,
-            image,
-            self.branches,
-            size_multiple=self.size_multiple,
-        )
+        with staged_pooling():
+            images = branch_images(
+                self._restore_each,
+                image,
+                self.branches,
+                size_multiple=self.size_multiple,
+            )
         if self.ensemble is None:
             restored = tf.add_n(images) / len(images)
         else:

@@ -12,25 +12,6 @@ Model = Any
 """A `schema.ModelT`. Its generated annotations are of no use: they take every field
 for optional, and know lists where arrays are."""
 
-_ON_GPU = (
-    "ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D "
-    "COS CUMSUM DENSIFY DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE DIV ELU "
-    "EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GELU GREATER "
-    "GREATER_EQUAL HARD_SWISH LEAKY_RELU LESS LESS_EQUAL LOG LOGICAL_AND "
-    "LOGISTIC LSTM MAXIMUM MAX_POOL_2D MEAN MINIMUM MIRROR_PAD MUL NEG "
-    "NOT_EQUAL ONE_HOT PACK PAD PADV2 POW PRELU QUANTIZE REDUCE_MAX "
-    "REDUCE_MIN REDUCE_PROD RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 RESHAPE "
-    "RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SELECT SELECT_V2 SIGN SIN "
-    "SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE "
-    "SQUARED_DIFFERENCE STRIDED_SLICE SUB SUM TANH TILE TRANSPOSE "
-    "TRANSPOSE_CONV UNPACK "
-)
-GPU_DELEGATE = frozenset(_ON_GPU.split())
-"""Operators for which the GPU delegate has a parser: the cases of
-`NewOperationParser` in tflite/delegates/gpu/common/model_builder.cc of
-google-ai-edge/LiteRT at 34ec5bad. The delegate also needs static shapes and tensors
-of at most four dimensions."""
-
 _NAMES = {
     code: name
     for name, code in vars(schema.BuiltinOperator).items()
@@ -52,11 +33,6 @@ class Contents(NamedTuple):
     custom: tuple[str, ...]
     largest_rank: int
     static: bool
-
-    @property
-    def not_on_gpu(self) -> tuple[str, ...]:
-        """The operators that the GPU delegate leaves to the CPU."""
-        return tuple(sorted(set(self.operators) - GPU_DELEGATE))
 
 
 def parse(content: bytes) -> Model:

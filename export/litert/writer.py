@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from egnet_tf.errors import InputError
 
+from ..checks.accelerator import check_on_gpu
 from ..checks.checked_export import Export, image_description, write_checked
+from ..checks.half_precision import float16_note
 from ..checks.source import Source
 from ..graphs.tile import tile_graph
 from .convert import TileConverter
@@ -26,6 +30,7 @@ class LiteRTWriter:
         tile: side of the tile in pixels.
         crops: uint8 images (tile, tile, 3) for the `CALIBRATED` modes.
         crops_from: where they come from, for the JSON files.
+        gpu: see `wanted` of `check_on_gpu`.
 
     Raises:
         InputError: the network does not take such a tile.
@@ -38,7 +43,9 @@ class LiteRTWriter:
         tile: int,
         crops: Sequence[np.ndarray] = (),
         crops_from: str = "",
+        gpu: str = "auto",
     ):
+        self._gpu = gpu
         self._source, self._folder, self._tile = source, folder, tile
         self._crops, self._crops_from = crops, crops_from
         self._converter = TileConverter(tile_graph(source, tile))
@@ -85,7 +92,26 @@ class LiteRTWriter:
                 "inputs": {"image": tensor},
                 "outputs": {"restored": tensor},
                 "operators": dict(contents.operators.most_common()),
-                "not_on_gpu_delegate": list(contents.not_on_gpu),
                 **calibration,
             },
+            further=lambda path: {
+                **self._in_float16(mode),
+                "gpu": check_on_gpu(
+                    path,
+                    f"{mode} of {self._source.name}",
+                    self._source.pairs,
+                    self._gpu,
+                ),
+            },
         )
+
+    def _in_float16(self, mode: str) -> dict[str, Any]:
+        """For the JSON files of the modes that GPUs compute in float16."""
+        on_gpu = mode in ("float32", "float16")
+        if not on_gpu or self._source.branches != ("whole",):
+            return {}
+        return {"float16_arithmetic": self._float16_note}
+
+    @functools.cached_property
+    def _float16_note(self) -> dict[str, Any]:
+        return float16_note(self._source)

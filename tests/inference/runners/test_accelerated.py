@@ -1,7 +1,6 @@
 """Accelerators in a process of their own, and what happens when they fail.
 
-A LiteRT on a GPU is needed by the last tests only. SwiftShader is one in software: see
-`make gpu-test`, which says where its library is.
+No GPU is needed; tests/export/test_gpu.py has one.
 """
 
 import logging
@@ -37,7 +36,8 @@ import numpy as np
 sys.path[:] = [sys.argv[1], *filter(None, sys.path)]
 from egnet_tf.inference.runners.litert import LiteRTRunner
 def answer(refused="", adapter="", operators={{}}):
-    print(json.dumps(dict(refused=refused, adapter=adapter, operators=operators)))
+    print(json.dumps(dict(refused=refused, missing=False, adapter=adapter,
+        operators=operators)))
     sys.stdout.flush()
 shape, size = (1, {tile}, {tile}, 3), {tile} ** 2 * 3 * 4
 def tensors():
@@ -61,7 +61,7 @@ def pretend(monkeypatch):
         adapter = f"Voodoo 3, arch=x, vendor=3dfx, backend=Vulkan, adapterType={kind}"
         code = f"adapter = {adapter!r}\n{code}"
         monkeypatch.setattr(accelerated, "_CODE", FAKE.format(tile=TILE, code=code))
-        monkeypatch.setattr(accelerated, "_may_have_gpu", lambda: True)
+        monkeypatch.setattr(accelerated, "may_have_gpu", lambda: True)
 
     return install
 
@@ -191,6 +191,6 @@ def test_the_probe_gives_the_network_work():
     restored = LiteRTRunner(FLOAT16)(image)
     assert image.min() >= 0.1 and image.max() <= 0.9 + 1e-6
     assert np.sqrt(np.mean(np.square(restored - image))) > 0.02
-    # A network that changes nothing may differ by a level of 255.
-    assert not disagreement(image, image, image + 0.9 / 255)
-    assert disagreement(image, image, image + 1.1 / 255)
+    # Where a network changes nothing, two levels of 255 are allowed.
+    assert not disagreement(image, image, image + 1.9 / 255)
+    assert disagreement(image, image, image + 2.1 / 255)
