@@ -72,7 +72,8 @@ class GlobalPool(keras.layers.Layer):
         fraction = _window_fraction.get()
         if fraction is None:
             while _staged.get() and all(
-                side > _STAGE and side % _STAGE == 0 for side in x.shape[1:3]
+                side is not None and side > _STAGE and side % _STAGE == 0
+                for side in x.shape[1:3]
             ):
                 x = tf.nn.avg_pool2d(x, _STAGE, _STAGE, "VALID")
             return tf.reduce_mean(x, axis=[1, 2], keepdims=True)
