@@ -47,3 +47,14 @@ test("a photo shown whole stays whole after the phone is rotated", () => {
   view.resize({ width: 300, height: 400 });
   assert.deepEqual(view.frame, { x: 0, y: 125, width: 300, height: 150 });
 });
+
+test("an area is shown in the middle, as large as the view allows", () => {
+  const view = camera();
+  view.show({ x: 3000, y: 1000, width: 400, height: 200 });
+  assert.equal(view.scale, 1);
+  assert.deepEqual(view.seen, { x: 3000, y: 950, width: 400, height: 300 });
+  // At a corner there is no gap, and nothing is larger than eight times.
+  view.show({ x: 3999, y: 1999, width: 1, height: 1 });
+  assert.equal(view.scale, 8);
+  assert.equal(view.frame.x + view.frame.width, 400);
+});

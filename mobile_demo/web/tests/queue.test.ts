@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -258,7 +258,9 @@ describe("several photos", () => {
   });
 });
 
-describe("the int8 file", () => {
+const NO_INT8 = !existsSync(path.join(DIST, "model_int8.tflite")) && "built with another model";
+
+describe("the int8 file", { skip: NO_INT8 }, () => {
   test("is exact to two levels, and the page says that it is used", async () => {
     const server = await serve(DIST);
     const browser = await Browser.open(server, { search: "?model=int8" });

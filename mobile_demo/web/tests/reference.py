@@ -15,13 +15,14 @@ from PIL import Image, ImageOps
 import egnet_tf
 
 dist = Path(sys.argv[1])
-half, int8 = (
-    egnet_tf.load(dist / name) for name in ("model.tflite", "model_int8.tflite")
-)
+half = egnet_tf.load(dist / "model.tflite")
+# Not there if the page was built with a model of one's own.
+file = dist / "model_int8.tflite"
+int8 = egnet_tf.load(file) if file.exists() else None
 for path in sorted(Path(sys.argv[2]).iterdir()):
     if path.suffix in (".png", ".jpg"):
         photo = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
         path.with_suffix(".blurry.rgb").write_bytes(photo.tobytes())
         path.with_suffix(".rgb").write_bytes(half(photo).tobytes())
-        if path.stem == "tile":
+        if int8 and path.stem == "tile":
             path.with_suffix(".int8.rgb").write_bytes(int8(photo).tobytes())
