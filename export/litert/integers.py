@@ -34,6 +34,8 @@ _OF_ONE_SCALE = frozenset(
         _Operator.AVERAGE_POOL_2D,
         _Operator.CONCATENATION,
         _Operator.DEPTH_TO_SPACE,
+        _Operator.MAXIMUM,
+        _Operator.MINIMUM,
         _Operator.REDUCE_MAX,
         _Operator.RESHAPE,
         _Operator.RESIZE_BILINEAR,
@@ -41,7 +43,7 @@ _OF_ONE_SCALE = frozenset(
         _Operator.STRIDED_SLICE,
     }
 )
-"""Operators that only select, move or average: inputs and outputs share a scale."""
+"""Operators that select, move or average: inputs and outputs share a scale."""
 
 _FIXED = {_Operator.LOGISTIC: (1 / 256, -128), _Operator.SOFTMAX: (1 / 256, -128)}
 """Operators whose output has the scale and zero point of the specification."""
@@ -89,7 +91,7 @@ def to_integers(
     """
     (graph,) = model.subgraphs
     for operator in graph.operators:
-        if operator_code(model, operator) not in _RULES | {_Operator.MINIMUM}:
+        if operator_code(model, operator) not in _RULES:
             name = operator_name(model, operator)
             raise InputError(
                 "Expected a network whose operators have a rule for 8-bit integers "
