@@ -20,9 +20,22 @@ class TrustedNetworkTest {
 
     @Test
     fun `a network that computes wrongly is not used`() {
-        for (error in listOf(0.03f, Float.NaN, Float.POSITIVE_INFINITY)) {
+        for (error in listOf(0.2f, Float.NaN, Float.POSITIVE_INFINITY)) {
             assertSame(safe, TrustedNetwork(safe) { StandIn(error) }.current)
         }
+    }
+
+    @Test
+    fun `a network that does nothing or is wrong in one place is not used`() {
+        val idle = object : StandIn() {
+            override fun restore(image: FloatArray) = image.copyOf()
+        }
+        assertSame(safe, TrustedNetwork(safe) { idle }.current)
+        val local = object : StandIn() {
+            override fun restore(image: FloatArray) =
+                super.restore(image).also { it[7] += 0.2f }
+        }
+        assertSame(safe, TrustedNetwork(safe) { local }.current)
     }
 
     @Test
