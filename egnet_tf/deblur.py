@@ -19,6 +19,7 @@ from tqdm import tqdm
 from egnet_tf.cli import app, flags, restorer_flags
 from egnet_tf.errors import InputError
 from egnet_tf.images.read import DEFAULT_MAX_PIXELS, read_photo
+from egnet_tf.inference.devices import parse_devices
 from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.photos import Job, Work, find_jobs, restore_photos
 from egnet_tf.inference.resolve import installed_form, resolve
@@ -27,6 +28,7 @@ from egnet_tf.inference.sharpness import Sharpness, SharpnessWatch, found_blur
 from egnet_tf.inference.video import is_video, restore_video, video_target
 from egnet_tf.inference.video_segments import restore_in_segments
 from egnet_tf.options import option
+from egnet_tf.shards import SHARD_HELP, Shard, parse_shard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,13 @@ class Options:
         "the network at once; .tflite files take one at a time.",
         lower=1,
     )
+    devices: str = option(
+        "",
+        "GPUs that restore: all, or their numbers, such as 0,1. By default the first. "
+        "A .tflite file restores on all cores.",
+        validate=parse_devices,
+    )
+    shard: str = option("", SHARD_HELP, validate=parse_shard)
     quality: int = option(
         95, "Quality of JPEG, WebP and AVIF files that are written.", lower=1, upper=100
     )
@@ -104,11 +113,16 @@ def main(values: FlagValues) -> int:
     several = len(sources) > 1
     if output is not None and videos and (several or into_folder):
         output.mkdir(parents=True, exist_ok=True)
-    films, refused = _video_jobs(videos, output, may_exist)
+    shard = parse_shard(options.shard)
+    films, refused = _video_jobs(videos, output, may_exist, shard)
     if refused and not several:
         raise InputError(refused[videos[0]])
     work = find_jobs(
-        photos, output, into_folder=into_folder or several, overwrite=may_exist
+        photos,
+        output,
+        into_folder=into_folder or several,
+        overwrite=may_exist,
+        shard=shard,
     )
     reasons = {**refused, **work.failed}
     if reasons and not (work.jobs or films):
@@ -122,7 +136,7 @@ def main(values: FlagValues) -> int:
         read_photo(jobs[0].source, options.max_pixels)
     watch = SharpnessWatch(only_blurry=options.only_blurry)
     if jobs or clips:
-        restorer = restorer_flags.load(values, options.model)
+        restorer = restorer_flags.load(values, options.model, options.devices)
         reasons |= _restore_photos(restorer, options, jobs, watch)
         key = _video_key(values, options) if clips and options.skip_existing else None
         reasons |= _restore_videos(restorer, clips, options.strength, key)
@@ -141,12 +155,13 @@ def main(values: FlagValues) -> int:
 
 
 def _video_jobs(
-    videos: list[Path], output: Path | None, overwrite: bool
+    videos: list[Path], output: Path | None, overwrite: bool, shard: Shard
 ) -> tuple[list[Job], dict[Path, str]]:
-    """The videos that can be restored, and of the others why not."""
+    """The shard's videos that can be restored, and of the others why not."""
     jobs: list[Job] = []
     refused: dict[Path, str] = {}
-    for path in videos:
+    # By their stems, of which the names of the outputs are made.
+    for path in (video for video in videos if shard.holds(video.stem)):
         taken = {job.target for job in jobs}
         try:
             target = video_target(path, output, overwrite=overwrite, taken=taken)

@@ -23,8 +23,10 @@ def define(values: flags.FlagValues) -> None:
     option_flags.define(RestorerOptions, values)
 
 
-def load(values: flags.FlagValues, model: str) -> Restorer:
+def load(values: flags.FlagValues, model: str, devices: str | None = None) -> Restorer:
     """Loads a model, to restore as the flags say.
+
+    The devices are those of `egnet_tf.load`; "" is for the first one, and all cores.
 
     Raises:
         InputError: see `egnet_tf.load`.
@@ -34,8 +36,10 @@ def load(values: flags.FlagValues, model: str) -> Restorer:
     options = option_flags.read(RestorerOptions, values)
     # LiteRT announces its delegate for the CPU, and has no setting that stops it.
     litert = installed_form(resolve(model)).kind == "tflite"
+    if not devices and devices is not None:
+        devices = "all" if litert else None
     with _muted_native_code() if litert else contextlib.nullcontext():
-        restorer = egnet_tf.load(model, **options.arguments())
+        restorer = egnet_tf.load(model, devices=devices, **options.arguments())
     if values["accelerator"].present:
         print(f"restoring on {restorer.runner.device}")
     return restorer

@@ -30,6 +30,7 @@ from egnet_tf.inference.in_flight import InFlight, Need, work_at_once
 from egnet_tf.inference.restorer import Restorer, default_memory_limit
 from egnet_tf.inference.runners.pool import RunnerPool
 from egnet_tf.inference.sharpness import SharpnessWatch
+from egnet_tf.shards import ALL, Shard
 
 _DEEP = {".avif", ".heic", ".heif", ".png", ".tif", ".tiff"}
 """Suffixes of formats that may have 16 bits a channel."""
@@ -65,6 +66,7 @@ def find_jobs(
     *,
     into_folder: bool = False,
     overwrite: bool = False,
+    shard: Shard = ALL,
 ) -> Work:
     """Finds the photos of files and folders, each real file once.
 
@@ -78,6 +80,9 @@ def find_jobs(
         into_folder: whether the output of one image is a folder although it is not
             there yet.
         overwrite: whether files that exist may be replaced; never those of `sources`.
+        shard: the share of the photos, by the names of their outputs (with the
+            sub-folders), so that two shards never write one file. What is left out is
+            told of by the first one.
 
     Raises:
         InputError: no images in a folder, a suffix that is not written, two sources
@@ -91,6 +96,7 @@ def find_jobs(
     failed: dict[Path, str] = {}
     left_out: collections.Counter[str] = collections.Counter()
     seen: set[tuple[int, int]] = set()
+    names: dict[Path, str] = {}
     for source in sources:
         try:
             about = source.stat()
@@ -107,8 +113,9 @@ def find_jobs(
             found = _folder_jobs(source, target)
         else:
             job = Job(source, _file_target(source, output, into_folder))
-            found = Work([job], {}, {})
+            found, target = Work([job], {}, {}), job.target.parent
         for job in found.jobs:
+            names[job.target] = job.target.relative_to(target).as_posix()
             about = job.source.stat()
             if about.st_ino and (about.st_dev, about.st_ino) in seen:
                 left_out["a second name of an image"] += 1
@@ -117,11 +124,15 @@ def find_jobs(
             jobs.append(job)
         failed.update(found.failed)
         left_out.update(found.left_out)
+    _check_different(jobs)
+    jobs = [job for job in jobs if shard.holds(names[job.target])]
     _check_targets(jobs, overwrite=overwrite)
+    if shard.index > 1:
+        left_out.clear()
     return Work(jobs, failed, dict(left_out.most_common()))
 
 
-def _check_targets(jobs: Sequence[Job], *, overwrite: bool) -> None:
+def _check_different(jobs: Sequence[Job]) -> None:
     targets: dict[Path, Path] = {}
     for source, target in jobs:
         other = targets.setdefault(target, source)
@@ -130,6 +141,9 @@ def _check_targets(jobs: Sequence[Job], *, overwrite: bool) -> None:
                 "Expected inputs of different names for one output folder. Received: "
                 f"{other} and {source}"
             )
+
+
+def _check_targets(jobs: Sequence[Job], *, overwrite: bool) -> None:
     existing = [job.target for job in jobs if os.path.lexists(job.target)]
     if existing:
         sources = {job.source.resolve() for job in jobs}

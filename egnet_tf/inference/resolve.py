@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from egnet_tf.errors import InputError, require
 from egnet_tf.files import read_json
 from egnet_tf.hub import download, is_address
 from egnet_tf.inference.branches import Fusion, chosen_fusion
+from egnet_tf.inference.devices import parse_devices
 from egnet_tf.inference.runners.base import Accelerator, warn_of_cpu
 from egnet_tf.models import Variant, read_variant
 from egnet_tf.models.weights import read_branches
@@ -194,6 +196,7 @@ def load(
     memory_limit: int | None = None,
     local_pooling: bool = False,
     accelerator: Accelerator = "auto",
+    devices: str | None = None,
 ) -> Restorer:
     """Loads trained weights, ready to restore.
 
@@ -219,16 +222,24 @@ def load(
             the CPU and is faster, OpenVINO and ONNX Runtime the CPU. Where "gpu" or
             "npu" cannot be used, a warning says why, and it is the CPU;
             `restorer.runner.device` says what it is.
+        devices: for many photos or large ones, where there are several devices: "all",
+            or their numbers, such as "0,1". The model is loaded once on each of
+            TensorFlow's GPUs, or of its CPUs where there is no GPU; tiles are divided
+            among them, and several threads may call the restorer. Of a .tflite file on
+            the CPU, there is a copy for each core, whatever the numbers. By default
+            TensorFlow's first device, and one copy on all cores.
 
     Raises:
-        InputError: no such model, a damaged one, options it does not have, or an
-            extra of the package is not installed.
+        InputError: no such model, a damaged one, options or devices it does not have,
+            or an extra of the package is not installed.
     """
     if accelerator not in get_args(Accelerator):
         raise InputError(
             f"Expected an accelerator of {', '.join(get_args(Accelerator))}. "
             f"Received: {accelerator}"
         )
+    if devices is not None:
+        parse_devices(devices)
     source = resolve(model)
     if not (branches or fuse or local_pooling) and tile in (None, _own_tile(source)):
         source = installed_form(source)
@@ -240,35 +251,64 @@ def load(
         )
     from egnet_tf.inference.restorer import Restorer, default_memory_limit
 
-    ensemble = None
+    def restorer(runner: Runner, model_tile: int, ensemble: Any = None) -> Restorer:
+        return Restorer(
+            runner,
+            ensemble=ensemble,
+            branches=fusion.branches or None,
+            tile=tile,
+            model_tile=model_tile,
+            overlap=overlap,
+            memory_limit=memory_limit,
+            name=os.fspath(model),
+        )
+
+    restorers = []
     if source.exported:
-        runner = _open(source, memory_limit or default_memory_limit(), accelerator)
-        model_tile = _exported_tile(source)
+        memory = memory_limit or default_memory_limit()
+        tile_of_file = _exported_tile(source)
+        for runner in _open(source, memory, accelerator, devices):
+            restorers.append(restorer(runner, tile_of_file))
     else:
         require("tensorflow")
         # Imported here, so that exported models need no Keras.
         from egnet_tf import models
-        from egnet_tf.inference.runners.tensorflow import KerasRunner, on_device
+        from egnet_tf.inference.runners.tensorflow import KerasRunner
 
-        with on_device(accelerator, source.path) as device:
-            loaded = models.load(source.path)
-        window = round(_POOLING_WINDOW * loaded.crop) if local_pooling else None
-        runner = KerasRunner(loaded.network, loaded.size_multiple, window, device)
-        model_tile = loaded.variant.tile
-        ensemble = loaded.ensemble if fusion.trained else None
-    return Restorer(
-        runner,
-        ensemble=ensemble,
-        branches=fusion.branches or None,
-        tile=tile,
-        model_tile=model_tile,
-        overlap=overlap,
-        memory_limit=memory_limit,
-        name=os.fspath(model),
-    )
+        for placement in _placements(source.path, accelerator, devices):
+            with placement as device:
+                loaded = models.load(source.path)
+            window = round(_POOLING_WINDOW * loaded.crop) if local_pooling else None
+            network = loaded.network, loaded.size_multiple, window
+            runner = KerasRunner(*network, device)
+            ensemble = loaded.ensemble if fusion.trained else None
+            restorers.append(restorer(runner, loaded.variant.tile, ensemble))
+            if devices is not None:
+                _place_all(restorers[-1], device)
+    return restorers[0].side_by_side(restorers[1:]) if devices else restorers[0]
 
 
-def _open(source: ModelSource, memory: int, accelerator: Accelerator) -> Runner:
+def _placements(
+    path: Path, accelerator: Accelerator, devices: str | None
+) -> Sequence[contextlib.AbstractContextManager[str | None]]:
+    from egnet_tf.inference.runners.tensorflow import chosen_devices, on_device
+
+    if devices is None:
+        return [on_device(accelerator, path)]
+    return chosen_devices(devices, accelerator, path)
+
+
+def _place_all(restorer: Restorer, device: str | None) -> None:
+    """Puts the fusing of branches on the device, too."""
+    from egnet_tf.inference.runners.tensorflow import PlacedRunner
+
+    if device is not None:
+        restorer.runner = PlacedRunner(restorer.runner, device)
+
+
+def _open(
+    source: ModelSource, memory: int, accelerator: Accelerator, devices: str | None
+) -> Sequence[Runner]:
     """Opens an exported model, after a trial in a process of its own.
 
     Damaged or hostile files make the libraries crash, hang and take all memory; those
@@ -278,35 +318,41 @@ def _open(source: ModelSource, memory: int, accelerator: Accelerator) -> Runner:
     # Imported one by one: each needs another library.
     if source.kind == "tflite":
         from egnet_tf.inference.runners.accelerated import open_litert
-        from egnet_tf.inference.runners.litert import try_litert
+        from egnet_tf.inference.runners.litert import (
+            LiteRTRunner,
+            one_for_each_core,
+            try_litert,
+        )
 
         if not shipped:
             try_out(try_litert, source.path, memory=memory)
-        return open_litert(source.path, accelerator)
+        runner = open_litert(source.path, accelerator)
+        if devices is None or type(runner) is not LiteRTRunner:
+            return [runner]
+        return one_for_each_core(source.path, memory)
     if source.kind == "onnx":
         from egnet_tf.inference.runners.onnx import OnnxRunner, try_onnx
 
         try_out(try_onnx, source.path, memory=memory)
         if accelerator in ("gpu", "npu"):
             warn_of_cpu(source.path, accelerator, "ONNX Runtime is run on the CPU")
-        return OnnxRunner(source.path)
+        return [OnnxRunner(source.path)]
     if source.kind == "openvino":
         from egnet_tf.inference.runners.openvino import open_openvino, try_openvino
 
         try_out(try_openvino, source.path, memory=memory)
-        return open_openvino(source.path, accelerator)
+        return [open_openvino(source.path, accelerator)]
     require("tensorflow")
-    from egnet_tf.inference.runners.tensorflow import (
-        SavedModelRunner,
-        on_device,
-        try_saved_model,
-    )
+    from egnet_tf.inference.runners.tensorflow import SavedModelRunner, try_saved_model
 
     # Importing TensorFlow once more takes seconds.
     if not _as_described(source.path / "saved_model.pb"):
         try_out(try_saved_model, source.path, memory=memory)
-    with on_device(accelerator, source.path) as device:
-        return SavedModelRunner(source.path, device=device)
+    runners = []
+    for placement in _placements(source.path, accelerator, devices):
+        with placement as device:
+            runners.append(SavedModelRunner(source.path, device=device))
+    return runners
 
 
 def _as_described(file: Path) -> bool:

@@ -160,7 +160,7 @@ def test_export_of_any_size_restores_in_the_tiles_of_its_variant(
     file.with_suffix(".bin").write_bytes(b"")
     model = file if file.suffix == ".onnx" else file.parent
     opened = "egnet_tf.inference.resolve._open"
-    monkeypatch.setattr(opened, lambda *_: DarkeningRunner())
+    monkeypatch.setattr(opened, lambda *_: [DarkeningRunner()])
 
     def tile():
         return load(model).plan(300, 500).tile

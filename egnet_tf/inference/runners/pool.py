@@ -65,9 +65,12 @@ class RunnerPool:
 
     @property
     def device(self) -> str:
-        """What the copies run on, and how many there are."""
+        """What the copies run on; how many GPUs, but not how many cores."""
         counted = collections.Counter(runner.device for runner in self.runners)
-        return "; ".join(f"{count} x {name}" for name, count in counted.items())
+        return "; ".join(
+            name if count == 1 or name.startswith("CPU") else f"{count} x {name}"
+            for name, count in counted.items()
+        )
 
     @property
     def at_once(self) -> int:

@@ -16,7 +16,13 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from egnet_tf.errors import InputError
 from egnet_tf.inference import memory_estimate
-from egnet_tf.inference.runners.base import Accelerator, check_restores, warn_of_cpu
+from egnet_tf.inference.devices import parse_devices
+from egnet_tf.inference.runners.base import (
+    Accelerator,
+    Runner,
+    check_restores,
+    warn_of_cpu,
+)
 from egnet_tf.layers.pooling import local_pooling
 from egnet_tf.models import finest
 from egnet_tf.trial import one_line
@@ -177,6 +183,64 @@ def on_device(
         yield device
 
 
+def chosen_devices(
+    devices: str, accelerator: Accelerator, path: str | os.PathLike[str]
+) -> list[contextlib.AbstractContextManager[str | None]]:
+    """Returns what is entered as `on_device` is, for each of several devices.
+
+    Args:
+        devices: see `egnet_tf.inference.devices`. Without a GPU, the CPU is 0.
+        accelerator: "cpu" for CPUs though there are GPUs.
+        path: as for `on_device`.
+
+    Raises:
+        InputError: there is no device of such a number.
+    """
+    found = [] if accelerator == "cpu" else tf.config.list_logical_devices("GPU")
+    if accelerator in ("gpu", "npu") and not found:
+        warn_of_cpu(path, accelerator, "TensorFlow finds none")
+    found = found or tf.config.list_logical_devices("CPU")
+    numbers = parse_devices(devices)
+    if numbers is None:
+        numbers = range(len(found))
+    missing = [number for number in numbers if number >= len(found)]
+    if missing:
+        raise InputError(
+            f"Expected --devices among {', '.join(map(str, range(len(found))))} "
+            f"({found[0].device_type}). Received: {devices}"
+        )
+    return [_on_named(found[number].name) for number in numbers]
+
+
+@contextlib.contextmanager
+def _on_named(device: str) -> Iterator[str]:
+    with tf.device(device):
+        yield device
+
+
+class PlacedRunner:
+    """A `Runner` of which all, the fusing of branches too, is on one device."""
+
+    def __init__(self, runner: Runner, device: str):
+        self._runner, self._device = runner, device
+        self.tile, self.size_multiple = runner.tile, runner.size_multiple
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Restores (B, H, W, 3) float32 in [0, 1]; same shape, not clipped."""
+        with tf.device(self._device):
+            return self._runner(batch)
+
+    @property
+    def device(self) -> str:
+        """What it runs on and by which library."""
+        return self._runner.device
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Memory of a forward pass, in bytes for each pixel of the batch."""
+        return self._runner.bytes_per_pixel
+
+
 def _placed_on(device: str | None) -> contextlib.AbstractContextManager[object]:
     # tf.device(None) would undo an outer choice.
     return contextlib.nullcontext() if device is None else tf.device(device)
@@ -184,9 +248,11 @@ def _placed_on(device: str | None) -> contextlib.AbstractContextManager[object]:
 
 def _describe(device: str | None) -> str:
     gpus = tf.config.list_physical_devices("GPU")
-    if not gpus or device == "/CPU:0":
+    if not gpus or (device and "CPU" in device):
         return f"CPU, TensorFlow {tf.__version__}"
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name")
+    number = int((device or "0").rpartition(":")[2])
+    gpu = gpus[min(number, len(gpus) - 1)]
+    name = tf.config.experimental.get_device_details(gpu).get("device_name")
     return f"GPU ({name}), TensorFlow {tf.__version__}"
 
 
