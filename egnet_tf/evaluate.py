@@ -73,6 +73,11 @@ def main(values: FlagValues) -> int:
         )
     if options.save_images and not values.model:
         raise InputError("Expected --model with --save_images. Received: --restored")
+    if options.save_images and options.shard:
+        raise InputError(
+            "Expected no --save_images with --shard (egnet_tf.deblur has both). "
+            f"Received: --shard={options.shard}"
+        )
     about = {"dataset": dataset_flags.title(values), "seed": values.seed}
     if values.model:
         restoring = flags.read(RestorerOptions, values)
@@ -92,8 +97,10 @@ def main(values: FlagValues) -> int:
         summaries = evaluate_results(values.restored, pairs, options, **about)
     for summary in summaries:
         folder = Path(summary["folder"])
-        print(app.shown(folder / "scores.csv"), app.shown(folder / "summary.json"))
-    print(f"\n{markdown_table(summaries)}")
+        files = ["scores.csv"] if options.shard else ["scores.csv", "summary.json"]
+        print(*(app.shown(folder / file) for file in files))
+    if not options.shard:  # Means over a part would pass for those over all.
+        print(f"\n{markdown_table(summaries)}")
     log = logging.getLogger(__name__)
     for summary in summaries:
         of_protocol = f"{summary['protocol']}: " if summaries[1:] else ""

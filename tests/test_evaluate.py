@@ -191,6 +191,44 @@ def test_images_of_any_method_are_scored_and_failures_named(tmp_path):
     assert table(output)[0]["blurry_psnr"] == ""
 
 
+def test_shards_are_put_together_by_the_command_without_one(tmp_path, monkeypatch):
+    make_results(tmp_path, 6)
+    flags = ("--restored=restored", "--sharp=sharp", "--protocol=plain,gopro")
+    whole = evaluate(*flags, "--output=whole", cwd=tmp_path)
+    for shard in ("2/3", "1/3", "3/3"):
+        done = evaluate(*flags, "--output=shares", f"--shard={shard}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "|" not in done.stdout  # No table of a part.
+    shares = tmp_path / "shares" / "gopro"
+    parts = [table(shares / f"shard_{i}_of_3") for i in (1, 2, 3)]
+    assert sorted(row["name"] for part in parts for row in part) == [
+        f"{number:02}" for number in range(6)
+    ]
+    assert not list((tmp_path / "shares").rglob("summary.json"))
+
+    scored = "egnet_tf.evaluation.scoring._score"
+    monkeypatch.setattr(scored, lambda *_: pytest.fail("scored again"))
+    done = evaluate(*flags, "--output=shares", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.replace("shares", "whole") == whole.stdout
+    for protocol in ("plain", "gopro"):
+        for file in ("scores.csv", "summary.json", "evaluation.json"):
+            made = tmp_path / "shares" / protocol / file
+            expected = tmp_path / "whole" / protocol / file
+            assert made.read_bytes() == expected.read_bytes()
+
+    monkeypatch.undo()
+    (tmp_path / "restored" / "00.png").touch()  # Other files than were scored.
+    done = evaluate(*flags, "--output=other", "--shard=1/1", cwd=tmp_path)
+    shutil.copytree(
+        tmp_path / "shares" / "plain" / "shard_1_of_3",
+        tmp_path / "other" / "plain" / "shard_1_of_3",
+    )
+    done = evaluate(*flags, "--output=other", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "shard_1_of_3 to hold scores of this evaluation" in done.stderr
+
+
 def test_damaged_image_is_named_and_the_others_are_scored(tmp_path):
     make_results(tmp_path, 3)
     (tmp_path / "restored" / "01.png").write_bytes(b"no image")
@@ -353,6 +391,8 @@ def test_killed_evaluation_resumes(tmp_path):
         (["--restored=a", "--sharp=b"], "folder of images. Received: a"),
         (["--model=a"], "Received: a"),
         (["--model=egnet_mobile", "--dataset=coco"], "Received: coco"),
+        (["--model=egnet_mobile", "--shard=0/3"], "Received: '0/3'"),
+        (["--model=egnet_mobile", "--shard=1/3", "--save_images"], "--shard=1/3"),
     ],
 )
 def test_wrong_flags_say_what_was_expected(tmp_path, words, message):

@@ -30,6 +30,7 @@ from egnet_tf.inference.options import RestorerOptions
 from egnet_tf.inference.resolve import fusion_of, resolve
 from egnet_tf.metrics import PROTOCOLS
 from egnet_tf.options import changes, option
+from egnet_tf.shards import SHARD_HELP, parse_shard
 
 if TYPE_CHECKING:
     from egnet_tf.inference.restorer import Restorer
@@ -60,6 +61,12 @@ class EvaluationOptions:
     )
     overwrite: bool = option(
         False, "Replace the scores of another model, protocol or dataset."
+    )
+    shard: str = option(
+        "",
+        f"{SHARD_HELP} Each writes its scores to a folder in the output folder; the "
+        "same command without --shard then takes them all.",
+        validate=parse_shard,
     )
     workers: int = option(os.cpu_count() or 1, "Threads that score images.", lower=1)
 
@@ -151,7 +158,8 @@ def evaluate_model(
             files = [first.image(kind, name) for kind in kinds]
             if name in first.rows and not all(file.exists() for file in files):
                 images(index)
-    if any(len(folder.rows) < len(pairs) for folder in folders):
+    share = [name for name in pairs.names if parse_shard(options.shard).holds(name)]
+    if any(name not in folder.rows for folder in folders for name in share):
         restorer()  # Here an error is of the model, later it would be of each image.
     found = {
         "model": model,
@@ -304,12 +312,20 @@ def _open(
             path = Path(options.output, name) if several else Path(options.output)
         identity = {**about, "protocol": PROTOCOLS[name].description}
         del identity["method"]  # A name: scores of the same images stay the same.
-        folder = EvaluationFolder(
-            path,
-            identity,
+        opened = functools.partial(
+            EvaluationFolder,
+            identity=identity,
             overwrite=options.overwrite,
             further=PROTOCOLS[name].further,
         )
+        shard = parse_shard(options.shard)
+        if options.shard:
+            path /= f"shard_{shard.index}_of_{shard.count}"
+        folder = opened(path)
+        for part in sorted(path.glob("shard_*_of_*/evaluation.json")):
+            for scored, row in opened(part.parent).rows.items():
+                if scored not in folder.rows:
+                    folder.append(row)
         folders.append(folder)
     return folders
 
@@ -326,7 +342,16 @@ def _score(
 
     `note` makes an addition to the method's name from how many images were restored
     whole and in tiles.
+
+    Of a shard, only its images are scored, and no summary.json is written.
     """
+    shard = parse_shard(options.shard)
+    share = [index for index, name in enumerate(names) if shard.holds(name)]
+    names, of_all = [names[index] for index in share], images
+
+    def images(index: int) -> Images:
+        return of_all(share[index])
+
     if len(folders) > 1:
         # The protocols go through the images side by side, at most so far apart.
         images = functools.lru_cache(2 * options.workers + 2)(images)
@@ -353,7 +378,8 @@ def _score(
             if counts:
                 found["method"] = f"{about['method']} ({note(counts)})"
         summary = summarize(rows, protocol, found, missing)
-        folder.write_summary(summary)
+        if not options.shard:
+            folder.write_summary(summary)
         summaries.append({**summary, "folder": str(folder.path)})
     return summaries
 

@@ -87,10 +87,9 @@ module = Scaling()
 signatures = {"serving_default": module.restore}
 tf.saved_model.save(module, sys.argv[2], signatures=signatures)
 image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
-for model, branches in ((sys.argv[1], None), (sys.argv[1], ["whole"]),
-                        (sys.argv[2], None)):
-    one = egnet_tf.load(model, branches=branches, tile=32)
-    both = egnet_tf.load(model, branches=branches, tile=32, devices="all")
+for model in sys.argv[1:]:
+    one = egnet_tf.load(model, tile=32)
+    both = egnet_tf.load(model, tile=32, devices="all")
     copies = both.runner.runners
     assert len(copies) == 2
     # Where the weights of each lie, and where each of them computes.
@@ -113,7 +112,7 @@ for model, branches in ((sys.argv[1], None), (sys.argv[1], ["whole"]),
     places = {name.rpartition(":")[2] for name in used if name}  # "" in graphs.
     assert places == {"0", "1"}, used
     assert np.abs(restored.astype(int) - one(image)).max() <= 1
-    second = egnet_tf.load(model, branches=branches, tile=32, devices="1")
+    second = egnet_tf.load(model, tile=32, devices="1")
     assert np.abs(restored.astype(int) - second(image)).max() <= 1
     try:
         egnet_tf.load(model, devices="0,2")
