@@ -325,7 +325,8 @@ function refresh(): void {
   element("resume").hidden = queue.photos.length === 0;
   element("resume-text").textContent = queue.photos.length === 0 ? "" : messages.queueText(queue);
   void keepAwake(restoring);
-  window.onbeforeunload = queue.isAtRisk ? (event) => event.preventDefault() : null;
+  // The text is what older browsers ask for; none shows it.
+  window.onbeforeunload = queue.isAtRisk ? () => "Photos are not saved." : null;
   if (!shown) return;
   const { state, name, width, height } = shown;
   document.body.dataset["stage"] = opened || state === "failed" ? state : "opening";
