@@ -114,7 +114,7 @@ def main(values: FlagValues) -> int:
     if output is not None and videos and (several or into_folder):
         output.mkdir(parents=True, exist_ok=True)
     shard = parse_shard(options.shard)
-    films, refused = _video_jobs(videos, output, may_exist, shard)
+    films, refused = _video_jobs(videos, output, may_exist)
     if refused and not several:
         raise InputError(refused[videos[0]])
     work = find_jobs(
@@ -134,17 +134,21 @@ def main(values: FlagValues) -> int:
     if len(jobs) == 1 and not clips:
         # What is wrong with a single image is said before the model is loaded.
         read_photo(jobs[0].source, options.max_pixels)
-    watch = SharpnessWatch(only_blurry=options.only_blurry)
+    watch, unjoined = SharpnessWatch(only_blurry=options.only_blurry), []
     if jobs or clips:
         restorer = restorer_flags.load(values, options.model, options.devices)
         reasons |= _restore_photos(restorer, options, jobs, watch)
-        key = _video_key(values, options) if clips and options.skip_existing else None
-        reasons |= _restore_videos(restorer, clips, options.strength, key)
-    undone = {*reasons, *watch.left}
+        in_segments = options.skip_existing or shard.count > 1
+        key = _video_key(values, options) if clips and in_segments else None
+        failed, unjoined = _restore_videos(
+            restorer, clips, options.strength, key, shard
+        )
+        reasons |= failed
+    undone = {*reasons, *watch.left, *unjoined}
     restored = [job for job in (*jobs, *clips) if job.source not in undone]
     if len(work.jobs) + len(films) == len(restored) == 1:
         print(f"restored: {app.shown(restored[0].target)}")
-    elif several or len(work.jobs) > 1 or not reasons:
+    elif several or len(work.jobs) > 1 or not (reasons or unjoined):
         there = len(work.jobs) + len(films) - len(jobs) - len(clips)
         sharp = f"{len(watch.left)} sharp, " if options.only_blurry else ""
         print(
@@ -155,13 +159,12 @@ def main(values: FlagValues) -> int:
 
 
 def _video_jobs(
-    videos: list[Path], output: Path | None, overwrite: bool, shard: Shard
+    videos: list[Path], output: Path | None, overwrite: bool
 ) -> tuple[list[Job], dict[Path, str]]:
-    """The shard's videos that can be restored, and of the others why not."""
+    """The videos that can be restored, and of the others why not."""
     jobs: list[Job] = []
     refused: dict[Path, str] = {}
-    # By their stems, of which the names of the outputs are made.
-    for path in (video for video in videos if shard.holds(video.stem)):
+    for path in videos:
         taken = {job.target for job in jobs}
         try:
             target = video_target(path, output, overwrite=overwrite, taken=taken)
@@ -238,10 +241,19 @@ def _say_sharpness(source: Path, found: Sharpness) -> None:
 
 
 def _restore_videos(
-    restorer: Restorer, clips: list[Job], strength: float, key: str | None
-) -> dict[Path, str]:
-    """Restores videos, in segments that are kept if there is a key."""
+    restorer: Restorer,
+    clips: list[Job],
+    strength: float,
+    key: str | None,
+    shard: Shard,
+) -> tuple[dict[Path, str], list[Path]]:
+    """Restores videos: in segments, those of a shard, if there is a key.
+
+    Returns:
+        Those that failed, with the reason, and those that another process will join.
+    """
     reasons: dict[Path, str] = {}
+    unjoined: list[Path] = []
     for source, target in clips:
         with tqdm(unit="frame", disable=None) as bar:
 
@@ -249,23 +261,33 @@ def _restore_videos(
                 bar.total = frames or None
                 bar.update()
 
+            done = None
             try:
                 if key is None:
                     restore_video(
                         restorer, source, target, strength=strength, on_frame=show
                     )
                 else:
-                    restore_in_segments(
+                    done = restore_in_segments(
                         restorer,
                         source,
                         target,
                         key=key,
+                        shard=(shard.index - 1, shard.count),
                         strength=strength,
                         on_frame=show,
                     )
             except InputError as error:
                 reasons[source] = str(error)
-    return reasons
+                continue
+        if done is not None and not done.joined:
+            unjoined.append(source)
+            there = done.segments - done.missing
+            print(
+                f"{app.shown(source)}: {there} of {done.segments} segments are there; "
+                "the process that restores the last one joins them"
+            )
+    return reasons, unjoined
 
 
 POSITIONAL = "input"

@@ -210,6 +210,29 @@ def test_video_is_restored(tmp_path, tflite):
     assert 0 < len(pixels_of(output)) < 75
 
 
+def test_shards_restore_one_video(tmp_path, tflite, monkeypatch):
+    pytest.importorskip("av")
+    from egnet_tf.inference import video_segments
+    from video_clips import write_clip
+
+    monkeypatch.setattr(video_segments, "FRAMES", 20)
+    source, target = tmp_path / "clip.mp4", tmp_path / "clip_restored.mp4"
+    write_clip(source, [Fraction(k, 25) for k in range(76)])
+    words = (f"--model={tflite}", source)
+    alone = tmp_path / "alone.mp4"
+    assert not deblur(*words, f"--output={alone}", "--skip_existing").returncode
+    done = deblur(*words, "--shard=2/2")
+    assert (done.returncode, target.exists()) == (0, False), done.stderr
+    assert done.stdout == (
+        f"{source}: 2 of 4 segments are there; the process that restores the last one "
+        "joins them\n"
+    )
+    done = deblur(*words, "--shard=1/2")
+    assert (done.returncode, done.stdout) == (0, f"restored: {target}\n"), done.stderr
+    assert target.read_bytes() == alone.read_bytes()
+    assert not list(tmp_path.glob(".segments*"))
+
+
 def test_an_interrupted_video_is_resumed(tmp_path, tflite, monkeypatch):
     pytest.importorskip("av")
     from egnet_tf.inference import video_segments
