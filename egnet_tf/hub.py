@@ -18,7 +18,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from tqdm import tqdm
+from tqdm.asyncio import tqdm_asyncio
 
 from egnet_tf.errors import InputError, require
 
@@ -36,7 +36,7 @@ _ADDRESS = re.compile(
 _CHUNK = 1 << 20
 
 
-class _Bar(tqdm):
+class _Bar(tqdm_asyncio):
     """A progress bar that is drawn on a terminal only."""
 
     def __init__(self, *args: Any, **options: Any):

@@ -55,7 +55,7 @@ def parametric_relu(x: tf.Tensor, slope: tf.Tensor | None) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _parametric_relu(x: tf.Tensor, slope: tf.Tensor) -> tuple:
+def _parametric_relu(x: tf.Tensor, slope: tf.Tensor) -> Any:
     """max(x, slope * x), with a gradient in fewer passes over the features.
 
     TensorFlow's own keeps a constant of zeros of the size of x for every call.

@@ -88,8 +88,8 @@ def write_repository(
                     shutil.copyfile(one, unfinished / one.name)
         facts = Facts(repo, variant, license, {})
         if source.kind == "shipped":
-            for picture in sorted(weights.glob("*.jpg")):
-                shutil.copyfile(picture, unfinished / picture.name)
+            for image in sorted(weights.glob("*.jpg")):
+                shutil.copyfile(image, unfinished / image.name)
             facts = facts._replace(card=read_card(weights / "README.md"))
         else:
             facts = _of_the_run(facts, weights.parent, unfinished)
