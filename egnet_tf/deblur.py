@@ -70,7 +70,11 @@ class Options:
         "A .tflite file restores on all cores.",
         validate=parse_devices,
     )
-    shard: str = option("", SHARD_HELP, validate=parse_shard)
+    shard: str = option(
+        "",
+        f"{SHARD_HELP} Of a video it is a share of the segments.",
+        validate=parse_shard,
+    )
     quality: int = option(
         95, "Quality of JPEG, WebP and AVIF files that are written.", lower=1, upper=100
     )
