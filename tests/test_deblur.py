@@ -1,4 +1,8 @@
+import os
 import re
+import signal
+import subprocess
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +15,7 @@ from tqdm import tqdm
 
 import egnet_tf
 from egnet_tf import models
-from helpers import call
+from helpers import ROOT, call, start
 
 
 @pytest.fixture(scope="module")
@@ -301,3 +305,34 @@ def test_wrong_calls_are_refused_in_one_line(tmp_path, photo, tflite, change):
     assert "Received: " in errors[0]
     assert "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_a_folder_in_one_line_with_whole_files(tmp_path, photo):
+    folder, output = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for number in range(2000):
+        (folder / f"{number}.png").write_bytes(photo.read_bytes())
+    words = (folder, f"--output={output}", f"--model={ROOT}/tests/hostile/tiny.tflite")
+    process = start(
+        "egnet_tf.deblur",
+        *words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Also where the tests run in the background, which ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 300
+    while not output.is_dir() or len(list(output.iterdir())) < 5:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in stderr
+    written = list(output.iterdir())
+    assert 5 <= len(written) < 2000
+    assert all(pixels(path).shape == (45, 67, 3) for path in written)

@@ -349,9 +349,10 @@ def _score(
     share = [index for index, name in enumerate(names) if shard.holds(name)]
     names, of_all = [names[index] for index in share], images
 
-    def images(index: int) -> Images:
+    def of_share(index: int) -> Images:
         return of_all(share[index])
 
+    images = of_share
     if len(folders) > 1:
         # The protocols go through the images side by side, at most so far apart.
         images = functools.lru_cache(2 * options.workers + 2)(images)
