@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from egnet_tf.benchmarks.networks import PRECISIONS, precision_policy
 from egnet_tf.benchmarks.timing import compared, time_in_turns
 from egnet_tf.errors import InputError
 from egnet_tf.inference.resolve import load, resolve
+from egnet_tf.inference.runners.base import Accelerator
 from egnet_tf.options import option
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Options:
         12.0, "Size of a photo that is restored in tiles; 0 for none.", lower=0.0
     )
     photos: int = option(1, "Number of timed runs of the photo.", lower=1)
+    accelerator: str = option(
+        "auto",
+        "What files restore on, as in deblur; Keras runs where TensorFlow puts it.",
+        choices=get_args(Accelerator),
+    )
 
 
 class FileCost(NamedTuple):
@@ -68,6 +74,8 @@ class FileCost(NamedTuple):
             wait busily.
         photo_peak_megabytes: of a process that opens it and restores the photo, which
             counts itself, above its start.
+        device: what it ran on. The memory of a LiteRT accelerator, in a process of its
+            own, is not counted.
     """
 
     file: str
@@ -80,6 +88,7 @@ class FileCost(NamedTuple):
     photo_times_keras: float | None = None
     photo_cpu_seconds: float | None = None
     photo_peak_megabytes: float | None = None
+    device: str = ""
 
 
 def measure(options: Options) -> list[FileCost]:
@@ -104,7 +113,15 @@ def measure(options: Options) -> list[FileCost]:
     tile = tiles.pop() or 256 if tiles else 256
     opened: dict[str, Callable[[], Restorer]] = {
         **{n: functools.partial(_keras, weights, tile, p) for n, p in _KERAS.items()},
-        **{n: functools.partial(load, path, tile=tile) for n, path in files.items()},
+        **{
+            name: functools.partial(
+                load,
+                path,
+                tile=tile,
+                accelerator=cast("Accelerator", options.accelerator),
+            )
+            for name, path in files.items()
+        },
     }
     image = np.random.default_rng(0).random((1, tile, tile, 3), np.float32)
     runners = {name: open_restorer().runner for name, open_restorer in opened.items()}
@@ -112,6 +129,7 @@ def measure(options: Options) -> list[FileCost]:
         {name: functools.partial(run, image) for name, run in runners.items()},
         options.repetitions,
     )
+    devices = {name: runner.device for name, runner in runners.items()}
     # Each of them holds threads, and some let them wait busily.
     runners.clear()
     peaks = {name: peak_memory(_restore, o, tile, tile) for name, o in opened.items()}
@@ -128,6 +146,7 @@ def measure(options: Options) -> list[FileCost]:
             *times[name],
             peaks[name] / 1e6,
             *photo.get(name, ()),
+            device=devices[name],
         )
         for name in opened
     ]

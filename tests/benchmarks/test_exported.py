@@ -39,6 +39,7 @@ def test_a_row_for_each_precision_of_keras_and_each_file(
     names = [row.file for row in (keras, bfloat16, file)]
     assert names == ["Keras", "Keras bfloat16", FILE.name]
     assert (keras.times_keras, keras.photo_times_keras) == (1.0, 1.0)
+    assert (file.device[:11], keras.device[:15]) == ("CPU, LiteRT", "CPU, TensorFlow")
     assert file.megabytes == FILE.stat().st_size / 1e6
     assert keras.megabytes == 4e-6 * testing_model.network.count_params()
     for row in (keras, bfloat16, file):
