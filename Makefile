@@ -89,7 +89,8 @@ web-test: $(VENV)/installed_dev $(WEB)/node_modules/.package-lock.json
 
 # LiteRT files on LiteRT's GPU accelerator, with a GPU in software.
 gpu-test: $(VENV)/installed_dev build/swiftshader/icd.json
-	VK_DRIVER_FILES= VK_ICD_FILENAMES=$(abspath build/swiftshader/icd.json) \
+	VK_DRIVER_FILES=$(abspath build/swiftshader/icd.json) \
+	  VK_ICD_FILENAMES=$(abspath build/swiftshader/icd.json) \
 	  LD_LIBRARY_PATH=$(abspath build/swiftshader) EGNET_TF_REQUIRED=vulkan \
 	  $(BIN)/python -m pytest --numprocesses=auto tests/export/test_gpu.py
 
