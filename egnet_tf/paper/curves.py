@@ -7,15 +7,21 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 # Checks that matplotlib is installed.
-from egnet_tf.visualization.figures import Figure
+from egnet_tf.visualization.figures import Figure, TextPath
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOURS = {"#010101": "var(--ink)", "#020202": "var(--soft)", "#030303": "var(--line)"}
 _SERIES = {f"#0400{i:02d}": f"var(--c{i})" for i in range(6)}
 _FEW = 30
 """Points up to which each is marked by a dot."""
+
+_WIDTH, _TEXT = 5.4, 9.0
+"""Inches of the figure, points of the phases' names."""
 
 
 class Segment(NamedTuple):
@@ -32,34 +38,42 @@ class Segment(NamedTuple):
     points: Sequence[tuple[float, float]]
 
 
-def curves(series: Mapping[str, Sequence[Segment]], y_title: str) -> str:
+def curves(
+    series: Mapping[str, Sequence[Segment]],
+    y_title: str,
+    *,
+    x_title: str = "step",
+    name: str = "",
+) -> str:
     """Draws curves by the steps of training in one pair of axes.
 
-    A curve is interrupted where a phase ends, for the loss is another one then; a
+    A curve is interrupted where a phase ends, for another network is trained then; a
     line with the phase's name marks where the next begins.
 
     Args:
         series: by run. Values that are not finite are left out.
         y_title: of the vertical axis.
+        x_title: of the horizontal axis.
+        name: what no other chart of the page is called; by default `y_title`.
 
     Returns:
         An <svg> element for a page that defines the CSS colours --ink, --soft, --line
         and --c0 to --c5, described for screen readers; "" without points.
     """
-    drawn: dict[str, list[Segment]] = {name: [] for name in series}
-    for name, segments in series.items():
+    drawn: dict[str, list[Segment]] = {run: [] for run in series}
+    for run, segments in series.items():
         for segment in segments:
             finite = [point for point in segment.points if math.isfinite(point[1])]
             if finite:
-                drawn[name].append(segment._replace(points=finite))
+                drawn[run].append(segment._replace(points=finite))
     if not any(drawn.values()):
         return ""
     ink, soft, line = _COLOURS
-    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
     figure.patch.set_visible(False)
     axes = figure.add_subplot()
     axes.patch.set_visible(False)
-    axes.set_xlabel("step", color=ink)
+    axes.set_xlabel(x_title, color=ink)
     axes.set_ylabel(y_title, color=ink)
     axes.tick_params(length=0, labelcolor=soft)
     axes.spines[:].set_visible(False)
@@ -73,20 +87,44 @@ def curves(series: Mapping[str, Sequence[Segment]], y_title: str) -> str:
                 marker="o" if len(points) <= _FEW else None,
                 markersize=4,
             )
-    starts = {(s.start, s.phase) for segments in drawn.values() for s in segments}
-    if len(starts) > 1:
-        for start, phase in sorted(starts):
-            axes.axvline(start, color=line, linestyle="--", zorder=0)
-            axes.annotate(
-                phase,
-                (start, 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(3, 1),
-                textcoords="offset points",
-                color=soft,
-                fontsize=9,
-            )
-    return _inline(figure, y_title, _description(drawn, y_title))
+    _mark_phases(axes, [s for segments in drawn.values() for s in segments])
+    return _inline(figure, name or y_title, _description(drawn, y_title))
+
+
+def _mark_phases(axes: Axes, segments: Sequence[Segment]) -> None:
+    """Marks where phases begin, unless there is but one; no name covers another."""
+    _, soft, line = _COLOURS
+    phases: dict[int, list[str]] = {}
+    for segment in sorted(segments, key=lambda segment: segment.start):
+        named = phases.setdefault(segment.start, [])
+        if segment.phase not in named:
+            named.append(segment.phase)
+    if sum(map(len, phases.values())) < 2:
+        return
+    low, high = axes.get_xlim()
+    # The axes are somewhat narrower than the figure.
+    inch = (high - low) / (0.8 * _WIDTH)
+    ends: list[float] = []
+    """Of the last name in each line above the axes."""
+    for start, named in phases.items():
+        axes.axvline(start, color=line, linestyle="--", zorder=0)
+        text = ", ".join(named)
+        extent = TextPath((0, 0), text, size=_TEXT).get_extents().width + 8
+        width = extent / 72 * inch
+        outside = start + width > high
+        left = start - width if outside else start
+        row = next((i for i, end in enumerate(ends) if end <= left), len(ends))
+        ends[row : row + 1] = [left + width]
+        axes.annotate(
+            text,
+            (start, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3 if outside else 3, 1 + 1.2 * _TEXT * row),
+            textcoords="offset points",
+            horizontalalignment="right" if outside else "left",
+            color=soft,
+            fontsize=_TEXT,
+        )
 
 
 def _description(drawn: Mapping[str, Sequence[Segment]], y_title: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ from PIL import Image
 from egnet_tf.cli.table import Cell
 from egnet_tf.evaluation.summary import score_rows
 from egnet_tf.images.read import read_image
-from egnet_tf.paper.curves import curves
-from egnet_tf.paper.run_record import RunRecord, chosen_images
+from egnet_tf.paper.curves import Segment, curves
+from egnet_tf.paper.run_record import LossTerm, RunRecord, Scored, chosen_images
+from egnet_tf.visualization.zooms import largest_differences
 
-_MOST_WIDTH = 1200
+_MOST_WIDTH = 1920
+"""Of an embedded image: a frame of a video keeps its pixels, to be zoomed in."""
+
 _QUALITY = 88
-
-_COLUMNS = ("method", "PSNR (dB)", "SSIM", "images")
 
 
 def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
@@ -38,24 +39,37 @@ def report_page(title: str, runs: Sequence[RunRecord], images: int = 3) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    charts = [
-        ("PSNR of the held-out pairs", "psnr", "PSNR (dB)"),
-        ("SSIM of the held-out pairs", "ssim", "SSIM"),
-        ("Loss of training", "loss", "loss"),
-    ]
     environment.filters["breakable"] = _breakable
     return environment.get_template("report_page.html").render(
         title=title,
         names=[run.name for run in runs],
-        columns=_COLUMNS,
         tables=_tables(runs),
-        charts=[
-            (heading, Markup(drawn))
-            for heading, key, axis in charts
-            if (drawn := curves({run.name: run.curves[key] for run in runs}, axis))
-        ],
+        charts=[(title, Markup(drawn)) for title, drawn in _charts(runs) if drawn],
         runs=[_run(run, images) for run in runs],
     )
+
+
+def _charts(runs: Sequence[RunRecord]) -> Iterator[tuple[str, str]]:
+    """Titles and curves: the validations, then each loss in a panel of its own.
+
+    Losses of two phases, or of runs with other terms, are not on one scale. Their
+    steps are those of the phase, for runs may begin it at different ones.
+    """
+    for title, key, axis in (
+        ("PSNR of the held-out pairs", "psnr", "PSNR (dB)"),
+        ("SSIM of the held-out pairs", "ssim", "SSIM"),
+    ):
+        yield title, curves({run.name: run.curves[key] for run in runs}, axis)
+    kinds: dict[tuple[str, str], dict[str, list[Segment]]] = {}
+    for run in runs:
+        for phase, start, points in run.curves["loss"]:
+            # All runs, in the order of their colours.
+            panel = kinds.setdefault((phase, run.loss), {run.name: [] for run in runs})
+            own = [(step - start, value) for step, value in points]
+            panel[run.name].append(Segment(phase, 0, own))
+    for (phase, loss), panel in kinds.items():
+        title = f"Loss of the phase {phase}{loss and f': {loss}'}"
+        yield title, curves(panel, "loss", x_title="step of the phase", name=title)
 
 
 def _tables(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
@@ -70,20 +84,34 @@ def _tables(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
         {
             "title": f"{dataset}, protocol {protocol}",
             "description": summaries[0]["description"],
-            "rows": _rows(summaries),
+            **_rows(summaries),
         }
         for (dataset, protocol), summaries in groups.items()
     ]
 
 
-def _rows(summaries: Sequence[dict[str, Any]]) -> list[tuple[list[Cell], bool]]:
-    """Cells in the order of `_COLUMNS`, and whether a row is the best."""
+def _rows(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The columns with a number in any row, and the rows.
+
+    Each row is its cells, and whether its PSNR is the highest.
+    """
     rows = score_rows(summaries)
-    ratios = [float(row["PSNR (dB)"] or "-inf") for row in rows]
-    return [
-        ([row[name] for name in _COLUMNS], ratio == max(ratios))
-        for row, ratio in zip(rows, ratios, strict=True)
+    measures = rows[0].keys() - {"method", "dataset", "protocol", "images"}
+    numbers = [
+        name
+        for name in rows[0]
+        if name in measures and any(row[name] is not None for row in rows)
     ]
+    columns = ["method", *numbers, "images"]
+    ratios = [float(row["PSNR (dB)"] or "-inf") for row in rows]
+    best = max(ratios) if any(row["PSNR (dB)"] for row in rows) else None
+    return {
+        "columns": columns,
+        "rows": [
+            ([row[name] for name in columns], ratio == best)
+            for row, ratio in zip(rows, ratios, strict=True)
+        ],
+    }
 
 
 def _breakable(text: str) -> Markup:
@@ -98,6 +126,7 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
             shown.append(
                 {
                     "name": scored.name,
+                    "focus": _focus(scored),
                     "caption": f"{scored.name}: {scored.blurry_psnr:.2f} dB blurry, "
                     f"{scored.psnr:.2f} dB restored, SSIM {scored.ssim:.4f}",
                     **{
@@ -110,10 +139,32 @@ def _run(run: RunRecord, count: int) -> dict[str, Any]:
     return {
         "name": run.name,
         "recipe": run.recipe,
-        "terms": run.terms,
+        "terms": [(_term(term), False) for term in run.terms],
         "images": shown,
         "comparison": drawn and _embedded(drawn),
     }
+
+
+def _term(term: LossTerm) -> list[Cell]:
+    name, share = f"{term.phase}, {term.term}", f"{100 * term.share:.3g}%"
+    return [name, term.stage, f"{term.value:.3g}", share]
+
+
+def _focus(scored: Scored) -> tuple[float, float]:
+    """Where zooming begins, as parts of width and height.
+
+    It is the middle of the window in which the blurry and the restored image differ
+    most where something is.
+    """
+    kinds = scored.blurry, scored.restored, scored.sharp
+    blurry, restored, sharp = map(read_image, kinds)
+    height, width = blurry.shape[:2]
+    if not blurry.shape == restored.shape == sharp.shape:
+        return 0.5, 0.5
+    quarter = height // 4, width // 4
+    (zoom,) = largest_differences([blurry, restored], quarter, sharp=sharp)
+    x, y = zoom.left + zoom.width / 2, zoom.top + zoom.height / 2
+    return round(x / width, 3), round(y / height, 3)
 
 
 def _embedded(path: Path) -> dict[str, Any]:

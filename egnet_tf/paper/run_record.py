@@ -19,6 +19,15 @@ Scalars = dict[str, list[tuple[int, float]]]
 """Of one phase: (step, value), ascending, by TensorBoard's name."""
 
 
+_LOSS_FLAGS = {
+    "gradient_loss": "true",
+    "loss_weights": "",
+    "gradient_normalise": "",
+    "ms_ssim": "wang",
+}
+"""Flags beside --loss that change the loss, with the values that are not told."""
+
+
 class Scored(NamedTuple):
     """An image of an evaluation with its files."""
 
@@ -62,6 +71,7 @@ class RunRecord(NamedTuple):
     Attributes:
         name: the folder's path as given.
         recipe: the text of recipe.flags, "" if it was not trained here.
+        loss: what the recipe says of the loss, such as "egnet, gradient_loss=false".
         terms: of the loss, see `LossTerm`; those of each phase together.
         curves: "psnr" and "ssim" of the validations and "loss" of the training steps,
             a segment for each phase. Steps are counted over all phases.
@@ -71,6 +81,7 @@ class RunRecord(NamedTuple):
 
     name: str
     recipe: str
+    loss: str
     terms: list[LossTerm]
     curves: dict[str, list[Segment]]
     evaluations: list[Evaluation]
@@ -96,9 +107,11 @@ def read_run(folder: Path) -> RunRecord:
     scalars = {
         path.name: _read_scalars(path) for path in sorted((folder / "logs").glob("*"))
     }
+    text = recipe.read_text("utf-8", "replace") if recipe.exists() else ""
     return RunRecord(
         str(folder),
-        recipe.read_text("utf-8", "replace") if recipe.exists() else "",
+        text,
+        _loss(text),
         _loss_terms(scalars),
         _read_curves(folder, scalars),
         evaluations,
@@ -188,6 +201,17 @@ def _loss_terms(scalars: Mapping[str, Scalars]) -> list[LossTerm]:
                 means = _end(points), _end(share)
                 found.append(LossTerm(phase, term, stage or "all", *means))
     return found
+
+
+def _loss(recipe: str) -> str:
+    """The flags of a recipe that make two losses incomparable, in a few words."""
+    lines = (line.removeprefix("--").partition("=") for line in recipe.splitlines())
+    flags = {name: value for name, _, value in lines}
+    words = [flags["loss"]] if "loss" in flags else []
+    for name, default in _LOSS_FLAGS.items():
+        if flags.get(name, default) != default:
+            words.append(f"{name}={flags[name]}")
+    return ", ".join(words)
 
 
 def _end(points: Sequence[tuple[int, float]]) -> float:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+_LEAST = 0.1
+"""Of the first window's sum, what another must have."""
+
 
 class Zoom(NamedTuple):
     """A window of an image, in pixels."""
@@ -39,7 +42,9 @@ def largest_differences(
     Args:
         images: uint8 (H, W, 3) of one size, two or more.
         size: height and width of the windows in pixels, clipped to the image.
-        count: how many; they do not overlap. Fewer are found in a small image.
+        count: how many; an eighth of a window, at least, is between two, so that no
+            frame covers another. Fewer are found in a small image, or where little is
+            left: a window counts for a tenth of the first one, at least.
         sharp: the image whose detail counts; by default the mean of the others.
 
     Returns:
@@ -67,12 +72,14 @@ def largest_differences(
         border = np.moveaxis(windows, axis, 0)
         border[:margin] = border[len(border) - margin :] = -1
     found: list[Zoom] = []
-    while len(found) < count and windows.max() >= 0:
+    least = max(_LEAST * windows.max(), 0)
+    while len(found) < count and windows.max() >= least:
         top, left = map(int, np.unravel_index(np.argmax(windows), windows.shape))
         found.append(Zoom(top, left, height, width))
-        # Any window that begins here would overlap this one.
+        # Any window that begins here would overlap this one, or nearly.
+        down, across = height + height // 8, width + width // 8
         windows[
-            max(top - height + 1, 0) : top + height,
-            max(left - width + 1, 0) : left + width,
+            max(top - down + 1, 0) : top + down,
+            max(left - across + 1, 0) : left + across,
         ] = -1
     return found

@@ -72,3 +72,33 @@ def test_curve_names_are_escaped():
     drawn = draw([(0, 1.0), (1, 2.0)], name='<b>"&')
     parsed(drawn)
     assert "<b>" not in drawn
+
+
+def test_names_of_phases_do_not_cover_each_other():
+    # The last phases of the paper's schedule are short: 100k of 12.1M steps.
+    starts = {"backbone": 0, "egn": 6_000_000, "joint": 11_900_000, "ensemble": 12e6}
+    segments = [
+        Segment(phase, int(start), [(start, 30.0), (start + 1e5, 31.0)])
+        for phase, start in starts.items()
+    ]
+    root = parsed(curves({"a": segments}, "PSNR (dB)"))
+    boxes = []
+    for text in root.iter("text"):
+        if text.text in starts:
+            x, y = float(text.get("x")), float(text.get("y"))
+            width = 5 * len(text.text)
+            left = x - width if "anchor: end" in text.get("style", "") else x
+            boxes.append((text.text, left, left + width, y))
+    assert {name for name, *_ in boxes} == set(starts)
+    for name, left, right, y in boxes:
+        # Inside of the figure, whose width is 5.4 inches of 72 points.
+        assert left >= 0 and right <= 5.4 * 72, name
+        for other, low, high, row in boxes:
+            apart = right <= low or high <= left or abs(y - row) >= 9
+            assert name == other or apart, (name, other)
+
+
+def test_phases_that_begin_together_share_a_mark():
+    runs = {name: [Segment(name, 0, [(0, 1.0), (9, 2.0)])] for name in ("egn", "joint")}
+    texts = {text.text for text in parsed(curves(runs, "SSIM")).iter("text")}
+    assert "egn, joint" in texts

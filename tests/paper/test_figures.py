@@ -1,6 +1,8 @@
 """The command that draws the figures, on scenes and a run of the smallest network."""
 
+import re
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -65,6 +67,38 @@ def test_comparison_takes_folders_and_models(scenes):
     # The left image is the blurry one.
     left = both[10:60, 10:100].astype(int)
     assert abs(left.mean() - read_image(scenes / "blurry" / "a.png").mean()) < 40
+
+
+def test_comparison_as_pdf_keeps_texts_and_frames_as_vectors(scenes):
+    output = scenes / "figure8.pdf"
+    done = call(
+        FIGURES,
+        "--kind=comparison",
+        f"--input={scenes / 'blurry' / 'a.png'}",
+        f"--sharp={scenes / 'sharp' / 'a.png'}",
+        f"--method=other={scenes / 'method'}",
+        f"--output={output}",
+    )
+    assert done.returncode == 0, done.stderr
+    pdf = output.read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    # Publishers take TrueType fonts (type 42), not those of Type 3.
+    assert b"/FontFile2" in pdf and b"/Type3" not in pdf
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    drawn = b"".join(unpacked(stream) for stream in streams)
+    # Letters stand in parentheses, with kerning between them.
+    shown = b"".join(re.findall(rb"\((.*?)\)", drawn)).replace(b"\0", b"")
+    assert all(title in shown for title in (b"blurry", b"other", b"sharp"))
+    width = pdf[pdf.index(b"/MediaBox") :].split(b"]")[0].split()[4]
+    assert float(width) == pytest.approx(7 * 72)
+
+
+def unpacked(stream):
+    """A stream of a PDF file, "" if it is not deflated."""
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""
 
 
 def test_comparison_takes_folder_names_with_commas_and_equals_signs(scenes):

@@ -110,7 +110,7 @@ def test_report_shows_the_scores_and_their_protocol(page):
     assert PROTOCOLS["plain"].description.partition(":")[0] in text
     words = re.sub(r"<[^>]*>", " ", text).split()
     assert words.index("27.50") < words.index("28.50")
-    best = re.search(r'<tr class="best">.*?</tr>', text, re.DOTALL)[0]
+    best = re.search(r'<tr role="row" class="best">.*?</tr>', text, re.DOTALL)[0]
     assert "second" in best and "28.50" in best
 
 
@@ -161,3 +161,47 @@ def test_report_images_are_spread_over_the_gains():
 def test_report_refuses_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(InputError, match="Received: "):
         read_run(tmp_path)
+
+
+def test_report_gives_each_loss_a_panel_of_its_own(tmp_path):
+    runs = [make_run(tmp_path / name, 27.0) for name in ("a", "b", "c")]
+    recipe = "--loss=egnet\n--gradient_loss={}\n--loss_weights=\n"
+    for run, gradient in zip(runs, ("true", "false", "true"), strict=True):
+        (run / "recipe.flags").write_text(recipe.format(gradient))
+    text = report_page("title", [read_run(run) for run in runs])
+    panels = re.findall(r"<figure>(.*?)<figcaption>(Loss.*?)</fig", text, re.DOTALL)
+    assert {title: description(svg) for svg, title in panels} == {
+        "Loss of the phase egn: egnet": ["a", "c"],
+        "Loss of the phase egn: egnet, gradient_loss=false": ["b"],
+    }
+
+
+def description(svg):
+    """The names of the runs that a chart says it has drawn."""
+    label = re.search(r'aria-label="([^"]*)"', svg.rpartition("<svg")[2])[1]
+    return re.findall(r"(\w+): \S+ at first", label)
+
+
+def test_report_zooms_in_where_the_images_differ(tmp_path):
+    run = make_run(tmp_path / "run", 27.0, images=("a",))
+    rows, columns = np.indices((40, 60))
+    image = np.repeat(np.uint8(60 * ((rows + columns) % 2) + 60)[..., None], 3, -1)
+    images = run / "evaluation" / "samples_plain" / "images"
+    for kind in ("blurry", "sharp", "restored"):
+        if kind == "restored":
+            image = image.copy()
+            image[24:32, 40:50] += 100
+        write_image(images / kind / "a.png", image)
+    parsed = Page(report_page("title", [read_run(run)]))
+    (frame,) = [x for x in parsed.all("div") if "data-x" in x]
+    assert 40 / 60 <= float(frame["data-x"]) <= 50 / 60
+    assert 24 / 40 <= float(frame["data-y"]) <= 32 / 40
+    assert len(parsed.all("select")) == 1
+
+
+def test_report_names_each_number_for_narrow_screens(page):
+    _, parsed = page
+    cells = parsed.all("td")
+    assert cells and all(cell["role"] == "cell" for cell in cells)
+    titles = {cell["data-title"] for cell in cells}
+    assert {"PSNR (dB)", "SSIM", "images", "share of the loss"} <= titles
