@@ -329,6 +329,7 @@ def _open(
         runner = open_litert(source.path, accelerator)
         if devices is None or type(runner) is not LiteRTRunner:
             return [runner]
+        del runner  # Its memory is for the copies.
         return one_for_each_core(source.path, memory)
     if source.kind == "onnx":
         from egnet_tf.inference.runners.onnx import OnnxRunner, try_onnx

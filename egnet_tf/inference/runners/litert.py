@@ -125,12 +125,14 @@ def one_for_each_core(path: str | os.PathLike[str], memory: int) -> list[LiteRTR
     Side by side they take less time for many tiles than one of them on all cores.
     """
     cores = os.cpu_count() or 1
-    first = LiteRTRunner(path, 1)
-    room = memory / 4 / (_COPY_BYTES_PER_PIXEL * first.tile**2)
+    runners = [LiteRTRunner(path, 1)]
+    room = memory / 4 / (_COPY_BYTES_PER_PIXEL * runners[0].tile ** 2)
     count = min(cores, max(int(room), 1))
     if count < cores:
-        first = LiteRTRunner(path, cores // count)
-    return [first, *(LiteRTRunner(path, cores // count) for _ in range(count - 1))]
+        runners.clear()
+    while len(runners) < count:
+        runners.append(LiteRTRunner(path, cores // count))
+    return runners
 
 
 def try_litert(path: str) -> None:
