@@ -28,6 +28,7 @@ LIMITS = {
     "dynamic": 0.03,
     "int8": 0.06,
     "int8_uint8": 0.06,
+    "int8_full": 0.06,
     "int16x8": 0.03,
 }
 
