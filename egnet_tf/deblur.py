@@ -49,7 +49,8 @@ class Options:
     model: str = option(
         "egnet_mobile",
         "A run's folder, a .tflite or .onnx file, the folder of a SavedModel or an "
-        "OpenVINO model, or the name of a variant whose weights come with the package.",
+        "OpenVINO model, hf://user/name on the Hugging Face hub, or the name of a "
+        "variant whose weights come with the package.",
     )
     strength: float = option(
         1.0,
