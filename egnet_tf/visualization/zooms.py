@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-_LEAST = 0.1
-"""Of the first window's sum, what another must have."""
+_LEAST = 0.25
+"""Of the first window's sum, what another must have.
+
+Empty places of photographs, such as a sky, have 0.1 to 0.2 of it.
+"""
 
 
 class Zoom(NamedTuple):
@@ -44,7 +47,7 @@ def largest_differences(
         size: height and width of the windows in pixels, clipped to the image.
         count: how many; an eighth of a window, at least, is between two, so that no
             frame covers another. Fewer are found in a small image, or where little is
-            left: a window counts for a tenth of the first one, at least.
+            left: a window has a quarter of the first one's sum, at least.
         sharp: the image whose detail counts; by default the mean of the others.
 
     Returns:
