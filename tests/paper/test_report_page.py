@@ -1,6 +1,7 @@
 """The report of a run as a reader gets it."""
 
 import csv
+import math
 import re
 from html.parser import HTMLParser
 
@@ -205,3 +206,19 @@ def test_report_names_each_number_for_narrow_screens(page):
     assert cells and all(cell["role"] == "cell" for cell in cells)
     titles = {cell["data-title"] for cell in cells}
     assert {"PSNR (dB)", "SSIM", "images", "share of the loss"} <= titles
+
+
+def test_report_shows_measures_that_need_no_sharp_image(tmp_path):
+    about = {"method": "mine", "dataset": "photos"}
+    scores = Score(math.nan, math.nan, further={"niqe": 4.125, "brisque": 20.5})
+    rows = [Row("a", scores, None)]
+    written = EvaluationFolder(tmp_path / "evaluation" / "photos", about)
+    written.append(rows[0])
+    written.write_summary(summarize(rows, PROTOCOLS["noreference"], about))
+    text = report_page("title", [read_run(tmp_path)])
+    parsed = Page(text)
+    titles = [cell["data-title"] for cell in parsed.all("td")]
+    assert titles == ["NIQE", "BRISQUE", "images"]
+    assert {"4.125", "20.500"} <= set(parsed.data)
+    # Without a PSNR no row is the best.
+    assert 'class="best"' not in text
