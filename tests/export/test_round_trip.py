@@ -29,7 +29,7 @@ LIMITS = {
     "int8": 0.06,
     "int8_uint8": 0.06,
     "int8_full": 0.06,
-    "int16x8": 0.03,
+    "int16x8": 0.05,
 }
 
 
@@ -87,4 +87,4 @@ def test_exports_restore_a_photo_as_keras_does(name, device_model, tmp_path):
     with (dist / "exports.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert len(rows) == len(files)
-    assert all(float(row["db_lost"]) < 0.1 for row in rows)
+    assert all(float(row["db_lost"]) < 0.2 for row in rows)
