@@ -87,4 +87,6 @@ def test_exports_restore_a_photo_as_keras_does(name, device_model, tmp_path):
     with (dist / "exports.csv").open() as table:
         rows = list(csv.DictReader(table))
     assert len(rows) == len(files)
-    assert all(float(row["db_lost"]) < 0.2 for row in rows)
+    for row in rows:  # Integers alone may lose more.
+        limit = 0.2 if row["kind"] == "tflite int8_full" else 0.1
+        assert float(row["db_lost"]) < limit, row
