@@ -187,7 +187,6 @@ def test_progress_is_that_of_each_image(restorer, file):
         (Image.new("RGB", (0, 8)), None),
         (Image.new("I", (8, 8), 70000), None),
     ],
-    ids=str,
 )
 def test_what_is_no_image_or_has_no_place_is_refused(
     restorer, tmp_path, monkeypatch, images, out
