@@ -49,12 +49,13 @@ test: $(VENV)/installed_dev
 	  $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 	$(MAKE) web-test android-test gpu-test
 
-# Reading PyTorch checkpoints: the only tests that need PyTorch, which is a large download.
+# The only tests that need PyTorch, which is a large download.
 torch-test: $(VENV)/installed_dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  torch==2.13.0 safetensors==0.8.0
 	EGNET_TF_REQUIRED=torch $(BIN)/python -m pytest \
-	  tests/models/test_import_torch.py tests/models/test_torch_checkpoint.py
+	  tests/models/test_import_torch.py tests/models/test_torch_checkpoint.py \
+	  tests/benchmarks/test_pytorch.py
 
 # What only TensorFlow 2.15 with tensorflow-addons can run, in an environment of its own,
 # with Python 3.9 to 3.11.

@@ -4,6 +4,7 @@ python -m egnet_tf.benchmarks MEASUREMENT [flags]
 python -m egnet_tf.benchmarks model --variants=mprnet,egnet --sizes=256,720x1280
 
 model      size, run time and memory of networks: the paper's Table 2
+pytorch    MPRNet beside a PyTorch implementation of it, in turns
 attention  position attention in blocks against the whole matrix at once
 recompute  memory of a training step with and without --recompute
 input      how fast training crops come out of files and of synthetic blur
@@ -29,6 +30,7 @@ from egnet_tf.cli.table import show
 
 MEASUREMENTS = (
     "model",
+    "pytorch",
     "attention",
     "recompute",
     "input",
