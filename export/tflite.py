@@ -34,8 +34,8 @@ class Options(BranchOptions, TileOptions):
     uint8: bool = option(False, "Give the int8 file an input and an output of bytes.")
     accelerator: str = option(
         "auto",
-        "gpu refuses a file that LiteRT's GPU accelerator does not run wholly and as "
-        "the CPU does. auto warns of it where there is a GPU; cpu asks for none.",
+        "With gpu, a file is refused that LiteRT's GPU accelerator does not run wholly "
+        "and as the CPU does. With auto it is a warning, where there is a GPU.",
         choices=("auto", "cpu", "gpu"),
     )
 

@@ -198,4 +198,4 @@ def test_all_measurements_are_listed():
     assert all(f"\n{name} " in done.stdout for name in MEASUREMENTS)
     wrong = command("egnet_tf.benchmarks", "layout")
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("error: Expected one of model, attention")
+    assert wrong.stderr.startswith("error: Expected one of model, pytorch")
