@@ -108,9 +108,15 @@ export class Browser {
 
   /** Removes the photo on the screen, saved or not. */
   async remove(): Promise<void> {
+    const photos = await this.page.locator("#queue > li").count();
     await this.page.click("#remove");
     const sure = this.page.locator("#confirm-remove");
     if (await sure.isVisible()) await sure.click();
+    // The dialog tells that it was closed a moment later.
+    await this.page.waitForFunction(
+      (before) => document.querySelectorAll("#queue > li").length < before,
+      photos,
+    );
   }
 
   status(): Promise<string | null> {
