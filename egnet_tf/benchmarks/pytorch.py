@@ -169,12 +169,13 @@ def _tensorflow(work: str, precision: str, size: Size) -> Callable[[], object]:
 
 
 def _pytorch(work: str, precision: str, size: Size) -> Callable[[], object]:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     from egnet_tf.benchmarks.pytorch_mprnet import MPRNet, charbonnier
 
     torch.set_num_threads(os.cpu_count() or 1)
-    network = MPRNet().to(memory_format=torch.channels_last)
+    network = MPRNet()
+    network.to(memory_format=torch.channels_last)  # pyright: ignore
     image = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
     narrow = precision == "mixed_bfloat16"
 

@@ -6,9 +6,9 @@ the reference implementation; `egnet_tf.models.mprnet` explains the structure.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-from torch.nn import functional
+import torch  # pyright: ignore[reportMissingImports]
+from torch import nn  # pyright: ignore[reportMissingImports]
+from torch.nn import functional  # pyright: ignore[reportMissingImports]
 
 from egnet_tf.models.configs import MPRNetConfig
 
