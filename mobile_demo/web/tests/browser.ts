@@ -112,11 +112,11 @@ export class Browser {
     await this.page.click("#remove");
     const sure = this.page.locator("#confirm-remove");
     if (await sure.isVisible()) await sure.click();
-    // The dialog tells that it was closed a moment later.
-    await this.page.waitForFunction(
-      (before) => document.querySelectorAll("#queue > li").length < before,
-      photos,
-    );
+    // The dialog tells that it was closed, and the browser goes back, a moment later.
+    await this.page.waitForFunction((before) => {
+      const now = document.querySelectorAll("#queue > li").length;
+      return now < before && (now > 0 || document.body.dataset["screen"] === "start");
+    }, photos);
   }
 
   status(): Promise<string | null> {

@@ -300,10 +300,20 @@ function setBusy(busy: boolean): void {
 // ---- display ----
 
 /** Changes the screen, with a history entry: the back button returns to the start. */
+/** Where to be once the browser has gone back, which it does a moment later. */
+let next: Screen | null = null;
+
 function go(screen: Screen): void {
+  if (next) {
+    next = screen;
+    return;
+  }
   if (document.body.dataset["screen"] === screen) return;
   if (screen === "work") history.pushState({ screen }, "");
-  else if (history.state?.screen === "work") return history.back();
+  else if (history.state?.screen === "work") {
+    next = screen;
+    return history.back();
+  }
   show(screen);
 }
 
@@ -456,7 +466,10 @@ function listen(): void {
     element(`confirm-${answer}`).addEventListener("click", () => element<HTMLDialogElement>("confirm").close(answer));
   }
   window.addEventListener("popstate", () => {
+    const asked = next;
+    next = null;
     show(history.state?.screen === "work" && shown ? "work" : "start");
+    if (asked) go(asked);
   });
   element("cancel").addEventListener("click", () => {
     if (!shown) return;
