@@ -62,6 +62,19 @@ def warn_of_cpu(path: str | os.PathLike[str], accelerator: str, why: object) -> 
     )
 
 
+def check_kept(image: np.ndarray, restored: np.ndarray, path: str) -> None:
+    """Checks that what a file returned is float32, of the shape that it was given.
+
+    Raises:
+        InputError: it is not.
+    """
+    if (restored.shape, restored.dtype) != (image.shape, "float32"):
+        raise InputError(
+            f"Expected {path} to keep the shape {image.shape}, float32. "
+            f"Received: {restored.shape}, {restored.dtype}"
+        )
+
+
 def check_restores(runner: Runner, kind: str, path: str) -> None:
     """Runs a network once, on noise.
 

@@ -9,7 +9,7 @@ from importlib import metadata
 import numpy as np
 
 from egnet_tf.errors import InputError, require
-from egnet_tf.inference.runners.base import check_restores, is_nchw
+from egnet_tf.inference.runners.base import check_kept, check_restores, is_nchw
 from egnet_tf.trial import one_line
 
 BYTES_PER_PIXEL = "bytes_per_pixel"
@@ -78,11 +78,7 @@ class OnnxRunner:
                 f"Expected an .onnx file that runs ({one_line(error)}). "
                 f"Received: {self._path}"
             ) from error
-        if (restored.shape, restored.dtype) != (image.shape, np.float32):
-            raise InputError(
-                f"Expected {self._path} to keep the shape {image.shape}, float32. "
-                f"Received: {restored.shape}, {restored.dtype}"
-            )
+        check_kept(image, restored, self._path)
         return np.moveaxis(restored, 1, 3) if self._nchw else restored
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from egnet_tf.errors import InputError, require
 from egnet_tf.inference.runners.base import (
     Accelerator,
+    check_kept,
     check_restores,
     is_nchw,
     warn_of_cpu,
@@ -108,11 +109,7 @@ class OpenVINORunner:
                 f"Expected an OpenVINO model that runs ({one_line(error)}). "
                 f"Received: {self._path}"
             ) from error
-        if (restored.shape, restored.dtype) != (image.shape, np.float32):
-            raise InputError(
-                f"Expected {self._path} to keep the shape {image.shape}, float32. "
-                f"Received: {restored.shape}, {restored.dtype}"
-            )
+        check_kept(image, restored, self._path)
         return np.moveaxis(restored, 1, 3) if self._nchw else restored
 
     @property
