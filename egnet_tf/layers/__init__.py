@@ -11,6 +11,7 @@ from egnet_tf.layers.gradient_map import (
     laplacian,
     mean_filter,
 )
+from egnet_tf.layers.naf_block import NAFBlock
 from egnet_tf.layers.patches import HalvePatches, JoinPatches, Patches, TakeHalf
 from egnet_tf.layers.pooling import GlobalPool, local_pooling
 from egnet_tf.layers.position_attention import (
@@ -38,6 +39,7 @@ __all__ = [
     "GradientMap",
     "HalvePatches",
     "JoinPatches",
+    "NAFBlock",
     "Patches",
     "PositionAttention",
     "ResidualBlock",

@@ -12,6 +12,7 @@ from egnet_tf.models.configs import DMPHNConfig as DMPHNConfig
 from egnet_tf.models.configs import EGNConfig as EGNConfig
 from egnet_tf.models.configs import MIMOUNetConfig as MIMOUNetConfig
 from egnet_tf.models.configs import MPRNetConfig as MPRNetConfig
+from egnet_tf.models.configs import NAFNetConfig as NAFNetConfig
 from egnet_tf.models.variants import VARIANTS as VARIANTS
 from egnet_tf.models.variants import Variant as Variant
 from egnet_tf.models.variants import variant as variant

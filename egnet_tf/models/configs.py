@@ -219,6 +219,33 @@ class MIMOUNetConfig(BackboneConfig):
 
 
 @dataclasses.dataclass(frozen=True)
+class NAFNetConfig(BackboneConfig):
+    """NAFNet; the defaults are the published network of width 32 for GoPro.
+
+    Attributes:
+        num_features: channels at full size; twice as many at each coarser level.
+        num_blocks: blocks of the last of the four levels of the encoder; one in each
+            of the others, in the middle and in each level of the decoder.
+    """
+
+    name: ClassVar[str] = "nafnet"
+    # Halved four times.
+    _MULTIPLE: ClassVar[int] = 16
+
+    num_features: int = number(1, 512, 32)
+    num_blocks: int = number(1, 128, 28)
+
+    @property
+    def egn_stride(self) -> int:
+        return 16
+
+    @property
+    def fewest_parameters(self) -> int:
+        # A block has seven 1x1 convolutions' worth; 8 times the channels at that level.
+        return self.num_blocks * 7 * (8 * self.num_features) ** 2
+
+
+@dataclasses.dataclass(frozen=True)
 class ResultsConfig(BackboneConfig):
     """No network: the images to fuse are results of other methods, see `results`."""
 
@@ -232,7 +259,13 @@ class ResultsConfig(BackboneConfig):
 
 BACKBONES: dict[str, type[BackboneConfig]] = {
     config.name: config
-    for config in (MPRNetConfig, DMPHNConfig, MIMOUNetConfig, ResultsConfig)
+    for config in (
+        MPRNetConfig,
+        DMPHNConfig,
+        MIMOUNetConfig,
+        NAFNetConfig,
+        ResultsConfig,
+    )
 }
 
 

@@ -12,6 +12,7 @@ from egnet_tf.models.egn import Enhancer
 from egnet_tf.models.layout import Layout
 from egnet_tf.models.mimo_unet import mimo_unet
 from egnet_tf.models.mprnet import mprnet
+from egnet_tf.models.nafnet import nafnet
 from egnet_tf.models.results import results
 from egnet_tf.models.self_ensemble import self_ensemble
 from egnet_tf.models.variants import Variant, variant
@@ -20,6 +21,7 @@ _BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "mprnet": mprnet,
     "dmphn": dmphn,
     "mimo_unet": mimo_unet,
+    "nafnet": nafnet,
     "results": results,
 }
 

@@ -19,6 +19,7 @@ from egnet_tf.models.configs import (
     EGNConfig,
     MIMOUNetConfig,
     MPRNetConfig,
+    NAFNetConfig,
     ResultsConfig,
     choice,
     number,
@@ -101,6 +102,9 @@ VARIANTS = {
     "dmphn": Variant(DMPHNConfig()),
     "mimo_unet": Variant(MIMOUNetConfig()),
     "mimo_unet_plus": Variant(MIMOUNetConfig(num_blocks=20)),
+    "nafnet": Variant(NAFNetConfig()),
+    # The baseline of `egnet_mobile`: 2.5 M parameters, 2.3 G multiply-adds.
+    "nafnet_mobile": Variant(NAFNetConfig(num_features=12)),
     # The paper names DMPHN as another backbone for EGN and gives no size. Here EGN has
     # the share that it has in `egnet`: a third of the backbone's parameters.
     "dmphn_egn": Variant(

@@ -81,7 +81,12 @@ def model_card(facts: Facts) -> str:
 
 
 def _title(backbone: str) -> str:
-    titles = {"mprnet": "MPRNet", "dmphn": "DMPHN", "mimo_unet": "MIMO-UNet"}
+    titles = {
+        "mprnet": "MPRNet",
+        "dmphn": "DMPHN",
+        "mimo_unet": "MIMO-UNet",
+        "nafnet": "NAFNet",
+    }
     return titles.get(backbone, backbone) if backbone in BACKBONES else backbone
 
 

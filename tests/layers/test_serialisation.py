@@ -29,6 +29,7 @@ LAYERS = [
         FEATURES,
     ),
     (ResidualBlock(4, recompute=True), FEATURES),
+    (layers.NAFBlock(4, recompute=True), FEATURES),
     (layers.ResidualSpatialAttention(4, kernel_size=3, recompute=True), FEATURES),
     (layers.SharedSlope(initial=0.1), FEATURES),
     (layers.SupervisedAttention(4, stride=2, unfold=True), (FEATURES, (2, 8, 12, 3))),
