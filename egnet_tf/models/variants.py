@@ -153,7 +153,6 @@ VARIANTS = {
             position_residual=True,
             position_scaled=True,
             key_pool=2,
-            gradient_normalise="max",
             patches="joined",
         ),
         ensemble_features=16,
