@@ -156,8 +156,8 @@ VARIANTS = {
             patches="joined",
         ),
         ensemble_features=16,
-        # Those of the .tflite files. Trained on crops of 128, it gains more in tiles
-        # than on whole photos, and does not stipple plain areas (docs/deblur.md).
+        # Those of the .tflite files. Trained on crops, it gains more on GoPro's pairs
+        # in tiles than on whole images (docs/deblur.md).
         tile=256,
     ),
     # The smallest network with every part in it, for tests.
