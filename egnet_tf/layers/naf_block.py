@@ -39,7 +39,7 @@ class NAFBlock(keras.layers.Layer):
         self.norm1 = layers.LayerNormalization(epsilon=1e-6, name="norm1", **options)
         self.conv1 = layers.Conv2D(2 * filters, 1, name="conv1", **options)
         self.conv2 = layers.DepthwiseConv2D(3, padding="same", name="conv2", **options)
-        self.pool = GlobalPool(name="pool", **options)
+        self.pool = GlobalPool(name="pool", dtype=self.dtype_policy)
         self.attention = layers.Conv2D(filters, 1, name="attention", **options)
         self.conv3 = layers.Conv2D(filters, 1, name="conv3", **options)
         self.norm2 = layers.LayerNormalization(epsilon=1e-6, name="norm2", **options)
