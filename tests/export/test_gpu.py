@@ -14,6 +14,7 @@ import egnet_tf
 from egnet_tf import models
 from egnet_tf.errors import InputError
 from egnet_tf.inference.resolve import resolve
+from egnet_tf.inference.runners.accelerated import AcceleratedRunner
 from egnet_tf.inference.runners.litert import LiteRTRunner
 from export.checks.accelerator import check_on_gpu
 from export.checks.parity import Tolerance
@@ -62,6 +63,15 @@ def test_what_stops_the_gpu_is_named(source, crops, tmp_path, caplog):
         check_on_gpu(path, "int16x8", source.pairs, "gpu")
     not_asked = {"run": False, "why": "not asked for"}
     assert check_on_gpu(path, "int16x8", source.pairs, "cpu") == not_asked
+
+
+def test_shipped_8_bit_file_is_trusted_on_the_gpu():
+    """Its arithmetic there is not that of the CPU, but near enough on the probe."""
+    path = resolve("egnet_mobile").path / "egnet_mobile_int8.tflite"
+    runner = AcceleratedRunner(path, "gpu")
+    assert runner.device.startswith("GPU (")
+    image = np.random.default_rng(0).random((1, 256, 256, 3), np.float32)
+    assert 0 < np.abs(runner(image) - LiteRTRunner(path)(image)).max() < 0.1
 
 
 def test_shipped_files_run_on_the_gpu():

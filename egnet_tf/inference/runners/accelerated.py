@@ -50,7 +50,7 @@ _SMALLEST_ERROR = 2 / 255
 int8 file reaches 0.0038 in a photo."""
 
 _LARGEST_DIFFERENCE = 0.1
-"""Of a single value; an int8 file reaches 0.02 in a photo. Some drivers are wrong at
+"""Of a single value; an int8 file reaches 0.03 in a photo. Some drivers are wrong at
 borders only."""
 
 _CODE = """

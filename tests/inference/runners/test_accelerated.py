@@ -100,16 +100,6 @@ def test_what_computes_wrongly_is_refused(pretend, restored):
         AcceleratedRunner(FLOAT16, "gpu")
 
 
-def test_8_bit_arithmetic_is_near_enough(pretend):
-    """What int8 files do on CPU and GPU differs by less than they do from float."""
-    int8 = SHIPPED / "egnet_mobile_int8.tflite"
-    pretend(
-        f"answer(adapter=adapter)\nother = LiteRTRunner({str(int8)!r})\n"
-        "for x in tensors(): send(other(x))"
-    )
-    assert AcceleratedRunner(FLOAT16, "gpu").device.startswith("GPU")
-
-
 FAILING = {
     "refuses": ("answer('it has\\n no room')", "it has no room"),
     "ends": ("sys.exit(7)", "exit code 7"),

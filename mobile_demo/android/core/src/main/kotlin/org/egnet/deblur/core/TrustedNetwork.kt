@@ -81,7 +81,7 @@ class TrustedNetwork<N : TileNetwork>(private val safe: N, openFast: () -> N) : 
         /** What is always allowed, for a network that changes the probe by next to nothing. */
         const val SMALLEST_ERROR = 2f / 255f
 
-        /** Of a single value in [0, 1]; int8 files reach 0.02. */
+        /** Of a single value in [0, 1]; int8 files reach 0.03. */
         const val LARGEST_DIFFERENCE = 0.1f
     }
 }
