@@ -12,11 +12,17 @@ def block(features):
     """A block of four channels with random weights, and these in float64 by name."""
     block = NAFBlock(4)
     block.build(SHAPE)
+    named = {"beta": block.beta, "gamma": block.gamma}
+    for norm in (block.norm1, block.norm2):
+        named |= {f"{norm.name}/gamma": norm.gamma, f"{norm.name}/beta": norm.beta}
+    for name in ("conv1", "conv2", "attention", "conv3", "conv4", "conv5"):
+        kernel, bias = getattr(block, name).weights
+        named |= {f"{name}/kernel": kernel, f"{name}/bias": bias}
+    assert len(named) == len(block.weights)
     rng = np.random.default_rng(5)
     found = {}
-    for weight in block.weights:
+    for name, weight in named.items():
         weight.assign(rng.normal(0, 0.5, weight.shape))
-        name = weight.path.removeprefix(f"{block.name}/")
         found[name] = weight.numpy().astype(np.float64)
     return block, found
 
