@@ -63,9 +63,9 @@ class NAFBlock(keras.layers.Layer):
 
     def _block(self, x: tf.Tensor) -> tf.Tensor:
         y = _gate(self.conv2(self.conv1(self.norm1(x))))
-        y = x + self._scaled(self.beta, self.conv3(y * self.attention(self.pool(y))))
+        y = x + _scaled(self.beta, self.conv3(y * self.attention(self.pool(y))))
         z = self.conv5(_gate(self.conv4(self.norm2(y))))
-        return y + self._scaled(self.gamma, z)
+        return y + _scaled(self.gamma, z)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:
         return tuple(input_shape)
@@ -73,8 +73,9 @@ class NAFBlock(keras.layers.Layer):
     def _scale(self, name: str) -> Any:
         return self.add_weight(shape=(self.filters,), initializer="zeros", name=name)
 
-    def _scaled(self, scale: Any, x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(scale, x.dtype) * x
+
+def _scaled(scale: Any, x: tf.Tensor) -> tf.Tensor:
+    return tf.cast(scale, x.dtype) * x
 
 
 def _gate(x: tf.Tensor) -> tf.Tensor:
