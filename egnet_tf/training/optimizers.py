@@ -46,6 +46,7 @@ def make_optimizer(
     steps: int,
     weight_decay: float = 0.0,
     epsilon: float = 1e-8,
+    beta_2: float = 0.999,
 ) -> Optimizer:
     """Makes an optimizer with its state; inside the strategy's scope.
 
@@ -58,14 +59,16 @@ def make_optimizer(
         steps: how many steps the phase has.
         weight_decay: decoupled from the gradient; of "adamw" only.
         epsilon: of "adam" and "adamw", added to the root of the second moment.
+        beta_2: of "adam" and "adamw", the decay of the second moment.
 
     Raises:
         InputError: one of tensorflow-addons' where that is not installed, or a weight
             decay for an optimizer without.
     """
+    moments = {"beta_2": beta_2, "epsilon": epsilon}
     if name == "adamw":
         optimizer = keras.optimizers.AdamW(
-            schedule, weight_decay=weight_decay, epsilon=epsilon
+            schedule, weight_decay=weight_decay, **moments
         )
         kept = [v for v in variables if len(v.shape) < 2]
         optimizer.exclude_from_weight_decay(kept)
@@ -75,7 +78,7 @@ def make_optimizer(
             f"Received: --optimizer={name} --weight_decay={weight_decay}"
         )
     elif name == "adam":
-        optimizer = keras.optimizers.Adam(schedule, epsilon=epsilon)
+        optimizer = keras.optimizers.Adam(schedule, **moments)
     else:
         optimizer = _addons_optimizer(name, schedule, steps)
         # A legacy optimizer of Keras: it has no build().

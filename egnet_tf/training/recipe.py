@@ -188,6 +188,12 @@ class Recipe:
     adam_epsilon: float = option(
         1e-8, "Epsilon of adam and adamw; MPRNet's is 1e-8.", lower=0.0
     )
+    adam_beta_2: float = option(
+        0.999,
+        "Decay of the second moment of adam and adamw; NAFNet's is 0.9.",
+        lower=0.0,
+        upper=0.999999,
+    )
     learning_rate: float = option(2e-4, "Learning rate after the warm-up.", lower=0.0)
     final_learning_rate: float = option(
         1e-6, "Learning rate at the end of a phase.", lower=0.0

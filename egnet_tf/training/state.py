@@ -54,6 +54,7 @@ class TrainState:
                 steps=steps,
                 weight_decay=recipe.weight_decay,
                 epsilon=recipe.adam_epsilon,
+                beta_2=recipe.adam_beta_2,
             )
             averages = WeightAverages(
                 tensorflow_variables(phase.trained), recipe.ema_decay, strategy

@@ -47,6 +47,22 @@ def test_constant_gradients_move_by_the_learning_rate(name):
     np.testing.assert_allclose(bias, [1 - 0.4], atol=1e-4)
 
 
+@pytest.mark.parametrize("beta_2", [0.9, 0.999])
+def test_moments_decay_as_in_the_equations_of_adam(beta_2):
+    weight = tf.Variable([1.0])
+    schedule = cosine_schedule(3, learning_rate=0.1, final_learning_rate=0.1)
+    optimizer = make_optimizer("adamw", schedule, [weight], steps=3, beta_2=beta_2)
+    expected, first, second = 1.0, 0.0, 0.0
+    for step, gradient in enumerate((4.0, -1.0, 0.5), start=1):
+        optimizer.apply_gradients([(tf.constant([gradient]), weight)])
+        # Kingma and Ba 2015, Algorithm 1.
+        first = 0.9 * first + 0.1 * gradient
+        second = beta_2 * second + (1 - beta_2) * gradient**2
+        root = math.sqrt(second / (1 - beta_2**step))
+        expected -= 0.1 * first / (1 - 0.9**step) / (root + 1e-8)
+    assert float(weight[0]) == pytest.approx(expected, rel=1e-5)
+
+
 def test_weight_decay_applies_to_kernels_only():
     zeros = [[[0.0, 0.0]], [0.0]]
     kernel, bias = run(kernel_and_bias(), zeros, optimizer="adamw", weight_decay=0.2)
