@@ -19,6 +19,7 @@ numbers beside; rows of other names are in table.md.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import itertools
@@ -27,7 +28,7 @@ import re
 import signal
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,31 +136,41 @@ def main(values: flags.FlagValues) -> int:
             run, recipe = run / f"seed{seed}", dataclasses.replace(recipe, seed=seed)
         phases = phase_runs(recipe, output / "phases", options.backbone_loss)
         planned.append((name, recipe, run, phases))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Ends what runs below.
     call = command(options.processes)
     scored: dict[str, list[Scored]] = {name: [] for name in rows}
     tested: dict[Path, list[Result]] = {}  # By the last phase: equal rows share it.
     failed = []
-    for number, (name, recipe, run, phases) in enumerate(planned, 1):
-        print(f"\n[{number}/{len(planned)}] {name}, seed {recipe.seed}", flush=True)
-        last = phases[-1].path
-        try:
-            train_row(phases, run, call)
-            if last not in tested:
-                tested[last] = evaluate_row(recipe, run, options, call)
-            hsic = None
-            if options.table5 and table_of(name) == "table4":
-                hsic = measure_hsic(recipe, run, options, call)
-            scored[name].append(Scored(recipe.seed, tested[last], hsic))
-        except InputError as error:
-            logging.getLogger(__name__).error("%s", error)
-            failed.append(str(run))
-        _write_tables(output, rows, scored)
+    with _sigterm_ends_children():
+        for number, (name, recipe, run, phases) in enumerate(planned, 1):
+            print(f"\n[{number}/{len(planned)}] {name}, seed {recipe.seed}", flush=True)
+            last = phases[-1].path
+            try:
+                train_row(phases, run, call)
+                if last not in tested:
+                    tested[last] = evaluate_row(recipe, run, options, call)
+                hsic = None
+                if options.table5 and table_of(name) == "table4":
+                    hsic = measure_hsic(recipe, run, options, call)
+                scored[name].append(Scored(recipe.seed, tested[last], hsic))
+            except InputError as error:
+                logging.getLogger(__name__).error("%s", error)
+                failed.append(str(run))
+            _write_tables(output, rows, scored)
     for table in dict.fromkeys(map(table_of, rows)):
         print(f"\n{(output / f'{table}.md').read_text()}\n{output / f'{table}.md'}")
     if failed:
         logging.getLogger(__name__).error("failed: %s", ", ".join(failed))
     return 1 if failed else 0
+
+
+@contextlib.contextmanager
+def _sigterm_ends_children() -> Iterator[None]:
+    """SIGTERM raises SystemExit meanwhile, which ends what is waited for."""
+    earlier = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def table_of(row: str) -> str:
