@@ -65,10 +65,9 @@ def make_optimizer(
         InputError: one of tensorflow-addons' where that is not installed, or a weight
             decay for an optimizer without.
     """
-    moments = {"beta_2": beta_2, "epsilon": epsilon}
     if name == "adamw":
         optimizer = keras.optimizers.AdamW(
-            schedule, weight_decay=weight_decay, **moments
+            schedule, weight_decay=weight_decay, beta_2=beta_2, epsilon=epsilon
         )
         kept = [v for v in variables if len(v.shape) < 2]
         optimizer.exclude_from_weight_decay(kept)
@@ -78,7 +77,7 @@ def make_optimizer(
             f"Received: --optimizer={name} --weight_decay={weight_decay}"
         )
     elif name == "adam":
-        optimizer = keras.optimizers.Adam(schedule, **moments)
+        optimizer = keras.optimizers.Adam(schedule, beta_2=beta_2, epsilon=epsilon)
     else:
         optimizer = _addons_optimizer(name, schedule, steps)
         # A legacy optimizer of Keras: it has no build().
