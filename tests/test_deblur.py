@@ -88,7 +88,8 @@ def test_photo_is_restored_by_the_shipped_weights(photo):
     expected = egnet_tf.load("egnet_mobile")(pixels(photo)).astype(int)
     restored = pixels(photo.with_name("photo_restored.png"))
     assert np.abs(restored - expected).max() <= 1
-    assert np.abs(restored.astype(int) - pixels(photo)).max() > 3
+    # More than that tolerance: the photo itself would not pass.
+    assert np.abs(restored.astype(int) - pixels(photo)).max() > 1
 
 
 def test_strength_blends_photos(photo, tflite):
